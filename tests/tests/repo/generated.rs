@@ -32,6 +32,8 @@ fn assert_fresh(path: &Path, wanted: &[u8]) {
 fn generated_code_matches_the_proto_files() {
     let out = Path::new(env!("CARGO_TARGET_TMPDIR")).join("generated");
     fs::create_dir_all(&out).unwrap();
+    let mut config = tonic_prost_build::Config::new();
+    config.enable_type_names();
     tonic_prost_build::configure()
         .out_dir(&out)
         .bytes(".procwire.v1.ProcessRef.boot_id")
@@ -39,7 +41,7 @@ fn generated_code_matches_the_proto_files() {
         .client_mod_attribute(".", "#[cfg(feature = \"client\")]")
         .server_mod_attribute(".", "#[cfg(feature = \"server\")]")
         .build_transport(false)
-        .compile_fds(descriptor_set())
+        .compile_fds_with_config(config, descriptor_set())
         .unwrap();
     let code = fs::read(out.join("procwire.v1.rs")).unwrap();
     assert_fresh(&proto_room().join("src/generated/procwire.v1.rs"), &code);
