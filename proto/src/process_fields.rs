@@ -1,0 +1,95 @@
+//! The table of the fields of [`Process`]. Adding a field: its line in `process.proto`, its row here, the line in
+//! `host/src/process` that reads it, its test.
+
+use crate::{field_set::field_table, v1::Process};
+
+/// A set of fields of [`Process`].
+pub type ProcessFieldSet = crate::FieldSet<Process>;
+
+field_table! { Process,
+    PID = "pid" from "/proc/PID/stat" Free Basic Default;
+    REF = "ref" from "/proc/PID/stat" Free Basic Default;
+    PPID = "ppid" from "/proc/PID/stat" Free Basic Default;
+    NAME = "name" from "/proc/PID/stat" Free Basic Default;
+    STATE = "state" from "/proc/PID/stat" Free Basic Default;
+    CPU_TIMES_USER_NS = "cpu_times.user_ns" from "/proc/PID/stat" Free Basic Default;
+    CPU_TIMES_SYSTEM_NS = "cpu_times.system_ns" from "/proc/PID/stat" Free Basic Default;
+    CPU_TIMES_CHILDREN_USER_NS = "cpu_times.children_user_ns" from "/proc/PID/stat" Free Basic Default;
+    CPU_TIMES_CHILDREN_SYSTEM_NS = "cpu_times.children_system_ns" from "/proc/PID/stat" Free Basic Default;
+    CPU_TIMES_BLOCK_IO_WAIT_NS = "cpu_times.block_io_wait_ns" from "/proc/PID/stat" Free Basic Default;
+    START_TIME = "start_time" from "/proc/PID/stat" Free Basic Default;
+    THREAD_COUNT = "thread_count" from "/proc/PID/stat" Free Basic Default;
+    MEMORY_RESIDENT_BYTES = "memory.resident_bytes" from "/proc/PID/statm" Cheap Basic Default;
+    MEMORY_VIRTUAL_BYTES = "memory.virtual_bytes" from "/proc/PID/stat" Free Basic Default;
+    MEMORY_SHARED_BYTES = "memory.shared_bytes" from "/proc/PID/statm" Cheap Basic Served;
+    MEMORY_TEXT_BYTES = "memory.text_bytes" from "/proc/PID/statm" Cheap Basic Served;
+    MEMORY_DATA_BYTES = "memory.data_bytes" from "/proc/PID/statm" Cheap Basic Served;
+    MEMORY_PEAK_RESIDENT_BYTES = "memory.peak_resident_bytes" from "/proc/PID/status" Cheap Basic Served;
+    MEMORY_PEAK_VIRTUAL_BYTES = "memory.peak_virtual_bytes" from "/proc/PID/status" Cheap Basic Served;
+    MEMORY_RESIDENT_ANONYMOUS_BYTES = "memory.resident_anonymous_bytes" from "/proc/PID/status" Cheap Basic Served;
+    MEMORY_RESIDENT_FILE_BYTES = "memory.resident_file_bytes" from "/proc/PID/status" Cheap Basic Served;
+    MEMORY_RESIDENT_SHMEM_BYTES = "memory.resident_shmem_bytes" from "/proc/PID/status" Cheap Basic Served;
+    MEMORY_SWAP_BYTES = "memory.swap_bytes" from "/proc/PID/status" Cheap Basic Served;
+    MEMORY_HUGETLB_BYTES = "memory.hugetlb_bytes" from "/proc/PID/status" Cheap Basic Served;
+    MEMORY_LOCKED_BYTES = "memory.locked_bytes" from "/proc/PID/status" Cheap Basic Served;
+    MEMORY_PAGE_TABLE_BYTES = "memory.page_table_bytes" from "/proc/PID/status" Cheap Basic Served;
+    UIDS = "uids" from "/proc/PID/status" Cheap Basic Default;
+    GIDS = "gids" from "/proc/PID/status" Cheap Basic Served;
+    USERNAME = "username" from "/proc/PID/status" Cheap Basic Default;
+    CMDLINE = "cmdline" from "/proc/PID/cmdline" Cheap CommandLine Default;
+    EXE = "exe" from "/proc/PID/exe" Cheap Basic Served;
+    CWD = "cwd" from "/proc/PID/cwd" Cheap Basic Served;
+    NICE = "nice" from "/proc/PID/stat" Free Basic Default;
+    TERMINAL = "terminal" from "/proc/PID/stat" Free Basic Default;
+    CONTEXT_SWITCHES_VOLUNTARY = "context_switches.voluntary" from "/proc/PID/status" Cheap Basic Served;
+    CONTEXT_SWITCHES_INVOLUNTARY = "context_switches.involuntary" from "/proc/PID/status" Cheap Basic Served;
+    CONTEXT_SWITCHES_ALL_VOLUNTARY = "context_switches.all_threads_voluntary" from "/proc/PID/task/*/status" Heavy Basic Later;
+    CONTEXT_SWITCHES_ALL_INVOLUNTARY = "context_switches.all_threads_involuntary" from "/proc/PID/task/*/status" Heavy Basic Later;
+    PAGE_FAULTS_MINOR = "page_faults.minor" from "/proc/PID/stat" Free Basic Served;
+    PAGE_FAULTS_MAJOR = "page_faults.major" from "/proc/PID/stat" Free Basic Served;
+    PAGE_FAULTS_CHILDREN_MINOR = "page_faults.children_minor" from "/proc/PID/stat" Free Basic Served;
+    PAGE_FAULTS_CHILDREN_MAJOR = "page_faults.children_major" from "/proc/PID/stat" Free Basic Served;
+    IO_READ_CALLS = "io.read_calls" from "/proc/PID/io" Cheap Basic Served;
+    IO_WRITE_CALLS = "io.write_calls" from "/proc/PID/io" Cheap Basic Served;
+    IO_READ_BYTES = "io.read_bytes" from "/proc/PID/io" Cheap Basic Served;
+    IO_WRITE_BYTES = "io.write_bytes" from "/proc/PID/io" Cheap Basic Served;
+    IO_READ_CALL_BYTES = "io.read_call_bytes" from "/proc/PID/io" Cheap Basic Served;
+    IO_WRITE_CALL_BYTES = "io.write_call_bytes" from "/proc/PID/io" Cheap Basic Served;
+    IO_CANCELLED_WRITE_BYTES = "io.cancelled_write_bytes" from "/proc/PID/io" Cheap Basic Served;
+    FD_COUNT = "fd_count" from "/proc/PID/fd" Cheap Basic Served;
+    KERNEL_THREAD = "kernel_thread" from "/proc/PID/stat" Free Basic Served;
+    EXE_DELETED = "exe_deleted" from "/proc/PID/exe" Cheap Basic Served;
+    CWD_DELETED = "cwd_deleted" from "/proc/PID/cwd" Cheap Basic Served;
+    CPU_NUMBER = "cpu_number" from "/proc/PID/stat" Free Basic Served;
+    CPU_AFFINITY = "cpu_affinity" from "sched_getaffinity(2)" Cheap Basic Later;
+    CPU_USAGE_RATIO = "cpu_usage_ratio" from "/proc/PID/stat" Free Basic Later;
+    ENVIRON = "environ" from "/proc/PID/environ" Heavy Environ Later;
+    IO_PRIORITY = "io_priority" from "ioprio_get(2)" Cheap Basic Later;
+    MEMORY_FOOTPRINT = "memory_footprint" from "/proc/PID/smaps_rollup" Heavy Basic Later;
+    MEMORY_MAPS = "memory_maps" from "/proc/PID/smaps" Heavy Maps Later;
+    MEMORY_RATIO = "memory_ratio" from "/proc/PID/statm" Cheap Basic Later;
+    OPEN_FILES = "open_files" from "/proc/PID/fd/*" Heavy Files Later;
+    SOCKETS = "sockets" from "sock_diag(7)" Heavy Sockets Later;
+    THREADS = "threads" from "/proc/PID/task" Heavy Basic Later;
+    RESOURCE_LIMITS = "resource_limits" from "/proc/PID/limits" Cheap Basic Later;
+    CGROUP = "cgroup" from "/proc/PID/cgroup" Cheap Basic Later;
+    NAMESPACES = "namespaces" from "/proc/PID/ns" Cheap Basic Later;
+    OOM = "oom" from "/proc/PID/oom_score" Cheap Basic Later;
+    CAPABILITIES = "capabilities" from "/proc/PID/status" Cheap Basic Later;
+    SYSCALL_FILTER = "syscall_filter" from "/proc/PID/status" Cheap Basic Later;
+    SCHEDULING = "scheduling" from "/proc/PID/stat" Free Basic Later;
+    PROCESS_GROUP_ID = "process_group_id" from "/proc/PID/stat" Free Basic Served;
+    SESSION_ID = "session_id" from "/proc/PID/stat" Free Basic Served;
+    FOREGROUND_PROCESS_GROUP_ID = "foreground_process_group_id" from "/proc/PID/stat" Free Basic Served;
+    TRACER_PID = "tracer_pid" from "/proc/PID/status" Cheap Basic Later;
+    LEADER_EXITED = "leader_exited" from "/proc/PID/task" Cheap Basic Later;
+    ANCESTORS = "ancestors" from "/proc/PID/stat" Cheap Basic Later;
+    ROOT = "root" from "/proc/PID/root" Cheap Basic Later;
+    EXIT_STATUS = "exit_status" from "/proc/PID/stat" Free Basic Later;
+    NAMESPACE_PIDS = "namespace_pids" from "/proc/PID/status" Cheap Basic Later;
+    SUPPLEMENTARY_GIDS = "supplementary_gids" from "/proc/PID/status" Cheap Basic Later;
+    SIGNALS = "signals" from "/proc/PID/status" Cheap Basic Later;
+    SECURITY_LABEL = "security_label" from "/proc/PID/attr/current" Cheap Basic Later;
+    LOGIN_UID = "login_uid" from "/proc/PID/loginuid" Cheap Basic Later;
+    CMDLINE_RAW = "cmdline_raw" from "/proc/PID/cmdline" Cheap CommandLine Later;
+}
