@@ -9,7 +9,7 @@ fn proto_room() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().join("proto")
 }
 
-fn descriptor_set() -> prost_types::FileDescriptorSet {
+pub(crate) fn descriptor_set() -> prost_types::FileDescriptorSet {
     let room = proto_room();
     let mut files: Vec<_> =
         fs::read_dir(room.join("procwire/v1")).unwrap().map(|entry| entry.unwrap().path()).collect();
@@ -41,7 +41,7 @@ fn generated_code_matches_the_proto_files() {
         .client_mod_attribute(".", "#[cfg(feature = \"client\")]")
         .server_mod_attribute(".", "#[cfg(feature = \"server\")]")
         .build_transport(false)
-        .compile_fds_with_config(config, descriptor_set())
+        .compile_fds_with_config(descriptor_set(), config)
         .unwrap();
     let code = fs::read(out.join("procwire.v1.rs")).unwrap();
     assert_fresh(&proto_room().join("src/generated/procwire.v1.rs"), &code);
