@@ -1,1 +1,4 @@
-//! cli
+//! The library behind the command line tool `procwire`: arguments in, one call of the SDK, text out.
+
+pub mod pki;
+pub mod private_file;

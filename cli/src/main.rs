@@ -1,0 +1,3 @@
+//! The command line tool `procwire`; everything is in the library.
+
+fn main() {}
