@@ -26,6 +26,7 @@ pub use prost_types::{Duration, FieldMask, Timestamp};
     unused_qualifications,
     clippy::all,
     clippy::pedantic,
+    clippy::allow_attributes_without_reason,
     reason = "generated; comments come from the .proto files, and a test demands them there"
 )]
 pub mod v1 {

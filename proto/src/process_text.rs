@@ -65,11 +65,8 @@ impl ExitStatus {
     /// else they are the signal and bit 7 tells of a core dump.
     pub fn from_wait_status(status: u32) -> Self {
         let signal = status & 0x7f;
-        let end = if signal == 0 {
-            exit_status::End::Code((status >> 8) & 0xff)
-        } else {
-            exit_status::End::Signal(signal)
-        };
+        let end =
+            if signal == 0 { exit_status::End::Code((status >> 8) & 0xff) } else { exit_status::End::Signal(signal) };
         Self { end: Some(end), core_dumped: signal != 0 && status & 0x80 != 0 }
     }
 
@@ -126,7 +123,11 @@ mod tests {
 
     #[test]
     fn commands_are_shown_on_one_line() {
-        let process = Process { name: Some(b"evil".to_vec()), cmdline: vec![b"evil".to_vec(), b"\x1b[2J".to_vec()], ..Process::default() };
+        let process = Process {
+            name: Some(b"evil".to_vec()),
+            cmdline: vec![b"evil".to_vec(), b"\x1b[2J".to_vec()],
+            ..Process::default()
+        };
         assert_eq!(process.display_command(), r"evil \x1b[2J");
         assert_eq!(Process { cmdline: vec![], ..process }.display_command(), "[evil]");
     }

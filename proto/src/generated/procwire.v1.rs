@@ -17,6 +17,16 @@ pub struct ProcessRef {
     #[prost(uint64, optional, tag = "4")]
     pub pidfd_inode: ::core::option::Option<u64>,
 }
+impl ::prost::Name for ProcessRef {
+    const NAME: &'static str = "ProcessRef";
+    const PACKAGE: &'static str = "procwire.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "procwire.v1.ProcessRef".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/procwire.v1.ProcessRef".into()
+    }
+}
 /// When a sample was taken. Durations come from the monotonic clock only; the wall clock may be stepped.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct SampleTime {
@@ -30,9 +40,29 @@ pub struct SampleTime {
     #[prost(bytes = "bytes", tag = "3")]
     pub boot_id: ::prost::bytes::Bytes,
 }
+impl ::prost::Name for SampleTime {
+    const NAME: &'static str = "SampleTime";
+    const PACKAGE: &'static str = "procwire.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "procwire.v1.SampleTime".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/procwire.v1.SampleTime".into()
+    }
+}
 /// Request of GetInfo.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct GetInfoRequest {}
+impl ::prost::Name for GetInfoRequest {
+    const NAME: &'static str = "GetInfoRequest";
+    const PACKAGE: &'static str = "procwire.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "procwire.v1.GetInfoRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/procwire.v1.GetInfoRequest".into()
+    }
+}
 /// Response of GetInfo.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct GetInfoResponse {
@@ -82,6 +112,16 @@ pub struct GetInfoResponse {
     #[prost(bytes = "vec", optional, tag = "15")]
     pub machine_id: ::core::option::Option<::prost::alloc::vec::Vec<u8>>,
 }
+impl ::prost::Name for GetInfoResponse {
+    const NAME: &'static str = "GetInfoResponse";
+    const PACKAGE: &'static str = "procwire.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "procwire.v1.GetInfoResponse".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/procwire.v1.GetInfoResponse".into()
+    }
+}
 /// The caller of a request.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct CallerInfo {
@@ -92,9 +132,29 @@ pub struct CallerInfo {
     #[prost(string, repeated, tag = "2")]
     pub roles: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
 }
+impl ::prost::Name for CallerInfo {
+    const NAME: &'static str = "CallerInfo";
+    const PACKAGE: &'static str = "procwire.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "procwire.v1.CallerInfo".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/procwire.v1.CallerInfo".into()
+    }
+}
 /// Request of GetCapabilities.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct GetCapabilitiesRequest {}
+impl ::prost::Name for GetCapabilitiesRequest {
+    const NAME: &'static str = "GetCapabilitiesRequest";
+    const PACKAGE: &'static str = "procwire.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "procwire.v1.GetCapabilitiesRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/procwire.v1.GetCapabilitiesRequest".into()
+    }
+}
 /// Response of GetCapabilities.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct GetCapabilitiesResponse {
@@ -110,6 +170,16 @@ pub struct GetCapabilitiesResponse {
     /// Features of kernel and privilege that the agent probed.
     #[prost(message, repeated, tag = "4")]
     pub features: ::prost::alloc::vec::Vec<FeatureCapability>,
+}
+impl ::prost::Name for GetCapabilitiesResponse {
+    const NAME: &'static str = "GetCapabilitiesResponse";
+    const PACKAGE: &'static str = "procwire.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "procwire.v1.GetCapabilitiesResponse".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/procwire.v1.GetCapabilitiesResponse".into()
+    }
 }
 /// One method.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -129,6 +199,16 @@ pub struct MethodCapability {
     /// Why it is not served, or what part of it is not.
     #[prost(string, tag = "5")]
     pub detail: ::prost::alloc::string::String,
+}
+impl ::prost::Name for MethodCapability {
+    const NAME: &'static str = "MethodCapability";
+    const PACKAGE: &'static str = "procwire.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "procwire.v1.MethodCapability".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/procwire.v1.MethodCapability".into()
+    }
 }
 /// One field that can be asked for.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -155,6 +235,16 @@ pub struct FieldCapability {
     #[prost(string, tag = "7")]
     pub role: ::prost::alloc::string::String,
 }
+impl ::prost::Name for FieldCapability {
+    const NAME: &'static str = "FieldCapability";
+    const PACKAGE: &'static str = "procwire.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "procwire.v1.FieldCapability".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/procwire.v1.FieldCapability".into()
+    }
+}
 /// A feature of the kernel or of the agent's privileges.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct FeatureCapability {
@@ -168,9 +258,29 @@ pub struct FeatureCapability {
     #[prost(string, tag = "3")]
     pub detail: ::prost::alloc::string::String,
 }
+impl ::prost::Name for FeatureCapability {
+    const NAME: &'static str = "FeatureCapability";
+    const PACKAGE: &'static str = "procwire.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "procwire.v1.FeatureCapability".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/procwire.v1.FeatureCapability".into()
+    }
+}
 /// Request of GetStatus.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct GetStatusRequest {}
+impl ::prost::Name for GetStatusRequest {
+    const NAME: &'static str = "GetStatusRequest";
+    const PACKAGE: &'static str = "procwire.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "procwire.v1.GetStatusRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/procwire.v1.GetStatusRequest".into()
+    }
+}
 /// Response of GetStatus. Counters run since the agent's start.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct GetStatusResponse {
@@ -231,6 +341,16 @@ pub struct GetStatusResponse {
     /// End of the agent's own certificate's validity.
     #[prost(message, optional, tag = "19")]
     pub certificate_expires: ::core::option::Option<::prost_types::Timestamp>,
+}
+impl ::prost::Name for GetStatusResponse {
+    const NAME: &'static str = "GetStatusResponse";
+    const PACKAGE: &'static str = "procwire.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "procwire.v1.GetStatusResponse".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/procwire.v1.GetStatusResponse".into()
+    }
 }
 /// What a field costs to read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
@@ -729,6 +849,16 @@ pub struct FieldError {
     #[prost(string, tag = "3")]
     pub detail: ::prost::alloc::string::String,
 }
+impl ::prost::Name for FieldError {
+    const NAME: &'static str = "FieldError";
+    const PACKAGE: &'static str = "procwire.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "procwire.v1.FieldError".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/procwire.v1.FieldError".into()
+    }
+}
 /// Reasons a field can be absent (or, for TRUNCATED and REDACTED, present but incomplete).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
 #[repr(i32)]
@@ -946,6 +1076,16 @@ pub struct Socket {
     #[prost(uint32, optional, tag = "14")]
     pub interface_index: ::core::option::Option<u32>,
 }
+impl ::prost::Name for Socket {
+    const NAME: &'static str = "Socket";
+    const PACKAGE: &'static str = "procwire.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "procwire.v1.Socket".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/procwire.v1.Socket".into()
+    }
+}
 /// One end of a socket.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct SocketAddress {
@@ -959,6 +1099,16 @@ pub struct SocketAddress {
     #[prost(bytes = "vec", tag = "3")]
     pub path: ::prost::alloc::vec::Vec<u8>,
 }
+impl ::prost::Name for SocketAddress {
+    const NAME: &'static str = "SocketAddress";
+    const PACKAGE: &'static str = "procwire.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "procwire.v1.SocketAddress".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/procwire.v1.SocketAddress".into()
+    }
+}
 /// A process that has the socket open, and at which descriptor.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct SocketHolder {
@@ -968,6 +1118,16 @@ pub struct SocketHolder {
     /// Descriptor number in that process. psutil: fd.
     #[prost(uint32, tag = "2")]
     pub fd: u32,
+}
+impl ::prost::Name for SocketHolder {
+    const NAME: &'static str = "SocketHolder";
+    const PACKAGE: &'static str = "procwire.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "procwire.v1.SocketHolder".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/procwire.v1.SocketHolder".into()
+    }
 }
 /// Address families, with the kernel's numbers (AF_*).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
@@ -1315,6 +1475,16 @@ pub struct Process {
     #[prost(message, repeated, tag = "100")]
     pub errors: ::prost::alloc::vec::Vec<FieldError>,
 }
+impl ::prost::Name for Process {
+    const NAME: &'static str = "Process";
+    const PACKAGE: &'static str = "procwire.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "procwire.v1.Process".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/procwire.v1.Process".into()
+    }
+}
 /// Processor time of a process, dead threads included. The kernel counts in ticks (10 ms at 100 Hz).
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct ProcessCpuTimes {
@@ -1333,6 +1503,16 @@ pub struct ProcessCpuTimes {
     /// Waiting for block I/O: stat field 42. 0 unless delay accounting is on (sysctl kernel.task_delayacct). psutil: iowait.
     #[prost(uint64, optional, tag = "5")]
     pub block_io_wait_ns: ::core::option::Option<u64>,
+}
+impl ::prost::Name for ProcessCpuTimes {
+    const NAME: &'static str = "ProcessCpuTimes";
+    const PACKAGE: &'static str = "procwire.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "procwire.v1.ProcessCpuTimes".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/procwire.v1.ProcessCpuTimes".into()
+    }
 }
 /// Memory of a process. The first five are from statm, the others from status.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
@@ -1380,6 +1560,16 @@ pub struct ProcessMemory {
     #[prost(uint64, optional, tag = "14")]
     pub page_table_bytes: ::core::option::Option<u64>,
 }
+impl ::prost::Name for ProcessMemory {
+    const NAME: &'static str = "ProcessMemory";
+    const PACKAGE: &'static str = "procwire.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "procwire.v1.ProcessMemory".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/procwire.v1.ProcessMemory".into()
+    }
+}
 /// User ids of a process.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct UserIds {
@@ -1395,6 +1585,16 @@ pub struct UserIds {
     /// Used for file access.
     #[prost(uint32, tag = "4")]
     pub filesystem: u32,
+}
+impl ::prost::Name for UserIds {
+    const NAME: &'static str = "UserIds";
+    const PACKAGE: &'static str = "procwire.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "procwire.v1.UserIds".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/procwire.v1.UserIds".into()
+    }
 }
 /// Group ids of a process.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
@@ -1412,6 +1612,16 @@ pub struct GroupIds {
     #[prost(uint32, tag = "4")]
     pub filesystem: u32,
 }
+impl ::prost::Name for GroupIds {
+    const NAME: &'static str = "GroupIds";
+    const PACKAGE: &'static str = "procwire.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "procwire.v1.GroupIds".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/procwire.v1.GroupIds".into()
+    }
+}
 /// Context switches. The kernel's status file speaks of the main thread only, and so does psutil.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct ContextSwitches {
@@ -1428,6 +1638,16 @@ pub struct ContextSwitches {
     #[prost(uint64, optional, tag = "4")]
     pub all_threads_involuntary: ::core::option::Option<u64>,
 }
+impl ::prost::Name for ContextSwitches {
+    const NAME: &'static str = "ContextSwitches";
+    const PACKAGE: &'static str = "procwire.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "procwire.v1.ContextSwitches".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/procwire.v1.ContextSwitches".into()
+    }
+}
 /// Page faults of all threads.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct PageFaults {
@@ -1443,6 +1663,16 @@ pub struct PageFaults {
     /// major, of children that were waited for: stat field 13.
     #[prost(uint64, optional, tag = "4")]
     pub children_major: ::core::option::Option<u64>,
+}
+impl ::prost::Name for PageFaults {
+    const NAME: &'static str = "PageFaults";
+    const PACKAGE: &'static str = "procwire.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "procwire.v1.PageFaults".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/procwire.v1.PageFaults".into()
+    }
 }
 /// Input and output of a process, dead threads included: io. Needs ptrace access.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
@@ -1469,6 +1699,16 @@ pub struct ProcessIo {
     #[prost(uint64, optional, tag = "7")]
     pub cancelled_write_bytes: ::core::option::Option<u64>,
 }
+impl ::prost::Name for ProcessIo {
+    const NAME: &'static str = "ProcessIo";
+    const PACKAGE: &'static str = "procwire.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "procwire.v1.ProcessIo".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/procwire.v1.ProcessIo".into()
+    }
+}
 /// One variable of the initial environment.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct EnvironmentVariable {
@@ -1482,6 +1722,16 @@ pub struct EnvironmentVariable {
     #[prost(bool, tag = "3")]
     pub redacted: bool,
 }
+impl ::prost::Name for EnvironmentVariable {
+    const NAME: &'static str = "EnvironmentVariable";
+    const PACKAGE: &'static str = "procwire.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "procwire.v1.EnvironmentVariable".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/procwire.v1.EnvironmentVariable".into()
+    }
+}
 /// I/O scheduling of a process.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct IoPriority {
@@ -1491,6 +1741,16 @@ pub struct IoPriority {
     /// 0 (first) to 7 (last) within the class.
     #[prost(uint32, tag = "2")]
     pub level: u32,
+}
+impl ::prost::Name for IoPriority {
+    const NAME: &'static str = "IoPriority";
+    const PACKAGE: &'static str = "procwire.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "procwire.v1.IoPriority".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/procwire.v1.IoPriority".into()
+    }
 }
 /// What a process would free, owes and has swapped. Needs ptrace access.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
@@ -1507,6 +1767,16 @@ pub struct MemoryFootprint {
     /// Swapped out, shared pages divided by their users: "SwapPss".
     #[prost(uint64, optional, tag = "4")]
     pub proportional_swap_bytes: ::core::option::Option<u64>,
+}
+impl ::prost::Name for MemoryFootprint {
+    const NAME: &'static str = "MemoryFootprint";
+    const PACKAGE: &'static str = "procwire.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "procwire.v1.MemoryFootprint".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/procwire.v1.MemoryFootprint".into()
+    }
 }
 /// One mapping of an address space: smaps. psutil: pmmap_ext.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -1566,6 +1836,16 @@ pub struct MemoryMap {
     #[prost(uint64, tag = "18")]
     pub swap_bytes: u64,
 }
+impl ::prost::Name for MemoryMap {
+    const NAME: &'static str = "MemoryMap";
+    const PACKAGE: &'static str = "procwire.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "procwire.v1.MemoryMap".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/procwire.v1.MemoryMap".into()
+    }
+}
 /// One open descriptor. psutil: popenfile, for regular files only.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct OpenFile {
@@ -1590,6 +1870,16 @@ pub struct OpenFile {
     /// Inode of the file, socket or pipe.
     #[prost(uint64, optional, tag = "7")]
     pub inode: ::core::option::Option<u64>,
+}
+impl ::prost::Name for OpenFile {
+    const NAME: &'static str = "OpenFile";
+    const PACKAGE: &'static str = "procwire.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "procwire.v1.OpenFile".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/procwire.v1.OpenFile".into()
+    }
 }
 /// One thread. psutil: pthread.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -1625,6 +1915,16 @@ pub struct ProcessThread {
     #[prost(sint32, optional, tag = "10")]
     pub nice: ::core::option::Option<i32>,
 }
+impl ::prost::Name for ProcessThread {
+    const NAME: &'static str = "ProcessThread";
+    const PACKAGE: &'static str = "procwire.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "procwire.v1.ProcessThread".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/procwire.v1.ProcessThread".into()
+    }
+}
 /// One resource limit. psutil: rlimit().
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct ResourceLimit {
@@ -1637,6 +1937,16 @@ pub struct ResourceLimit {
     /// Highest that soft may be set to; absent means unlimited. psutil: hard.
     #[prost(uint64, optional, tag = "3")]
     pub hard: ::core::option::Option<u64>,
+}
+impl ::prost::Name for ResourceLimit {
+    const NAME: &'static str = "ResourceLimit";
+    const PACKAGE: &'static str = "procwire.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "procwire.v1.ResourceLimit".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/procwire.v1.ResourceLimit".into()
+    }
 }
 /// Where a process stands in the control group trees.
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -1654,6 +1964,16 @@ pub struct ProcessCgroup {
     #[prost(string, optional, tag = "4")]
     pub container_id: ::core::option::Option<::prost::alloc::string::String>,
 }
+impl ::prost::Name for ProcessCgroup {
+    const NAME: &'static str = "ProcessCgroup";
+    const PACKAGE: &'static str = "procwire.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "procwire.v1.ProcessCgroup".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/procwire.v1.ProcessCgroup".into()
+    }
+}
 /// Membership in one v1 hierarchy.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct CgroupV1Membership {
@@ -1663,6 +1983,16 @@ pub struct CgroupV1Membership {
     /// Path in that hierarchy.
     #[prost(bytes = "vec", tag = "2")]
     pub path: ::prost::alloc::vec::Vec<u8>,
+}
+impl ::prost::Name for CgroupV1Membership {
+    const NAME: &'static str = "CgroupV1Membership";
+    const PACKAGE: &'static str = "procwire.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "procwire.v1.CgroupV1Membership".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/procwire.v1.CgroupV1Membership".into()
+    }
 }
 /// Inode numbers of the namespaces a process is in: equal numbers mean the same namespace.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
@@ -1692,6 +2022,16 @@ pub struct ProcessNamespaces {
     #[prost(uint64, optional, tag = "8")]
     pub uts: ::core::option::Option<u64>,
 }
+impl ::prost::Name for ProcessNamespaces {
+    const NAME: &'static str = "ProcessNamespaces";
+    const PACKAGE: &'static str = "procwire.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "procwire.v1.ProcessNamespaces".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/procwire.v1.ProcessNamespaces".into()
+    }
+}
 /// Standing with the out-of-memory killer.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct OomStanding {
@@ -1701,6 +2041,16 @@ pub struct OomStanding {
     /// -1000 (never) to 1000: oom_score_adj.
     #[prost(sint32, optional, tag = "2")]
     pub score_adjustment: ::core::option::Option<i32>,
+}
+impl ::prost::Name for OomStanding {
+    const NAME: &'static str = "OomStanding";
+    const PACKAGE: &'static str = "procwire.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "procwire.v1.OomStanding".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/procwire.v1.OomStanding".into()
+    }
 }
 /// Capability sets; bit n is capability n of capabilities(7).
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
@@ -1721,6 +2071,16 @@ pub struct Capabilities {
     #[prost(uint64, tag = "5")]
     pub ambient: u64,
 }
+impl ::prost::Name for Capabilities {
+    const NAME: &'static str = "Capabilities";
+    const PACKAGE: &'static str = "procwire.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "procwire.v1.Capabilities".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/procwire.v1.Capabilities".into()
+    }
+}
 /// System call filter of a process.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct SyscallFilter {
@@ -1734,6 +2094,16 @@ pub struct SyscallFilter {
     #[prost(bool, optional, tag = "3")]
     pub no_new_privileges: ::core::option::Option<bool>,
 }
+impl ::prost::Name for SyscallFilter {
+    const NAME: &'static str = "SyscallFilter";
+    const PACKAGE: &'static str = "procwire.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "procwire.v1.SyscallFilter".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/procwire.v1.SyscallFilter".into()
+    }
+}
 /// Scheduling of the main thread.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Scheduling {
@@ -1746,6 +2116,16 @@ pub struct Scheduling {
     /// Kernel priority: stat field 18.
     #[prost(sint32, optional, tag = "3")]
     pub priority: ::core::option::Option<i32>,
+}
+impl ::prost::Name for Scheduling {
+    const NAME: &'static str = "Scheduling";
+    const PACKAGE: &'static str = "procwire.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "procwire.v1.Scheduling".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/procwire.v1.Scheduling".into()
+    }
 }
 /// Sets of signals; bit n-1 is signal n.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
@@ -1762,6 +2142,16 @@ pub struct SignalMasks {
     /// Caught by a handler.
     #[prost(uint64, tag = "4")]
     pub caught: u64,
+}
+impl ::prost::Name for SignalMasks {
+    const NAME: &'static str = "SignalMasks";
+    const PACKAGE: &'static str = "procwire.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "procwire.v1.SignalMasks".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/procwire.v1.SignalMasks".into()
+    }
 }
 /// How a process ended.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -1789,12 +2179,32 @@ pub mod exit_status {
         Unknown(super::ExitUnknown),
     }
 }
+impl ::prost::Name for ExitStatus {
+    const NAME: &'static str = "ExitStatus";
+    const PACKAGE: &'static str = "procwire.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "procwire.v1.ExitStatus".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/procwire.v1.ExitStatus".into()
+    }
+}
 /// The exit status could not be learnt.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct ExitUnknown {
     /// Why not, for people: "kernel before 6.15 keeps no exit status for non-children".
     #[prost(string, tag = "1")]
     pub detail: ::prost::alloc::string::String,
+}
+impl ::prost::Name for ExitUnknown {
+    const NAME: &'static str = "ExitUnknown";
+    const PACKAGE: &'static str = "procwire.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "procwire.v1.ExitUnknown".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/procwire.v1.ExitUnknown".into()
+    }
 }
 /// Scheduler states; the comment gives the kernel's letter. psutil: STATUS_*.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
@@ -2131,6 +2541,16 @@ pub struct SignalProcessesRequest {
     #[prost(uint32, optional, tag = "6")]
     pub confirm_count: ::core::option::Option<u32>,
 }
+impl ::prost::Name for SignalProcessesRequest {
+    const NAME: &'static str = "SignalProcessesRequest";
+    const PACKAGE: &'static str = "procwire.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "procwire.v1.SignalProcessesRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/procwire.v1.SignalProcessesRequest".into()
+    }
+}
 /// Response of SignalProcesses.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct SignalProcessesResponse {
@@ -2140,6 +2560,16 @@ pub struct SignalProcessesResponse {
     /// One result per target, in the order of the request.
     #[prost(message, repeated, tag = "2")]
     pub results: ::prost::alloc::vec::Vec<SignalResult>,
+}
+impl ::prost::Name for SignalProcessesResponse {
+    const NAME: &'static str = "SignalProcessesResponse";
+    const PACKAGE: &'static str = "procwire.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "procwire.v1.SignalProcessesResponse".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/procwire.v1.SignalProcessesResponse".into()
+    }
 }
 /// What became of one target.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -2154,6 +2584,16 @@ pub struct SignalResult {
     #[prost(enumeration = "ControlMechanism", tag = "3")]
     pub mechanism: i32,
 }
+impl ::prost::Name for SignalResult {
+    const NAME: &'static str = "SignalResult";
+    const PACKAGE: &'static str = "procwire.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "procwire.v1.SignalResult".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/procwire.v1.SignalResult".into()
+    }
+}
 /// Why nothing was done to one target.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct TargetError {
@@ -2163,6 +2603,16 @@ pub struct TargetError {
     /// The same in words.
     #[prost(string, tag = "2")]
     pub detail: ::prost::alloc::string::String,
+}
+impl ::prost::Name for TargetError {
+    const NAME: &'static str = "TargetError";
+    const PACKAGE: &'static str = "procwire.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "procwire.v1.TargetError".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/procwire.v1.TargetError".into()
+    }
 }
 /// Request of TerminateProcesses.
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -2198,6 +2648,16 @@ pub struct TerminateProcessesRequest {
     #[prost(uint32, optional, tag = "10")]
     pub confirm_count: ::core::option::Option<u32>,
 }
+impl ::prost::Name for TerminateProcessesRequest {
+    const NAME: &'static str = "TerminateProcessesRequest";
+    const PACKAGE: &'static str = "procwire.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "procwire.v1.TerminateProcessesRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/procwire.v1.TerminateProcessesRequest".into()
+    }
+}
 /// One message of TerminateProcesses: first the plan, then progress, each target ending in a final step.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct TerminateProcessesResponse {
@@ -2219,6 +2679,16 @@ pub mod terminate_processes_response {
         /// How it all came out; last message.
         #[prost(message, tag = "3")]
         Summary(super::TerminateSummary),
+    }
+}
+impl ::prost::Name for TerminateProcessesResponse {
+    const NAME: &'static str = "TerminateProcessesResponse";
+    const PACKAGE: &'static str = "procwire.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "procwire.v1.TerminateProcessesResponse".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/procwire.v1.TerminateProcessesResponse".into()
     }
 }
 /// What a termination will do.
@@ -2243,6 +2713,16 @@ pub struct TerminatePlan {
     #[prost(enumeration = "Escalation", tag = "6")]
     pub then: i32,
 }
+impl ::prost::Name for TerminatePlan {
+    const NAME: &'static str = "TerminatePlan";
+    const PACKAGE: &'static str = "procwire.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "procwire.v1.TerminatePlan".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/procwire.v1.TerminatePlan".into()
+    }
+}
 /// A process that a termination resolved to.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct TerminateTarget {
@@ -2258,6 +2738,16 @@ pub struct TerminateTarget {
     /// How signals reach it.
     #[prost(enumeration = "ControlMechanism", tag = "4")]
     pub mechanism: i32,
+}
+impl ::prost::Name for TerminateTarget {
+    const NAME: &'static str = "TerminateTarget";
+    const PACKAGE: &'static str = "procwire.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "procwire.v1.TerminateTarget".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/procwire.v1.TerminateTarget".into()
+    }
 }
 /// A step of one target.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -2294,6 +2784,16 @@ pub mod terminate_progress {
         Refused(super::TargetError),
     }
 }
+impl ::prost::Name for TerminateProgress {
+    const NAME: &'static str = "TerminateProgress";
+    const PACKAGE: &'static str = "procwire.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "procwire.v1.TerminateProgress".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/procwire.v1.TerminateProgress".into()
+    }
+}
 /// A signal was sent.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct TerminateSignalled {
@@ -2304,12 +2804,32 @@ pub struct TerminateSignalled {
     #[prost(enumeration = "ControlMechanism", tag = "2")]
     pub mechanism: i32,
 }
+impl ::prost::Name for TerminateSignalled {
+    const NAME: &'static str = "TerminateSignalled";
+    const PACKAGE: &'static str = "procwire.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "procwire.v1.TerminateSignalled".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/procwire.v1.TerminateSignalled".into()
+    }
+}
 /// A process that did not end in time.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct TerminateStillRunning {
     /// Its state when it was last looked at.
     #[prost(enumeration = "ProcessState", tag = "1")]
     pub state: i32,
+}
+impl ::prost::Name for TerminateStillRunning {
+    const NAME: &'static str = "TerminateStillRunning";
+    const PACKAGE: &'static str = "procwire.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "procwire.v1.TerminateStillRunning".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/procwire.v1.TerminateStillRunning".into()
+    }
 }
 /// How a termination came out.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
@@ -2327,6 +2847,16 @@ pub struct TerminateSummary {
     #[prost(bool, tag = "4")]
     pub escalated: bool,
 }
+impl ::prost::Name for TerminateSummary {
+    const NAME: &'static str = "TerminateSummary";
+    const PACKAGE: &'static str = "procwire.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "procwire.v1.TerminateSummary".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/procwire.v1.TerminateSummary".into()
+    }
+}
 /// Request of WaitProcess.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct WaitProcessRequest {
@@ -2336,6 +2866,16 @@ pub struct WaitProcessRequest {
     /// How long, at most 1 hour. Absent: until the call's deadline, at most 1 hour. 0: look once.
     #[prost(message, optional, tag = "2")]
     pub timeout: ::core::option::Option<::prost_types::Duration>,
+}
+impl ::prost::Name for WaitProcessRequest {
+    const NAME: &'static str = "WaitProcessRequest";
+    const PACKAGE: &'static str = "procwire.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "procwire.v1.WaitProcessRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/procwire.v1.WaitProcessRequest".into()
+    }
 }
 /// Response of WaitProcess.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -2360,12 +2900,32 @@ pub mod wait_process_response {
         StillRunning(super::WaitStillRunning),
     }
 }
+impl ::prost::Name for WaitProcessResponse {
+    const NAME: &'static str = "WaitProcessResponse";
+    const PACKAGE: &'static str = "procwire.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "procwire.v1.WaitProcessResponse".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/procwire.v1.WaitProcessResponse".into()
+    }
+}
 /// A process that had not ended in time.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct WaitStillRunning {
     /// Its state when it was last looked at. A zombie has ended but was not yet waited for by its parent.
     #[prost(enumeration = "ProcessState", tag = "1")]
     pub state: i32,
+}
+impl ::prost::Name for WaitStillRunning {
+    const NAME: &'static str = "WaitStillRunning";
+    const PACKAGE: &'static str = "procwire.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "procwire.v1.WaitStillRunning".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/procwire.v1.WaitStillRunning".into()
+    }
 }
 /// Request of UpdateProcess.
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -2392,6 +2952,16 @@ pub struct UpdateProcessRequest {
     #[prost(bool, tag = "7")]
     pub all_threads: bool,
 }
+impl ::prost::Name for UpdateProcessRequest {
+    const NAME: &'static str = "UpdateProcessRequest";
+    const PACKAGE: &'static str = "procwire.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "procwire.v1.UpdateProcessRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/procwire.v1.UpdateProcessRequest".into()
+    }
+}
 /// What can be set on a process.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct ProcessSettings {
@@ -2411,6 +2981,16 @@ pub struct ProcessSettings {
     #[prost(sint32, optional, tag = "5")]
     pub oom_score_adjustment: ::core::option::Option<i32>,
 }
+impl ::prost::Name for ProcessSettings {
+    const NAME: &'static str = "ProcessSettings";
+    const PACKAGE: &'static str = "procwire.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "procwire.v1.ProcessSettings".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/procwire.v1.ProcessSettings".into()
+    }
+}
 /// Response of UpdateProcess.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct UpdateProcessResponse {
@@ -2423,6 +3003,16 @@ pub struct UpdateProcessResponse {
     /// Values read back after.
     #[prost(message, optional, tag = "3")]
     pub after: ::core::option::Option<ProcessSettings>,
+}
+impl ::prost::Name for UpdateProcessResponse {
+    const NAME: &'static str = "UpdateProcessResponse";
+    const PACKAGE: &'static str = "procwire.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "procwire.v1.UpdateProcessResponse".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/procwire.v1.UpdateProcessResponse".into()
+    }
 }
 /// Signals, with Linux's numbers on x86, ARM, RISC-V, POWER and s390. Real-time signals are the bare numbers 34 to 64.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
@@ -3281,6 +3871,16 @@ pub struct StreamHeader {
     #[prost(bool, tag = "5")]
     pub resumed: bool,
 }
+impl ::prost::Name for StreamHeader {
+    const NAME: &'static str = "StreamHeader";
+    const PACKAGE: &'static str = "procwire.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "procwire.v1.StreamHeader".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/procwire.v1.StreamHeader".into()
+    }
+}
 /// Sent when nothing else was for a while (at most 15 s), so that silence means a dead connection.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Heartbeat {
@@ -3290,6 +3890,16 @@ pub struct Heartbeat {
     /// Give this back in the next request to get what was missed. Empty where the agent keeps no history.
     #[prost(bytes = "vec", tag = "2")]
     pub resume_token: ::prost::alloc::vec::Vec<u8>,
+}
+impl ::prost::Name for Heartbeat {
+    const NAME: &'static str = "Heartbeat";
+    const PACKAGE: &'static str = "procwire.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "procwire.v1.Heartbeat".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/procwire.v1.Heartbeat".into()
+    }
 }
 /// What a reader missed, said once and aggregated (at most one a second), never passed over in silence.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
@@ -3304,6 +3914,16 @@ pub struct Loss {
     #[prost(uint64, tag = "3")]
     pub last_seq: u64,
 }
+impl ::prost::Name for Loss {
+    const NAME: &'static str = "Loss";
+    const PACKAGE: &'static str = "procwire.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "procwire.v1.Loss".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/procwire.v1.Loss".into()
+    }
+}
 /// Last message before a planned end, so that the client can tell it from a broken connection.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Goodbye {
@@ -3316,6 +3936,16 @@ pub struct Goodbye {
     /// Give this back in the next request to get what was missed. Empty where the agent keeps no history.
     #[prost(bytes = "vec", tag = "3")]
     pub resume_token: ::prost::alloc::vec::Vec<u8>,
+}
+impl ::prost::Name for Goodbye {
+    const NAME: &'static str = "Goodbye";
+    const PACKAGE: &'static str = "procwire.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "procwire.v1.Goodbye".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/procwire.v1.Goodbye".into()
+    }
 }
 /// Why an agent ends a stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
@@ -3366,7 +3996,7 @@ impl GoodbyeReason {
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct ListProcessesRequest {
     /// Fields of Process to read; a message's name stands for all its fields. Empty: pid, ref, ppid, name, state, cpu_times,
-    /// start_time, thread_count, memory.resident_bytes, memory.virtual_bytes, uids, username, terminal, nice, cmdline. "*": every field.
+    /// start_time, thread_count, memory.resident_bytes, memory.virtual_bytes, uids, username, terminal, nice, cmdline. "*": every field that this agent serves.
     #[prost(message, optional, tag = "1")]
     pub read_mask: ::core::option::Option<::prost_types::FieldMask>,
     /// Which processes. Absent: all.
@@ -3382,6 +4012,16 @@ pub struct ListProcessesRequest {
     #[prost(message, optional, tag = "5")]
     pub usage_window: ::core::option::Option<::prost_types::Duration>,
 }
+impl ::prost::Name for ListProcessesRequest {
+    const NAME: &'static str = "ListProcessesRequest";
+    const PACKAGE: &'static str = "procwire.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "procwire.v1.ListProcessesRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/procwire.v1.ListProcessesRequest".into()
+    }
+}
 /// One chunk of a list. A short list comes as one message with header, rows and summary.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct ListProcessesResponse {
@@ -3395,6 +4035,16 @@ pub struct ListProcessesResponse {
     #[prost(message, optional, tag = "3")]
     pub summary: ::core::option::Option<ListSummary>,
 }
+impl ::prost::Name for ListProcessesResponse {
+    const NAME: &'static str = "ListProcessesResponse";
+    const PACKAGE: &'static str = "procwire.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "procwire.v1.ListProcessesResponse".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/procwire.v1.ListProcessesResponse".into()
+    }
+}
 /// What a list is.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct ListHeader {
@@ -3404,6 +4054,16 @@ pub struct ListHeader {
     /// The read mask in force, defaults filled in.
     #[prost(message, optional, tag = "2")]
     pub effective_mask: ::core::option::Option<::prost_types::FieldMask>,
+}
+impl ::prost::Name for ListHeader {
+    const NAME: &'static str = "ListHeader";
+    const PACKAGE: &'static str = "procwire.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "procwire.v1.ListHeader".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/procwire.v1.ListHeader".into()
+    }
 }
 /// What a list came to.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
@@ -3424,10 +4084,20 @@ pub struct ListSummary {
     #[prost(uint64, tag = "5")]
     pub read_ns: u64,
 }
+impl ::prost::Name for ListSummary {
+    const NAME: &'static str = "ListSummary";
+    const PACKAGE: &'static str = "procwire.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "procwire.v1.ListSummary".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/procwire.v1.ListSummary".into()
+    }
+}
 /// Request of GetProcess.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct GetProcessRequest {
-    /// Fields of Process to read. Empty: every field that is cheap (see GetCapabilities). "*": every field.
+    /// Fields of Process to read. Empty: every field that is cheap (see GetCapabilities). "*": every field that this agent serves.
     #[prost(message, optional, tag = "3")]
     pub read_mask: ::core::option::Option<::prost_types::FieldMask>,
     /// Window over which cpu_usage_ratio is measured; the call takes that long. Absent: cpu_usage_ratio is not measured.
@@ -3450,6 +4120,16 @@ pub mod get_process_request {
         Ref(super::ProcessRef),
     }
 }
+impl ::prost::Name for GetProcessRequest {
+    const NAME: &'static str = "GetProcessRequest";
+    const PACKAGE: &'static str = "procwire.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "procwire.v1.GetProcessRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/procwire.v1.GetProcessRequest".into()
+    }
+}
 /// Response of GetProcess.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct GetProcessResponse {
@@ -3463,6 +4143,16 @@ pub struct GetProcessResponse {
     #[prost(message, optional, tag = "3")]
     pub effective_mask: ::core::option::Option<::prost_types::FieldMask>,
 }
+impl ::prost::Name for GetProcessResponse {
+    const NAME: &'static str = "GetProcessResponse";
+    const PACKAGE: &'static str = "procwire.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "procwire.v1.GetProcessResponse".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/procwire.v1.GetProcessResponse".into()
+    }
+}
 /// Which processes: the union of `allow` (all, if empty) without the union of `deny`.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct ProcessFilter {
@@ -3472,6 +4162,16 @@ pub struct ProcessFilter {
     /// A process that matches any of these is left out.
     #[prost(message, repeated, tag = "2")]
     pub deny: ::prost::alloc::vec::Vec<ProcessPredicate>,
+}
+impl ::prost::Name for ProcessFilter {
+    const NAME: &'static str = "ProcessFilter";
+    const PACKAGE: &'static str = "procwire.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "procwire.v1.ProcessFilter".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/procwire.v1.ProcessFilter".into()
+    }
 }
 /// A condition: every field that is set must hold.
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -3534,6 +4234,16 @@ pub struct ProcessPredicate {
     #[prost(uint32, repeated, tag = "19")]
     pub local_ports: ::prost::alloc::vec::Vec<u32>,
 }
+impl ::prost::Name for ProcessPredicate {
+    const NAME: &'static str = "ProcessPredicate";
+    const PACKAGE: &'static str = "procwire.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "procwire.v1.ProcessPredicate".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/procwire.v1.ProcessPredicate".into()
+    }
+}
 /// How to compare bytes.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct BytesMatch {
@@ -3557,6 +4267,16 @@ pub mod bytes_match {
         Regex(::prost::alloc::string::String),
     }
 }
+impl ::prost::Name for BytesMatch {
+    const NAME: &'static str = "BytesMatch";
+    const PACKAGE: &'static str = "procwire.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "procwire.v1.BytesMatch".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/procwire.v1.BytesMatch".into()
+    }
+}
 /// One key of an order.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct OrderBy {
@@ -3566,6 +4286,16 @@ pub struct OrderBy {
     /// Greatest first. Rows without the value come last either way.
     #[prost(bool, tag = "2")]
     pub descending: bool,
+}
+impl ::prost::Name for OrderBy {
+    const NAME: &'static str = "OrderBy";
+    const PACKAGE: &'static str = "procwire.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "procwire.v1.OrderBy".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/procwire.v1.OrderBy".into()
+    }
 }
 /// Request of WatchProcesses.
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -3582,6 +4312,16 @@ pub struct WatchProcessesRequest {
     /// From the last heartbeat or goodbye: continue there. Empty: start anew.
     #[prost(bytes = "vec", tag = "4")]
     pub resume_token: ::prost::alloc::vec::Vec<u8>,
+}
+impl ::prost::Name for WatchProcessesRequest {
+    const NAME: &'static str = "WatchProcessesRequest";
+    const PACKAGE: &'static str = "procwire.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "procwire.v1.WatchProcessesRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/procwire.v1.WatchProcessesRequest".into()
+    }
 }
 /// One message of WatchProcesses.
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -3618,6 +4358,16 @@ pub mod watch_processes_response {
         Goodbye(super::Goodbye),
     }
 }
+impl ::prost::Name for WatchProcessesResponse {
+    const NAME: &'static str = "WatchProcessesResponse";
+    const PACKAGE: &'static str = "procwire.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "procwire.v1.WatchProcessesResponse".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/procwire.v1.WatchProcessesResponse".into()
+    }
+}
 /// A part of the whole table.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct ProcessTableSnapshot {
@@ -3630,6 +4380,16 @@ pub struct ProcessTableSnapshot {
     /// True in the last part.
     #[prost(bool, tag = "3")]
     pub complete: bool,
+}
+impl ::prost::Name for ProcessTableSnapshot {
+    const NAME: &'static str = "ProcessTableSnapshot";
+    const PACKAGE: &'static str = "procwire.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "procwire.v1.ProcessTableSnapshot".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/procwire.v1.ProcessTableSnapshot".into()
+    }
 }
 /// What changed between two samples.
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -3647,6 +4407,16 @@ pub struct ProcessTableDelta {
     #[prost(message, repeated, tag = "4")]
     pub gone: ::prost::alloc::vec::Vec<ProcessRef>,
 }
+impl ::prost::Name for ProcessTableDelta {
+    const NAME: &'static str = "ProcessTableDelta";
+    const PACKAGE: &'static str = "procwire.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "procwire.v1.ProcessTableDelta".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/procwire.v1.ProcessTableDelta".into()
+    }
+}
 /// Request of WatchProcessEvents.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct WatchProcessEventsRequest {
@@ -3659,6 +4429,16 @@ pub struct WatchProcessEventsRequest {
     /// Which processes. Absent: all.
     #[prost(message, optional, tag = "3")]
     pub filter: ::core::option::Option<ProcessFilter>,
+}
+impl ::prost::Name for WatchProcessEventsRequest {
+    const NAME: &'static str = "WatchProcessEventsRequest";
+    const PACKAGE: &'static str = "procwire.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "procwire.v1.WatchProcessEventsRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/procwire.v1.WatchProcessEventsRequest".into()
+    }
 }
 /// One message of WatchProcessEvents.
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -3692,6 +4472,16 @@ pub mod watch_process_events_response {
         Goodbye(super::Goodbye),
     }
 }
+impl ::prost::Name for WatchProcessEventsResponse {
+    const NAME: &'static str = "WatchProcessEventsResponse";
+    const PACKAGE: &'static str = "procwire.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "procwire.v1.WatchProcessEventsResponse".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/procwire.v1.WatchProcessEventsResponse".into()
+    }
+}
 /// Something that happened to a process.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct ProcessEvent {
@@ -3707,6 +4497,16 @@ pub struct ProcessEvent {
     /// How it ended, for an exit.
     #[prost(message, optional, tag = "4")]
     pub exit_status: ::core::option::Option<ExitStatus>,
+}
+impl ::prost::Name for ProcessEvent {
+    const NAME: &'static str = "ProcessEvent";
+    const PACKAGE: &'static str = "procwire.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "procwire.v1.ProcessEvent".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/procwire.v1.ProcessEvent".into()
+    }
 }
 /// What can happen to a process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
@@ -4357,6 +5157,16 @@ pub struct System {
     #[prost(message, repeated, tag = "100")]
     pub errors: ::prost::alloc::vec::Vec<FieldError>,
 }
+impl ::prost::Name for System {
+    const NAME: &'static str = "System";
+    const PACKAGE: &'static str = "procwire.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "procwire.v1.System".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/procwire.v1.System".into()
+    }
+}
 /// Kernel and host names.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct HostIdentity {
@@ -4379,6 +5189,16 @@ pub struct HostIdentity {
     #[prost(bytes = "vec", tag = "6")]
     pub domainname: ::prost::alloc::vec::Vec<u8>,
 }
+impl ::prost::Name for HostIdentity {
+    const NAME: &'static str = "HostIdentity";
+    const PACKAGE: &'static str = "procwire.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "procwire.v1.HostIdentity".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/procwire.v1.HostIdentity".into()
+    }
+}
 /// Boot.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Boot {
@@ -4391,6 +5211,16 @@ pub struct Boot {
     /// The 16 bytes of the boot id.
     #[prost(bytes = "vec", tag = "3")]
     pub id: ::prost::alloc::vec::Vec<u8>,
+}
+impl ::prost::Name for Boot {
+    const NAME: &'static str = "Boot";
+    const PACKAGE: &'static str = "procwire.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "procwire.v1.Boot".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/procwire.v1.Boot".into()
+    }
 }
 /// Processors.
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -4438,6 +5268,16 @@ pub struct Cpu {
     #[prost(message, repeated, tag = "14")]
     pub frequency_policies: ::prost::alloc::vec::Vec<CpuFrequencyPolicy>,
 }
+impl ::prost::Name for Cpu {
+    const NAME: &'static str = "Cpu";
+    const PACKAGE: &'static str = "procwire.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "procwire.v1.Cpu".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/procwire.v1.Cpu".into()
+    }
+}
 /// One logical processor.
 #[derive(Clone, Copy, PartialEq, ::prost::Message)]
 pub struct LogicalCpu {
@@ -4459,6 +5299,16 @@ pub struct LogicalCpu {
     /// Number of its package.
     #[prost(uint32, optional, tag = "6")]
     pub package_id: ::core::option::Option<u32>,
+}
+impl ::prost::Name for LogicalCpu {
+    const NAME: &'static str = "LogicalCpu";
+    const PACKAGE: &'static str = "procwire.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "procwire.v1.LogicalCpu".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/procwire.v1.LogicalCpu".into()
+    }
 }
 /// Where processor time went. The kernel counts in ticks; a counter may go back a little. Absent: the kernel has no such column.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
@@ -4493,6 +5343,16 @@ pub struct CpuTimes {
     /// Running a guest at lowered priority; part of nice. psutil: guest_nice.
     #[prost(uint64, optional, tag = "10")]
     pub guest_nice_ns: ::core::option::Option<u64>,
+}
+impl ::prost::Name for CpuTimes {
+    const NAME: &'static str = "CpuTimes";
+    const PACKAGE: &'static str = "procwire.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "procwire.v1.CpuTimes".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/procwire.v1.CpuTimes".into()
+    }
 }
 /// Shares of processor time between two readings, each 0 to 1; all but busy, guest and guest_nice add up to 1.
 #[derive(Clone, Copy, PartialEq, ::prost::Message)]
@@ -4534,6 +5394,16 @@ pub struct CpuUsage {
     #[prost(uint64, tag = "12")]
     pub window_ns: u64,
 }
+impl ::prost::Name for CpuUsage {
+    const NAME: &'static str = "CpuUsage";
+    const PACKAGE: &'static str = "procwire.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "procwire.v1.CpuUsage".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/procwire.v1.CpuUsage".into()
+    }
+}
 /// One frequency policy. psutil: cpu_freq().
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct CpuFrequencyPolicy {
@@ -4559,6 +5429,16 @@ pub struct CpuFrequencyPolicy {
     #[prost(string, tag = "7")]
     pub governor: ::prost::alloc::string::String,
 }
+impl ::prost::Name for CpuFrequencyPolicy {
+    const NAME: &'static str = "CpuFrequencyPolicy";
+    const PACKAGE: &'static str = "procwire.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "procwire.v1.CpuFrequencyPolicy".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/procwire.v1.CpuFrequencyPolicy".into()
+    }
+}
 /// Load averages: threads running, ready or in state D, damped over time. Not divided by processors.
 #[derive(Clone, Copy, PartialEq, ::prost::Message)]
 pub struct LoadAverage {
@@ -4577,6 +5457,16 @@ pub struct LoadAverage {
     /// Threads in all.
     #[prost(uint32, optional, tag = "5")]
     pub total_threads: ::core::option::Option<u32>,
+}
+impl ::prost::Name for LoadAverage {
+    const NAME: &'static str = "LoadAverage";
+    const PACKAGE: &'static str = "procwire.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "procwire.v1.LoadAverage".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/procwire.v1.LoadAverage".into()
+    }
 }
 /// Memory of the host; limits of control groups do not show here.
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -4621,6 +5511,16 @@ pub struct Memory {
     #[prost(message, repeated, tag = "13")]
     pub nodes: ::prost::alloc::vec::Vec<MemoryNode>,
 }
+impl ::prost::Name for Memory {
+    const NAME: &'static str = "Memory";
+    const PACKAGE: &'static str = "procwire.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "procwire.v1.Memory".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/procwire.v1.Memory".into()
+    }
+}
 /// One line of /proc/meminfo.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct MemoryStatistic {
@@ -4644,6 +5544,16 @@ pub mod memory_statistic {
         Count(u64),
     }
 }
+impl ::prost::Name for MemoryStatistic {
+    const NAME: &'static str = "MemoryStatistic";
+    const PACKAGE: &'static str = "procwire.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "procwire.v1.MemoryStatistic".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/procwire.v1.MemoryStatistic".into()
+    }
+}
 /// Memory of one NUMA node.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct MemoryNode {
@@ -4656,6 +5566,16 @@ pub struct MemoryNode {
     /// "MemFree".
     #[prost(uint64, optional, tag = "3")]
     pub free_bytes: ::core::option::Option<u64>,
+}
+impl ::prost::Name for MemoryNode {
+    const NAME: &'static str = "MemoryNode";
+    const PACKAGE: &'static str = "procwire.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "procwire.v1.MemoryNode".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/procwire.v1.MemoryNode".into()
+    }
 }
 /// Swap of the host.
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -4691,6 +5611,16 @@ pub struct Swap {
     #[prost(message, repeated, tag = "10")]
     pub devices: ::prost::alloc::vec::Vec<SwapDevice>,
 }
+impl ::prost::Name for Swap {
+    const NAME: &'static str = "Swap";
+    const PACKAGE: &'static str = "procwire.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "procwire.v1.Swap".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/procwire.v1.Swap".into()
+    }
+}
 /// One swap device.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct SwapDevice {
@@ -4709,6 +5639,16 @@ pub struct SwapDevice {
     /// The highest is filled first.
     #[prost(sint32, tag = "5")]
     pub priority: i32,
+}
+impl ::prost::Name for SwapDevice {
+    const NAME: &'static str = "SwapDevice";
+    const PACKAGE: &'static str = "procwire.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "procwire.v1.SwapDevice".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/procwire.v1.SwapDevice".into()
+    }
 }
 /// One block device: a line of /proc/diskstats. psutil: sdiskio.
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -4774,6 +5714,16 @@ pub struct Disk {
     #[prost(uint64, optional, tag = "20")]
     pub size_bytes: ::core::option::Option<u64>,
 }
+impl ::prost::Name for Disk {
+    const NAME: &'static str = "Disk";
+    const PACKAGE: &'static str = "procwire.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "procwire.v1.Disk".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/procwire.v1.Disk".into()
+    }
+}
 /// What a block device does.
 #[derive(Clone, Copy, PartialEq, ::prost::Message)]
 pub struct DiskRates {
@@ -4798,6 +5748,16 @@ pub struct DiskRates {
     /// Nanoseconds between the two readings.
     #[prost(uint64, tag = "7")]
     pub window_ns: u64,
+}
+impl ::prost::Name for DiskRates {
+    const NAME: &'static str = "DiskRates";
+    const PACKAGE: &'static str = "procwire.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "procwire.v1.DiskRates".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/procwire.v1.DiskRates".into()
+    }
 }
 /// One mounted filesystem. psutil: sdiskpart.
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -4833,6 +5793,16 @@ pub struct Mount {
     #[prost(message, optional, tag = "10")]
     pub usage: ::core::option::Option<DiskUsage>,
 }
+impl ::prost::Name for Mount {
+    const NAME: &'static str = "Mount";
+    const PACKAGE: &'static str = "procwire.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "procwire.v1.Mount".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/procwire.v1.Mount".into()
+    }
+}
 /// Space and inodes of a filesystem: statvfs(2). psutil: disk_usage().
 #[derive(Clone, Copy, PartialEq, ::prost::Message)]
 pub struct DiskUsage {
@@ -4858,6 +5828,16 @@ pub struct DiskUsage {
     #[prost(uint64, tag = "7")]
     pub free_inodes: u64,
 }
+impl ::prost::Name for DiskUsage {
+    const NAME: &'static str = "DiskUsage";
+    const PACKAGE: &'static str = "procwire.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "procwire.v1.DiskUsage".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/procwire.v1.DiskUsage".into()
+    }
+}
 /// Network of the agent's network namespace.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct Network {
@@ -4870,6 +5850,16 @@ pub struct Network {
     /// Sockets in use: /proc/net/sockstat, sockstat6.
     #[prost(message, repeated, tag = "3")]
     pub sockets: ::prost::alloc::vec::Vec<ProtocolStatistic>,
+}
+impl ::prost::Name for Network {
+    const NAME: &'static str = "Network";
+    const PACKAGE: &'static str = "procwire.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "procwire.v1.Network".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/procwire.v1.Network".into()
+    }
 }
 /// One network interface. psutil: snetio, snicaddr, snicstats.
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -4914,6 +5904,16 @@ pub struct NetworkInterface {
     #[prost(uint32, optional, tag = "13")]
     pub controller_index: ::core::option::Option<u32>,
 }
+impl ::prost::Name for NetworkInterface {
+    const NAME: &'static str = "NetworkInterface";
+    const PACKAGE: &'static str = "procwire.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "procwire.v1.NetworkInterface".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/procwire.v1.NetworkInterface".into()
+    }
+}
 /// One address of an interface.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct InterfaceAddress {
@@ -4935,6 +5935,16 @@ pub struct InterfaceAddress {
     /// Label: "eth0:1".
     #[prost(bytes = "vec", tag = "6")]
     pub label: ::prost::alloc::vec::Vec<u8>,
+}
+impl ::prost::Name for InterfaceAddress {
+    const NAME: &'static str = "InterfaceAddress";
+    const PACKAGE: &'static str = "procwire.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "procwire.v1.InterfaceAddress".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/procwire.v1.InterfaceAddress".into()
+    }
 }
 /// Traffic of an interface since it was made.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
@@ -4970,6 +5980,16 @@ pub struct NetworkCounters {
     #[prost(uint64, optional, tag = "10")]
     pub collisions: ::core::option::Option<u64>,
 }
+impl ::prost::Name for NetworkCounters {
+    const NAME: &'static str = "NetworkCounters";
+    const PACKAGE: &'static str = "procwire.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "procwire.v1.NetworkCounters".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/procwire.v1.NetworkCounters".into()
+    }
+}
 /// What an interface does.
 #[derive(Clone, Copy, PartialEq, ::prost::Message)]
 pub struct NetworkRates {
@@ -4989,6 +6009,16 @@ pub struct NetworkRates {
     #[prost(uint64, tag = "5")]
     pub window_ns: u64,
 }
+impl ::prost::Name for NetworkRates {
+    const NAME: &'static str = "NetworkRates";
+    const PACKAGE: &'static str = "procwire.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "procwire.v1.NetworkRates".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/procwire.v1.NetworkRates".into()
+    }
+}
 /// One counter of a protocol.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct ProtocolStatistic {
@@ -5001,6 +6031,16 @@ pub struct ProtocolStatistic {
     /// Its value; a few are gauges and may be negative.
     #[prost(sint64, tag = "3")]
     pub value: i64,
+}
+impl ::prost::Name for ProtocolStatistic {
+    const NAME: &'static str = "ProtocolStatistic";
+    const PACKAGE: &'static str = "procwire.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "procwire.v1.ProtocolStatistic".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/procwire.v1.ProtocolStatistic".into()
+    }
 }
 /// Sensors.
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -5018,6 +6058,16 @@ pub struct Sensors {
     #[prost(message, repeated, tag = "4")]
     pub powers: ::prost::alloc::vec::Vec<PowerSensor>,
 }
+impl ::prost::Name for Sensors {
+    const NAME: &'static str = "Sensors";
+    const PACKAGE: &'static str = "procwire.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "procwire.v1.Sensors".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/procwire.v1.Sensors".into()
+    }
+}
 /// Which sensor: chips of the same name are told apart by their device.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct SensorIdentity {
@@ -5033,6 +6083,16 @@ pub struct SensorIdentity {
     /// Name of its files: "temp1".
     #[prost(string, tag = "4")]
     pub channel: ::prost::alloc::string::String,
+}
+impl ::prost::Name for SensorIdentity {
+    const NAME: &'static str = "SensorIdentity";
+    const PACKAGE: &'static str = "procwire.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "procwire.v1.SensorIdentity".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/procwire.v1.SensorIdentity".into()
+    }
 }
 /// One temperature.
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -5050,6 +6110,16 @@ pub struct TemperatureSensor {
     #[prost(double, optional, tag = "4")]
     pub critical_celsius: ::core::option::Option<f64>,
 }
+impl ::prost::Name for TemperatureSensor {
+    const NAME: &'static str = "TemperatureSensor";
+    const PACKAGE: &'static str = "procwire.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "procwire.v1.TemperatureSensor".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/procwire.v1.TemperatureSensor".into()
+    }
+}
 /// One fan.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct FanSensor {
@@ -5059,6 +6129,16 @@ pub struct FanSensor {
     /// Revolutions per minute. psutil: current.
     #[prost(uint32, optional, tag = "2")]
     pub revolutions_per_minute: ::core::option::Option<u32>,
+}
+impl ::prost::Name for FanSensor {
+    const NAME: &'static str = "FanSensor";
+    const PACKAGE: &'static str = "procwire.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "procwire.v1.FanSensor".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/procwire.v1.FanSensor".into()
+    }
 }
 /// One voltage.
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -5070,6 +6150,16 @@ pub struct VoltageSensor {
     #[prost(double, optional, tag = "2")]
     pub volts: ::core::option::Option<f64>,
 }
+impl ::prost::Name for VoltageSensor {
+    const NAME: &'static str = "VoltageSensor";
+    const PACKAGE: &'static str = "procwire.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "procwire.v1.VoltageSensor".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/procwire.v1.VoltageSensor".into()
+    }
+}
 /// One power meter.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct PowerSensor {
@@ -5080,6 +6170,16 @@ pub struct PowerSensor {
     #[prost(double, optional, tag = "2")]
     pub watts: ::core::option::Option<f64>,
 }
+impl ::prost::Name for PowerSensor {
+    const NAME: &'static str = "PowerSensor";
+    const PACKAGE: &'static str = "procwire.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "procwire.v1.PowerSensor".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/procwire.v1.PowerSensor".into()
+    }
+}
 /// Batteries and mains.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct Power {
@@ -5089,6 +6189,16 @@ pub struct Power {
     /// True if mains power is connected; absent without error if it cannot be told. psutil: power_plugged.
     #[prost(bool, optional, tag = "2")]
     pub mains_connected: ::core::option::Option<bool>,
+}
+impl ::prost::Name for Power {
+    const NAME: &'static str = "Power";
+    const PACKAGE: &'static str = "procwire.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "procwire.v1.Power".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/procwire.v1.Power".into()
+    }
 }
 /// One battery.
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -5115,6 +6225,16 @@ pub struct Battery {
     #[prost(double, optional, tag = "7")]
     pub power_watts: ::core::option::Option<f64>,
 }
+impl ::prost::Name for Battery {
+    const NAME: &'static str = "Battery";
+    const PACKAGE: &'static str = "procwire.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "procwire.v1.Battery".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/procwire.v1.Battery".into()
+    }
+}
 /// One login session. psutil: suser.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct UserSession {
@@ -5134,6 +6254,16 @@ pub struct UserSession {
     #[prost(uint32, optional, tag = "5")]
     pub pid: ::core::option::Option<u32>,
 }
+impl ::prost::Name for UserSession {
+    const NAME: &'static str = "UserSession";
+    const PACKAGE: &'static str = "procwire.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "procwire.v1.UserSession".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/procwire.v1.UserSession".into()
+    }
+}
 /// Stall information: shares of time in which some or all tasks waited.
 #[derive(Clone, Copy, PartialEq, ::prost::Message)]
 pub struct Pressure {
@@ -5150,6 +6280,16 @@ pub struct Pressure {
     #[prost(message, optional, tag = "4")]
     pub irq: ::core::option::Option<PressureResource>,
 }
+impl ::prost::Name for Pressure {
+    const NAME: &'static str = "Pressure";
+    const PACKAGE: &'static str = "procwire.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "procwire.v1.Pressure".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/procwire.v1.Pressure".into()
+    }
+}
 /// Stalls for one resource.
 #[derive(Clone, Copy, PartialEq, ::prost::Message)]
 pub struct PressureResource {
@@ -5159,6 +6299,16 @@ pub struct PressureResource {
     /// All tasks waited.
     #[prost(message, optional, tag = "2")]
     pub full: ::core::option::Option<PressureStall>,
+}
+impl ::prost::Name for PressureResource {
+    const NAME: &'static str = "PressureResource";
+    const PACKAGE: &'static str = "procwire.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "procwire.v1.PressureResource".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/procwire.v1.PressureResource".into()
+    }
 }
 /// How long tasks waited.
 #[derive(Clone, Copy, PartialEq, ::prost::Message)]
@@ -5175,6 +6325,16 @@ pub struct PressureStall {
     /// Time in all.
     #[prost(uint64, tag = "4")]
     pub total_ns: u64,
+}
+impl ::prost::Name for PressureStall {
+    const NAME: &'static str = "PressureStall";
+    const PACKAGE: &'static str = "procwire.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "procwire.v1.PressureStall".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/procwire.v1.PressureStall".into()
+    }
 }
 /// One control group.
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -5209,6 +6369,16 @@ pub struct ControlGroup {
     /// Stalls within the group.
     #[prost(message, optional, tag = "10")]
     pub pressure: ::core::option::Option<Pressure>,
+}
+impl ::prost::Name for ControlGroup {
+    const NAME: &'static str = "ControlGroup";
+    const PACKAGE: &'static str = "procwire.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "procwire.v1.ControlGroup".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/procwire.v1.ControlGroup".into()
+    }
 }
 /// Kinds of block devices.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
@@ -5308,12 +6478,22 @@ impl Duplex {
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct GetSystemRequest {
     /// Fields of System to read: sections ("memory") or parts of them ("memory.available_bytes").
-    /// Empty: host, boot, cpu, load, memory, swap, disks, network. "*": every section.
+    /// Empty: host, boot, cpu, load, memory, swap, disks, network. "*": every field that this agent serves.
     #[prost(message, optional, tag = "1")]
     pub read_mask: ::core::option::Option<::prost_types::FieldMask>,
     /// Measure rates and usage ratios over this window, at most 1 minute; the call takes that long. Absent: counters only.
     #[prost(message, optional, tag = "2")]
     pub usage_window: ::core::option::Option<::prost_types::Duration>,
+}
+impl ::prost::Name for GetSystemRequest {
+    const NAME: &'static str = "GetSystemRequest";
+    const PACKAGE: &'static str = "procwire.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "procwire.v1.GetSystemRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/procwire.v1.GetSystemRequest".into()
+    }
 }
 /// Response of GetSystem.
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -5324,6 +6504,16 @@ pub struct GetSystemResponse {
     /// The read mask in force, defaults filled in.
     #[prost(message, optional, tag = "2")]
     pub effective_mask: ::core::option::Option<::prost_types::FieldMask>,
+}
+impl ::prost::Name for GetSystemResponse {
+    const NAME: &'static str = "GetSystemResponse";
+    const PACKAGE: &'static str = "procwire.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "procwire.v1.GetSystemResponse".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/procwire.v1.GetSystemResponse".into()
+    }
 }
 /// Request of WatchSystem.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -5337,6 +6527,16 @@ pub struct WatchSystemRequest {
     /// From the last heartbeat or goodbye: continue there. Empty: start anew.
     #[prost(bytes = "vec", tag = "3")]
     pub resume_token: ::prost::alloc::vec::Vec<u8>,
+}
+impl ::prost::Name for WatchSystemRequest {
+    const NAME: &'static str = "WatchSystemRequest";
+    const PACKAGE: &'static str = "procwire.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "procwire.v1.WatchSystemRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/procwire.v1.WatchSystemRequest".into()
+    }
 }
 /// One message of WatchSystem.
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -5370,6 +6570,16 @@ pub mod watch_system_response {
         Goodbye(super::Goodbye),
     }
 }
+impl ::prost::Name for WatchSystemResponse {
+    const NAME: &'static str = "WatchSystemResponse";
+    const PACKAGE: &'static str = "procwire.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "procwire.v1.WatchSystemResponse".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/procwire.v1.WatchSystemResponse".into()
+    }
+}
 /// Request of ListSockets.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct ListSocketsRequest {
@@ -5382,6 +6592,16 @@ pub struct ListSocketsRequest {
     /// Look into every network namespace that the agent can reach, not only its own.
     #[prost(bool, tag = "3")]
     pub all_network_namespaces: bool,
+}
+impl ::prost::Name for ListSocketsRequest {
+    const NAME: &'static str = "ListSocketsRequest";
+    const PACKAGE: &'static str = "procwire.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "procwire.v1.ListSocketsRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/procwire.v1.ListSocketsRequest".into()
+    }
 }
 /// A condition on sockets: every field that is set must hold.
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -5411,6 +6631,16 @@ pub struct SocketPredicate {
     #[prost(uint32, repeated, tag = "8")]
     pub pids: ::prost::alloc::vec::Vec<u32>,
 }
+impl ::prost::Name for SocketPredicate {
+    const NAME: &'static str = "SocketPredicate";
+    const PACKAGE: &'static str = "procwire.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "procwire.v1.SocketPredicate".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/procwire.v1.SocketPredicate".into()
+    }
+}
 /// An IP network.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct IpNetwork {
@@ -5420,6 +6650,16 @@ pub struct IpNetwork {
     /// Leading bits that count.
     #[prost(uint32, tag = "2")]
     pub prefix_length: u32,
+}
+impl ::prost::Name for IpNetwork {
+    const NAME: &'static str = "IpNetwork";
+    const PACKAGE: &'static str = "procwire.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "procwire.v1.IpNetwork".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/procwire.v1.IpNetwork".into()
+    }
 }
 /// One chunk of sockets.
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -5434,6 +6674,16 @@ pub struct ListSocketsResponse {
     #[prost(message, optional, tag = "3")]
     pub summary: ::core::option::Option<ListSocketsSummary>,
 }
+impl ::prost::Name for ListSocketsResponse {
+    const NAME: &'static str = "ListSocketsResponse";
+    const PACKAGE: &'static str = "procwire.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "procwire.v1.ListSocketsResponse".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/procwire.v1.ListSocketsResponse".into()
+    }
+}
 /// What a list of sockets came to.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct ListSocketsSummary {
@@ -5444,12 +6694,32 @@ pub struct ListSocketsSummary {
     #[prost(uint32, tag = "2")]
     pub unreadable_processes: u32,
 }
+impl ::prost::Name for ListSocketsSummary {
+    const NAME: &'static str = "ListSocketsSummary";
+    const PACKAGE: &'static str = "procwire.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "procwire.v1.ListSocketsSummary".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/procwire.v1.ListSocketsSummary".into()
+    }
+}
 /// Request of GetDiskUsage.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct GetDiskUsageRequest {
     /// Absolute path on the host.
     #[prost(bytes = "vec", tag = "1")]
     pub path: ::prost::alloc::vec::Vec<u8>,
+}
+impl ::prost::Name for GetDiskUsageRequest {
+    const NAME: &'static str = "GetDiskUsageRequest";
+    const PACKAGE: &'static str = "procwire.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "procwire.v1.GetDiskUsageRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/procwire.v1.GetDiskUsageRequest".into()
+    }
 }
 /// Response of GetDiskUsage.
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -5461,6 +6731,16 @@ pub struct GetDiskUsageResponse {
     #[prost(message, optional, tag = "2")]
     pub sampled: ::core::option::Option<SampleTime>,
 }
+impl ::prost::Name for GetDiskUsageResponse {
+    const NAME: &'static str = "GetDiskUsageResponse";
+    const PACKAGE: &'static str = "procwire.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "procwire.v1.GetDiskUsageResponse".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/procwire.v1.GetDiskUsageResponse".into()
+    }
+}
 /// Request of ListUnits.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct ListUnitsRequest {
@@ -5471,12 +6751,32 @@ pub struct ListUnitsRequest {
     #[prost(string, repeated, tag = "2")]
     pub active_states: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
 }
+impl ::prost::Name for ListUnitsRequest {
+    const NAME: &'static str = "ListUnitsRequest";
+    const PACKAGE: &'static str = "procwire.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "procwire.v1.ListUnitsRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/procwire.v1.ListUnitsRequest".into()
+    }
+}
 /// One chunk of units.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct ListUnitsResponse {
     /// Rows.
     #[prost(message, repeated, tag = "1")]
     pub units: ::prost::alloc::vec::Vec<Unit>,
+}
+impl ::prost::Name for ListUnitsResponse {
+    const NAME: &'static str = "ListUnitsResponse";
+    const PACKAGE: &'static str = "procwire.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "procwire.v1.ListUnitsResponse".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/procwire.v1.ListUnitsResponse".into()
+    }
 }
 /// One systemd unit: org.freedesktop.systemd1.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -5520,6 +6820,16 @@ pub struct Unit {
     /// Program and arguments of ExecStart.
     #[prost(bytes = "vec", repeated, tag = "13")]
     pub command: ::prost::alloc::vec::Vec<::prost::alloc::vec::Vec<u8>>,
+}
+impl ::prost::Name for Unit {
+    const NAME: &'static str = "Unit";
+    const PACKAGE: &'static str = "procwire.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "procwire.v1.Unit".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/procwire.v1.Unit".into()
+    }
 }
 /// Generated client implementations.
 #[cfg(feature = "client")]
