@@ -4,7 +4,9 @@
 use std::{collections::BTreeMap, fs, path::PathBuf};
 
 use prost::Message as _;
-use prost_types::{DescriptorProto, EnumDescriptorProto, FieldDescriptorProto, FileDescriptorSet, MethodDescriptorProto};
+use prost_types::{
+    DescriptorProto, EnumDescriptorProto, FieldDescriptorProto, FileDescriptorSet, MethodDescriptorProto,
+};
 
 use crate::{assert_none, root};
 
@@ -150,7 +152,10 @@ mod detects {
 
     #[test]
     fn a_changed_json_name() {
-        one_fault(&faults_after(|set| field(set, "Process", "ppid").json_name = Some("parent".to_owned())), "json parent");
+        one_fault(
+            &faults_after(|set| field(set, "Process", "ppid").json_name = Some("parent".to_owned())),
+            "json parent",
+        );
     }
 
     #[test]
@@ -213,7 +218,8 @@ mod detects {
             (added.name, added.number) = (Some("shoe_size".to_owned()), Some(998));
             message(set, "Process").field.push(added);
             let mut enums = set.file.iter_mut().flat_map(|file| &mut file.enum_type);
-            let value = EnumValueDescriptorProto { name: Some("SIGNAL_NEW".to_owned()), number: Some(65), options: None };
+            let value =
+                EnumValueDescriptorProto { name: Some("SIGNAL_NEW".to_owned()), number: Some(65), options: None };
             enums.find(|enumeration| enumeration.name() == "Signal").unwrap().value.push(value);
         });
         assert_eq!(faults, Vec::<String>::new());

@@ -20,7 +20,9 @@ const DOCUMENTS: &[&str] = &[
 
 #[test]
 fn the_documents_that_people_look_for_are_there() {
-    let missing = DOCUMENTS.iter().filter(|name| fs::read_to_string(root().join(name)).is_ok_and(|text| text.len() < 20) || !root().join(name).exists());
+    let missing = DOCUMENTS.iter().filter(|name| {
+        fs::read_to_string(root().join(name)).is_ok_and(|text| text.len() < 20) || !root().join(name).exists()
+    });
     assert_none("missing or empty", &missing.map(ToString::to_string).collect::<Vec<_>>());
 }
 
@@ -29,7 +31,8 @@ fn the_architecture_names_every_room_of_the_tree() {
     let text = fs::read_to_string(root().join("ARCHITECTURE.md")).unwrap();
     let manifest = fs::read_to_string(root().join("Cargo.toml")).unwrap();
     let members = manifest.split("members = [").nth(1).unwrap().split(']').next().unwrap();
-    let rooms: Vec<_> = members.split(',').map(|room| room.trim().trim_matches('"')).filter(|room| !room.is_empty()).collect();
+    let rooms: Vec<_> =
+        members.split(',').map(|room| room.trim().trim_matches('"')).filter(|room| !room.is_empty()).collect();
     assert!(rooms.len() >= 7, "{rooms:?}");
     let missing = rooms.iter().filter(|room| !text.contains(&format!("{room}/")));
     assert_none("not in ARCHITECTURE.md", &missing.map(ToString::to_string).collect::<Vec<_>>());
@@ -47,7 +50,8 @@ fn the_architecture_tells_how_to_add_a_field_and_an_rpc() {
 fn links_between_documents_lead_somewhere() {
     let mut faults = Vec::new();
     let mut links = 0;
-    let mut documents: Vec<_> = DOCUMENTS.iter().filter(|name| name.ends_with(".md")).map(|name| root().join(name)).collect();
+    let mut documents: Vec<_> =
+        DOCUMENTS.iter().filter(|name| name.ends_with(".md")).map(|name| root().join(name)).collect();
     documents.extend(fs::read_dir(root().join("docs/adr")).unwrap().map(|entry| entry.unwrap().path()));
     for document in documents {
         let text = fs::read_to_string(&document).unwrap();

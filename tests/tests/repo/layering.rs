@@ -64,10 +64,12 @@ fn member(package: &serde_json::Value) -> Member {
 
 #[test]
 fn rooms_depend_on_each_other_exactly_as_drawn() {
-    let drawn: BTreeMap<_, BTreeSet<_>> = EDGES.iter().map(|(room, edges)| (*room, edges.iter().copied().collect())).collect();
+    let drawn: BTreeMap<_, BTreeSet<_>> =
+        EDGES.iter().map(|(room, edges)| (*room, edges.iter().copied().collect())).collect();
     let mut faults = Vec::new();
     for member in members() {
-        let found: BTreeSet<_> = member.needs.iter().map(String::as_str).filter(|name| name.starts_with("procwire-")).collect();
+        let found: BTreeSet<_> =
+            member.needs.iter().map(String::as_str).filter(|name| name.starts_with("procwire-")).collect();
         match drawn.get(member.name.as_str()) {
             Some(wanted) if *wanted == found => {}
             Some(wanted) => faults.push(format!("{} is built on {found:?}, drawn is {wanted:?}", member.name)),

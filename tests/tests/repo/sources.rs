@@ -119,7 +119,10 @@ fn nothing_is_left_for_later_in_the_sources() {
 #[test]
 fn agent_sdk_and_host_reader_never_start_a_program() {
     let mut faults = Vec::new();
-    for source in sources().iter().filter(|source| ["host/src/", "agent/src/", "client/src/"].iter().any(|room| source.path.starts_with(room))) {
+    for source in sources()
+        .iter()
+        .filter(|source| ["host/src/", "agent/src/", "client/src/"].iter().any(|room| source.path.starts_with(room)))
+    {
         let shipped = source.text.split("#[cfg(test)]").next().unwrap();
         if shipped.contains("Command::new") || shipped.contains("execve") {
             faults.push(source.path.clone());

@@ -22,7 +22,8 @@ fn every_message_field_enum_value_and_method_has_a_comment() {
     let mut faults = Vec::new();
     let mut declarations = 0;
     for file in generated::descriptor_set().file.iter().filter(|file| file.package() == "procwire.v1") {
-        let commented: HashSet<_> = file.source_code_info.iter().flat_map(|info| &info.location).filter_map(commented).collect();
+        let commented: HashSet<_> =
+            file.source_code_info.iter().flat_map(|info| &info.location).filter_map(commented).collect();
         for (path, name) in declarations_of(file) {
             declarations += 1;
             if !commented.contains(&path) {
