@@ -1,0 +1,252 @@
+//! A table that fits its terminal: numbers to the right, columns dropped and the widest text cut where there is no room.
+
+use std::io::{self, Write};
+
+use anstyle::{Effects, Style};
+use comfy_table::{CellAlignment, ColumnConstraint, ContentArrangement, Row, TableStyle, Width, presets::NOTHING};
+
+/// What the widest text keeps before other columns are dropped for it.
+const ROOM_FOR_TEXT: u16 = 28;
+
+/// No text is cut to less than this.
+const LEAST_TEXT: u16 = 8;
+
+/// Style of the names of the columns.
+pub const HEADER: Style = Style::new().effects(Effects::BOLD);
+
+/// One column.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Column {
+    /// Its name.
+    pub header: String,
+    /// Where its cells stand.
+    pub align: Align,
+    /// Whether it may go when there is no room; the highest number goes first.
+    pub drop_order: Option<u8>,
+    /// Width that it has even if its cells are narrower, so that tables printed one after another stand in line.
+    pub min_width: u16,
+}
+
+/// Where the cells of a column stand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Align {
+    /// Text.
+    Left,
+    /// Numbers.
+    Right,
+}
+
+impl Column {
+    /// A column that always stays.
+    pub fn new(header: impl Into<String>, align: Align) -> Self {
+        Self { header: header.into(), align, drop_order: None, min_width: 0 }
+    }
+
+    /// The same, at least so wide.
+    #[must_use]
+    pub fn at_least(self, min_width: u16) -> Self {
+        Self { min_width, ..self }
+    }
+}
+
+/// Rows of safe text: whoever adds a cell has escaped it.
+#[derive(Clone, Debug)]
+pub struct Table {
+    columns: Vec<Column>,
+    rows: Vec<(Vec<String>, Style)>,
+}
+
+impl Table {
+    /// A table without rows.
+    pub fn new(columns: Vec<Column>) -> Self {
+        Self { columns, rows: Vec::new() }
+    }
+
+    /// Adds a row in a style; one cell per column.
+    pub fn push(&mut self, cells: Vec<String>, style: Style) {
+        self.rows.push((cells, style));
+    }
+
+    /// Prints the names of the columns and the rows. Without a width nothing is cut or dropped.
+    pub fn write(&self, out: &mut dyn Write, width: Option<u16>) -> io::Result<()> {
+        let styles = std::iter::once(HEADER).chain(self.rows.iter().map(|(_, style)| *style));
+        write_lines(out, self.lay_out(width).lines().zip(styles))
+    }
+
+    /// Prints the rows alone, for a table whose header has been printed.
+    pub fn write_rows(&self, out: &mut dyn Write, width: Option<u16>) -> io::Result<()> {
+        let styles = self.rows.iter().map(|(_, style)| *style);
+        write_lines(out, self.lay_out(width).lines().skip(1).zip(styles))
+    }
+
+    /// Prints it a little to the right.
+    pub fn write_indented(&self, out: &mut dyn Write, width: Option<u16>, indent: &str) -> io::Result<()> {
+        let indent_width = u16::try_from(indent.len()).unwrap_or_default();
+        let styles = std::iter::once(HEADER).chain(self.rows.iter().map(|(_, style)| *style));
+        let table = self.lay_out(width.map(|width| width.saturating_sub(indent_width)));
+        write_lines(out, table.lines().map(|line| format!("{indent}{line}")).zip(styles))
+    }
+
+    fn lay_out(&self, available: Option<u16>) -> comfy_table::Table {
+        let mut table = comfy_table::Table::new();
+        table.load_style(TableStyle::from(NOTHING)).set_truncation_indicator("…");
+        table.set_content_arrangement(ContentArrangement::Disabled);
+        // Split anywhere, not at spaces: a cut cell shall use all its room.
+        table.set_delimiter('\0');
+        let longest = available.map_or(usize::MAX, |available| usize::from(available) + 1);
+        table.set_header(one_line(self.columns.iter().map(|column| column.header.as_str()), longest));
+        table.add_rows(self.rows.iter().map(|(cells, _)| one_line(cells.iter().map(String::as_str), longest)));
+        let widths = fit(&self.columns, &table.column_max_content_widths(), available);
+        let last = self.columns.len().saturating_sub(1);
+        for (index, (column, shown)) in self.columns.iter().zip(table.column_iter_mut()).enumerate() {
+            let gap = u16::from(index != last);
+            shown.set_padding((0, gap));
+            shown.set_cell_alignment(match column.align {
+                Align::Left => CellAlignment::Left,
+                Align::Right => CellAlignment::Right,
+            });
+            shown.set_constraint(match widths.get(index).copied().flatten() {
+                Some(width) => ColumnConstraint::Absolute(Width::Fixed(width.saturating_add(gap))),
+                None => ColumnConstraint::Hidden,
+            });
+        }
+        table
+    }
+}
+
+/// The width of each column; `None` for those that are dropped.
+fn fit(columns: &[Column], natural: &[u16], available: Option<u16>) -> Vec<Option<u16>> {
+    let mut widths: Vec<Option<u16>> =
+        columns.iter().zip(natural).map(|(column, width)| Some(column.min_width.max(*width))).collect();
+    let Some(available) = available.map(usize::from) else { return widths };
+
+    // Columns go until the widest text has some room.
+    let widest = widest_text(columns, &widths);
+    let room = |widths: &[Option<u16>]| -> usize {
+        let capped = |(index, width): (usize, &Option<u16>)| {
+            width.map(|width| 1 + if Some(index) == widest { width.min(ROOM_FOR_TEXT) } else { width })
+        };
+        widths.iter().enumerate().filter_map(capped).map(usize::from).sum::<usize>().saturating_sub(1)
+    };
+    let mut droppable: Vec<(u8, usize)> =
+        columns.iter().enumerate().filter_map(|(index, column)| Some((column.drop_order?, index))).collect();
+    droppable.sort_unstable();
+    while room(&widths) > available
+        && let Some((_, index)) = droppable.pop()
+        && let Some(width) = widths.get_mut(index)
+    {
+        *width = None;
+    }
+
+    // Then the widest texts are cut, never a number.
+    let total = |widths: &[Option<u16>]| widths.iter().flatten().map(|width| usize::from(*width) + 1).sum::<usize>();
+    while total(&widths) > available + 1
+        && let Some(widest) = widest_text(columns, &widths)
+        && let Some(Some(width)) = widths.get_mut(widest)
+        && *width > LEAST_TEXT
+    {
+        *width -= 1;
+    }
+    widths
+}
+
+/// The widest column of text, the last of equals.
+fn widest_text(columns: &[Column], widths: &[Option<u16>]) -> Option<usize> {
+    let texts = columns.iter().zip(widths).enumerate().filter(|(_, (column, _))| column.align == Align::Left);
+    texts.filter_map(|(index, (_, width))| Some(((*width)?, index))).max().map(|(_, index)| index)
+}
+
+/// Cells of one line, cut to a length that is too long to be shown whole, so that no time is lost on the rest.
+fn one_line<'a>(cells: impl Iterator<Item = &'a str>, longest: usize) -> Row {
+    let mut row = Row::from(cells.map(|cell| cell.chars().take(longest).collect::<String>()).collect::<Vec<_>>());
+    row.max_height(1);
+    row
+}
+
+fn write_lines(out: &mut dyn Write, lines: impl Iterator<Item = (String, Style)>) -> io::Result<()> {
+    for (line, style) in lines {
+        let line = line.trim_end();
+        if style == Style::new() {
+            writeln!(out, "{line}")?;
+        } else {
+            writeln!(out, "{style}{line}{style:#}")?;
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests fail by panicking")]
+mod tests {
+    use super::*;
+
+    fn sample() -> Table {
+        let mut table = Table::new(vec![
+            Column::new("PID", Align::Right),
+            Column::new("USER", Align::Left),
+            Column { drop_order: Some(1), ..Column::new("TTY", Align::Left) },
+            Column { drop_order: Some(2), ..Column::new("VIRT", Align::Right) },
+            Column::new("COMMAND", Align::Left),
+        ]);
+        let row = |cells: [&str; 5]| cells.map(str::to_owned).to_vec();
+        table.push(row(["1", "root", "-", "21M", "/sbin/init splash"]), Style::new());
+        table.push(row(["4194304", "postgres", "pts/0", "1.2G", &"long command ".repeat(30)]), Style::new());
+        table
+    }
+
+    fn lines(width: Option<u16>) -> Vec<String> {
+        let mut out = Vec::new();
+        sample().write(&mut out, width).unwrap();
+        let text = anstream::adapter::strip_str(&String::from_utf8(out).unwrap()).to_string();
+        text.lines().map(str::to_owned).collect()
+    }
+
+    #[test]
+    fn a_wide_terminal_is_used_to_its_last_column() {
+        for width in [80, 200] {
+            let lines = lines(Some(width));
+            assert_eq!(lines[0], "    PID USER     TTY   VIRT COMMAND");
+            assert_eq!(lines[1], "      1 root     -      21M /sbin/init splash");
+            assert_eq!(lines[2].chars().count(), usize::from(width));
+            assert!(lines[2].ends_with('…'), "{}", lines[2]);
+        }
+    }
+
+    #[test]
+    fn columns_go_before_the_command_gets_too_short() {
+        assert_eq!(lines(Some(51))[0], "    PID USER     TTY   COMMAND");
+        assert_eq!(lines(Some(46))[0], "    PID USER     COMMAND");
+        assert_eq!(lines(Some(46))[2], "4194304 postgres long command long command lo…");
+    }
+
+    #[test]
+    fn a_tiny_terminal_cuts_text_and_no_number() {
+        assert_eq!(lines(Some(10))[2], "4194304 postgres long co…");
+    }
+
+    #[test]
+    fn nothing_is_cut_without_a_terminal() {
+        let lines = lines(None);
+        assert!(lines[2].ends_with("long command long command"), "{}", lines[2]);
+        assert!(lines[0].contains("VIRT"));
+    }
+
+    #[test]
+    fn wide_characters_count_as_two() {
+        let mut table = Table::new(vec![Column::new("NAME", Align::Left), Column::new("N", Align::Right)]);
+        table.push(vec!["日本語日本語日本語日本語".to_owned(), "1".to_owned()], Style::new());
+        let mut out = Vec::new();
+        table.write_rows(&mut out, Some(14)).unwrap();
+        assert_eq!(String::from_utf8(out).unwrap(), "日本語日本…  1\n");
+    }
+
+    #[test]
+    fn rows_printed_later_stand_below_their_header() {
+        let columns = vec![Column::new("CPU", Align::Right).at_least(6), Column::new("MEM", Align::Right).at_least(5)];
+        let mut out = Vec::new();
+        let mut table = Table::new(columns);
+        table.push(vec!["1.5".to_owned(), "2".to_owned()], Style::new());
+        table.write_rows(&mut out, Some(80)).unwrap();
+        assert_eq!(String::from_utf8(out).unwrap(), "   1.5     2\n");
+    }
+}

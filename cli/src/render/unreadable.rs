@@ -1,0 +1,107 @@
+//! What could not be read, said once and counted.
+
+use std::collections::BTreeMap;
+
+use procwire_proto::v1::{FieldError, FieldErrorReason, Process};
+
+/// One line about the fields of these processes that are absent or incomplete; `None` if all is there.
+pub fn footnote(processes: &[Process], is_local: bool) -> Option<String> {
+    let errors = || processes.iter().flat_map(|process| &process.errors);
+    let absent = count(errors().filter(|error| !is_incomplete(error)));
+    let incomplete = count(errors().filter(|error| is_incomplete(error)));
+    let denied = errors().any(|error| error.reason() == FieldErrorReason::PermissionDenied);
+
+    let mut sentences = Vec::new();
+    if let Some(absent) = absent {
+        sentences.push(format!("{absent} not readable, shown as -"));
+    }
+    if let Some(incomplete) = incomplete {
+        sentences.push(format!("{incomplete} incomplete"));
+    }
+    if denied {
+        let advice = match is_local {
+            true => "run as root, or with CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH, to read more",
+            false => "the agent needs root, or CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH, to read more",
+        };
+        sentences.push(advice.to_owned());
+    }
+    (!sentences.is_empty()).then(|| sentences.join("; "))
+}
+
+/// Reasons and, for each, the fields.
+pub fn by_reason(errors: &[FieldError]) -> Vec<(String, String)> {
+    let mut paths: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for error in errors {
+        let path = procwire_proto::escape::terminal(error.path.as_bytes()).into_owned();
+        paths.entry(error.reason().as_words()).or_default().push(path);
+    }
+    paths.into_iter().map(|(reason, paths)| (reason, paths.join(", "))).collect()
+}
+
+/// The field is there, but not all of it.
+fn is_incomplete(error: &FieldError) -> bool {
+    matches!(error.reason(), FieldErrorReason::Truncated | FieldErrorReason::Redacted)
+}
+
+/// `412 fields (398 permission denied, 14 zombie)`.
+fn count<'a>(errors: impl Iterator<Item = &'a FieldError>) -> Option<String> {
+    let mut reasons: BTreeMap<String, usize> = BTreeMap::new();
+    for error in errors {
+        *reasons.entry(error.reason().as_words()).or_default() += 1;
+    }
+    let total: usize = reasons.values().sum();
+    let mut reasons: Vec<_> = reasons.into_iter().collect();
+    reasons.sort_by_key(|(_, number)| std::cmp::Reverse(*number));
+    let reasons: Vec<_> = reasons.iter().map(|(reason, number)| format!("{number} {reason}")).collect();
+    let noun = if total == 1 { "field" } else { "fields" };
+    (total > 0).then(|| format!("{total} {noun} ({})", reasons.join(", ")))
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests fail by panicking")]
+mod tests {
+    use super::*;
+
+    fn process(errors: &[(&str, FieldErrorReason)]) -> Process {
+        let error = |(path, reason): &(&str, FieldErrorReason)| FieldError {
+            path: (*path).to_owned(),
+            reason: (*reason).into(),
+            detail: String::new(),
+        };
+        Process { errors: errors.iter().map(error).collect(), ..Process::default() }
+    }
+
+    #[test]
+    fn nothing_is_said_when_all_is_there() {
+        assert_eq!(footnote(&[process(&[])], true), None);
+    }
+
+    #[test]
+    fn the_most_frequent_reason_comes_first() {
+        use FieldErrorReason::{PermissionDenied, Redacted, Zombie};
+        let processes = [
+            process(&[("exe", PermissionDenied), ("io", PermissionDenied)]),
+            process(&[("cmdline", Zombie), ("cmdline", Redacted)]),
+        ];
+        assert_eq!(
+            footnote(&processes, true).unwrap(),
+            "3 fields (2 permission denied, 1 zombie) not readable, shown as -; 1 field (1 redacted) incomplete; \
+             run as root, or with CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH, to read more"
+        );
+        assert!(
+            footnote(&processes, false)
+                .unwrap()
+                .ends_with("the agent needs root, or CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH, to read more")
+        );
+    }
+
+    #[test]
+    fn reasons_name_their_fields() {
+        use FieldErrorReason::{PermissionDenied, Unsupported};
+        let process = process(&[("exe", PermissionDenied), ("sockets", Unsupported), ("io", PermissionDenied)]);
+        assert_eq!(
+            by_reason(&process.errors),
+            [("permission denied".to_owned(), "exe, io".to_owned()), ("unsupported".to_owned(), "sockets".to_owned())]
+        );
+    }
+}

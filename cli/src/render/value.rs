@@ -1,0 +1,157 @@
+//! Any field of any message, as people read it. Units are in the names of fields, so a name is all it takes.
+
+use std::time::Duration;
+
+use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
+use procwire_proto::escape;
+use serde_json::Value;
+
+use super::{clock::Clock, table::Align, units};
+
+/// Endings of names that the shown value makes clear.
+const UNIT_SUFFIXES: [&str; 7] = ["_bytes_per_second", "_per_second", "_bytes", "_ns", "_ratio", "_hz", "_celsius"];
+
+/// What stands where a value is missing.
+pub const MISSING: &str = "-";
+
+/// The value of a field called `name`, on one line and safe to print.
+pub fn show(name: &str, value: &Value, clock: &Clock) -> String {
+    match value {
+        Value::Null => MISSING.to_owned(),
+        Value::Bool(yes) => if *yes { "yes" } else { "no" }.to_owned(),
+        Value::Number(number) => show_number(name, number),
+        Value::String(text) => show_text(name, text, clock),
+        Value::Array(items) if items.is_empty() => MISSING.to_owned(),
+        Value::Array(items) => items.iter().map(|item| show(name, item, clock)).collect::<Vec<_>>().join(" "),
+        Value::Object(members) => {
+            let pairs = members.iter().filter(|(name, _)| !name.ends_with("_base64"));
+            pairs.map(|(name, value)| format!("{name}={}", show(name, value, clock))).collect::<Vec<_>>().join(",")
+        }
+    }
+}
+
+/// The value of a member of an object; `None` if it has none of that name. Bytes that are no text are shown escaped, from the
+/// base64 beside the nearest text.
+pub fn show_member(object: &Value, name: &str, clock: &Clock) -> Option<String> {
+    let value = object.get(name)?;
+    let exact = match object.get(format!("{name}_base64")) {
+        Some(Value::String(text)) => unescaped_bytes(text),
+        Some(Value::Array(items)) => {
+            let texts: Option<Vec<_>> = items.iter().map(|item| unescaped_bytes(item.as_str()?)).collect();
+            texts.map(|texts| texts.join(" "))
+        }
+        _ => None,
+    };
+    Some(exact.unwrap_or_else(|| show(name, value, clock)))
+}
+
+fn unescaped_bytes(base64: &str) -> Option<String> {
+    let bytes = BASE64.decode(base64).ok()?;
+    Some(escape::terminal(&bytes).into_owned())
+}
+
+/// The name of a field without its unit, in words: `resident_bytes` is `resident`.
+pub fn label(name: &str) -> String {
+    let bare = UNIT_SUFFIXES.iter().find_map(|suffix| name.strip_suffix(suffix)).unwrap_or(name);
+    bare.replace('_', " ")
+}
+
+/// Numbers to the right.
+pub fn align(name: &str, value: &Value) -> Align {
+    match value {
+        Value::Number(_) => Align::Right,
+        // Durations and moments are strings in JSON and columns of numbers to the eye.
+        Value::String(_) if is_moment(name) => Align::Right,
+        _ => Align::Left,
+    }
+}
+
+fn show_number(name: &str, number: &serde_json::Number) -> String {
+    let as_float = number.as_f64().unwrap_or_default();
+    match number.as_u64() {
+        _ if name.ends_with("bytes_per_second") => units::byte_rate(as_float),
+        _ if name.ends_with("_per_second") => format!("{as_float:.1}/s"),
+        _ if name.ends_with("_ratio") => units::percent(as_float),
+        Some(number) if name.ends_with("_bytes") => units::bytes(number),
+        Some(number) if name.ends_with("_ns") => show_nanoseconds(number),
+        Some(number) if name.ends_with("_hz") => format!("{:.0} MHz", number as f64 / 1e6),
+        Some(number) => number.to_string(),
+        None => number.to_string(),
+    }
+}
+
+/// Processor time has a resolution of 10 ms, so short spans are shown in seconds.
+fn show_nanoseconds(nanoseconds: u64) -> String {
+    let span = Duration::from_nanos(nanoseconds);
+    if span < Duration::from_secs(60) { format!("{:.2} s", span.as_secs_f64()) } else { units::span(span) }
+}
+
+fn show_text(name: &str, text: &str, clock: &Clock) -> String {
+    let moment = is_moment(name).then(|| text.parse::<jiff::Timestamp>().ok()).flatten();
+    if let Some(moment) = moment {
+        return clock.full(&prost_types::Timestamp { seconds: moment.as_second(), nanos: moment.subsec_nanosecond() });
+    }
+    escape::terminal(text.as_bytes()).into_owned()
+}
+
+fn is_moment(name: &str) -> bool {
+    name == "time" || name.ends_with("_time") || name == "wall" || name == "certificate_expires"
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests fail by panicking")]
+mod tests {
+    use jiff::tz::TimeZone;
+    use serde_json::json;
+
+    use super::*;
+
+    fn shown(name: &str, value: Value) -> String {
+        let clock = Clock::fixed("2026-11-21T22:30:00Z".parse().unwrap(), TimeZone::UTC);
+        show(name, &value, &clock)
+    }
+
+    #[test]
+    fn units_follow_names() {
+        assert_eq!(shown("resident_bytes", json!(3_565_158)), "3.4 MiB");
+        assert_eq!(shown("user_ns", json!(1_230_000_000)), "1.23 s");
+        assert_eq!(shown("user_ns", json!(3_723_000_000_000_u64)), "1 h 2 min");
+        assert_eq!(shown("busy_ratio", json!(0.1234)), "12.3 %");
+        assert_eq!(shown("received_bytes_per_second", json!(1536.5)), "1.5 KiB/s");
+        assert_eq!(shown("reads_per_second", json!(2.25)), "2.2/s");
+        assert_eq!(shown("nice", json!(-5)), "-5");
+        assert_eq!(shown("start_time", json!("2026-11-18T13:05:09Z")), "2026-11-18 13:05:09 +00:00");
+        assert_eq!(shown("kernel_thread", json!(false)), "no");
+    }
+
+    #[test]
+    fn hostile_text_is_escaped_at_every_depth() {
+        assert_eq!(shown("cmdline", json!(["a", "\u{1b}[2J"])), r"a \x1b[2J");
+        assert_eq!(shown("start_time", json!("\n")), r"\n");
+        assert_eq!(shown("x", json!({ "name": "\r" })), r"name=\r");
+    }
+
+    #[test]
+    fn bytes_that_are_no_text_are_shown_from_their_base64() {
+        let clock = Clock::system();
+        let object = json!({
+            "name": "caf\u{fffd}", "name_base64": "Y2Fm6Q==",
+            "cmdline": ["a", "\u{fffd}"], "cmdline_base64": ["YQ==", "/w=="],
+        });
+        assert_eq!(show_member(&object, "name", &clock).unwrap(), r"caf\xe9");
+        assert_eq!(show_member(&object, "cmdline", &clock).unwrap(), r"a \xff");
+        assert_eq!(show_member(&object, "exe", &clock), None);
+    }
+
+    #[test]
+    fn labels_are_names_without_units() {
+        assert_eq!(label("peak_resident_bytes"), "peak resident");
+        assert_eq!(label("read_bytes_per_second"), "read");
+        assert_eq!(label("nice"), "nice");
+    }
+
+    #[test]
+    fn what_is_missing_is_a_dash() {
+        assert_eq!((shown("x", Value::Null), shown("x", json!([]))), ("-".to_owned(), "-".to_owned()));
+    }
+}
