@@ -1,1 +1,59 @@
-//! client
+//! The SDK of procwire: processes and metrics of other hosts, typed, over gRPC with mutual TLS.
+//!
+//! ```no_run
+//! # async fn example() -> Result<(), procwire_client::Error> {
+//! use procwire_client::Client;
+//!
+//! let client = Client::builder("https://db1.example:7443")
+//!     .ca_file("ca.pem")
+//!     .identity_files("reader.pem", "reader.key")
+//!     .build()?;
+//! let list = client.processes().list().fields(["pid", "name", "memory.resident_bytes"]).await?;
+//! println!("{} processes", list.processes.len());
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # How it behaves
+//!
+//! - A [`Client`] is cheap to clone and connects at its first call, again after each break; all its clones share one
+//!   HTTP/2 connection. It needs a tokio runtime with time (and, for [`Client::builder`], I/O) enabled around its calls,
+//!   starts none, keeps no global state and never prints.
+//! - Every call returns a builder: set what you need, then `.await` it. Each has a deadline, named in its documentation
+//!   and changed by `timeout`; the agent is told of it.
+//! - Dropping a future or a stream cancels the call. Each method says what the agent then does.
+//! - Reads are retried (at most [`ClientBuilder::read_attempts`] times, within the deadline) when the agent cannot be
+//!   reached or says that it is unavailable. Nothing that acts is ever sent twice.
+//! - An [`Error`] has a [kind](ErrorKind) and, where the agent gave one, a [reason](v1::ErrorReason); it names the call
+//!   and the target, and keeps the whole chain of causes.
+
+mod agent;
+mod backoff;
+mod builder;
+mod call;
+mod client;
+mod connect;
+mod control;
+mod error;
+mod process;
+mod process_list;
+mod system;
+mod system_watch;
+mod termination;
+mod transport;
+mod wait;
+
+pub use agent::{AgentCalls, GetCapabilities, GetInfo, GetStatus};
+pub use builder::ClientBuilder;
+pub use client::Client;
+pub use control::{ControlCalls, TerminateProcess};
+pub use error::{Error, ErrorKind};
+pub use process::{GetProcess, ListProcesses, ProcessCalls, ProcessTarget};
+pub use process_list::{ProcessList, ProcessStream};
+pub use procwire_proto::v1;
+pub use procwire_proto::v1::{Escalation, ProcessRef, Signal};
+pub use procwire_proto::{Duration as WireDuration, FieldMask, Timestamp, escape};
+pub use system::{GetSystem, SystemCalls, WatchSystem};
+pub use system_watch::{Gap, Interruption, SystemEvent, SystemWatch};
+pub use termination::{TerminateEvent, TerminateStep, Termination, TerminationOutcome};
+pub use wait::{WaitOutcome, WaitProcess};

@@ -1,0 +1,87 @@
+//! From a gRPC status to an error: by ErrorInfo first, by code where there is none, never by text.
+
+use std::sync::Arc;
+
+use procwire_proto::escape;
+use procwire_proto::v1::{ErrorReason, TargetError};
+use tonic::Status;
+use tonic_types::StatusExt;
+
+use super::{Error, ErrorKind};
+use crate::transport::TransportError;
+
+/// The domain of procwire's reasons; those of others (proxies) are not ours to interpret.
+const DOMAIN: &str = "procwire";
+
+impl Error {
+    /// What a call ended with.
+    pub(crate) fn from_status(operation: &'static str, target: &Arc<str>, status: Status) -> Self {
+        match transport_error(&status) {
+            Some(error) => Self::from_transport(operation, target, error),
+            None => Self::from_answer(operation, target, status),
+        }
+    }
+
+    /// What an action refused to do to one target.
+    pub(crate) fn from_refusal(operation: &'static str, target: &Arc<str>, refusal: &TargetError) -> Self {
+        let reason = refusal.reason();
+        let kind = ErrorKind::of_reason(reason).unwrap_or(ErrorKind::FailedPrecondition);
+        let detail = match refusal.detail.as_str() {
+            "" => "the agent refused the target and said no more".to_owned(),
+            detail => escape::terminal(detail.as_bytes()).into_owned(),
+        };
+        let error = Self::new(kind, operation, target, detail).with_reason(reason);
+        match advice_for(reason) {
+            Some(advice) => error.with_advice(advice),
+            None => error,
+        }
+    }
+
+    fn from_answer(operation: &'static str, target: &Arc<str>, status: Status) -> Self {
+        let details = status.get_error_details();
+        let info = details.error_info().filter(|info| info.domain == DOMAIN);
+        let reason = info.and_then(|info| ErrorReason::from_str_name(&format!("ERROR_REASON_{}", info.reason)));
+        let kind = reason.and_then(ErrorKind::of_reason).unwrap_or_else(|| ErrorKind::of_code(status.code()));
+
+        let mut error = Self::new(kind, operation, target, detail_of(&status));
+        error.0.reason = reason;
+        error.0.advice = reason.and_then(advice_for).map(str::to_owned);
+        error.0.metadata = info.map(|info| info.metadata.clone().into_iter().collect()).unwrap_or_default();
+        error.0.field = details
+            .bad_request()
+            .and_then(|request| request.field_violations.first())
+            .map(|violation| violation.field.clone());
+        error.0.retry_after = details.retry_info().and_then(|info| info.retry_delay);
+        error.with_cause(Arc::new(status))
+    }
+}
+
+/// The failure below a status that tonic made itself, if it is one of ours.
+fn transport_error(status: &Status) -> Option<TransportError> {
+    let mut cause = std::error::Error::source(status);
+    while let Some(error) = cause {
+        if let Some(found) = error.downcast_ref::<TransportError>() {
+            return Some(found.clone());
+        }
+        cause = error.source();
+    }
+    None
+}
+
+/// The agent's words. They may quote a process's name, and a proxy's may be anything, so they are made safe to print.
+fn detail_of(status: &Status) -> String {
+    match status.message() {
+        "" => format!("the agent answered {:?} and said no more", status.code()),
+        message => escape::terminal(message.as_bytes()).into_owned(),
+    }
+}
+
+fn advice_for(reason: ErrorReason) -> Option<&'static str> {
+    match reason {
+        ErrorReason::RoleMissing => Some("use a certificate with a role that includes the call"),
+        ErrorReason::AgentLacksPrivilege => Some("the agent needs more privileges on its host"),
+        ErrorReason::NotServed | ErrorReason::KernelTooOld => Some("the agent's capabilities say what it serves"),
+        ErrorReason::PidReused | ErrorReason::HostRebooted => Some("look the process up again"),
+        _ => None,
+    }
+}

@@ -1,0 +1,170 @@
+//! Reading the host.
+
+use std::time::Duration;
+
+use procwire_proto::v1::{GetSystemRequest, GetSystemResponse, WatchSystemRequest};
+
+use crate::call::{Call, CallFuture, DEFAULT_TIMEOUT, duration_from_wire, field_mask, wire_duration};
+use crate::{Client, Error, SystemWatch};
+
+/// Reads the host; made by [`Client::system`].
+#[derive(Clone, Debug)]
+pub struct SystemCalls {
+    client: Client,
+}
+
+impl SystemCalls {
+    pub(crate) fn new(client: Client) -> Self {
+        Self { client }
+    }
+
+    /// One snapshot of the host: processors, memory, disks, network and so on.
+    ///
+    /// Deadline: 10 s, plus the [`usage_window`](GetSystem::usage_window). Dropped: the agent finishes the reading it is
+    /// at and throws it away.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidRequest`](crate::ErrorKind::InvalidRequest) for an unknown field, and those of every call. What could not
+    /// be read is no error of the call: `system.errors` names it.
+    ///
+    /// ```no_run
+    /// # async fn example(client: procwire_client::Client) -> Result<(), procwire_client::Error> {
+    /// let response = client.system().get().fields(["memory.available_bytes", "load"]).await?;
+    /// println!("{:?}", response.system.and_then(|system| system.memory));
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn get(&self) -> GetSystem {
+        GetSystem { client: self.client.clone(), request: GetSystemRequest::default(), timeout: None }
+    }
+
+    /// The same at an interval, with rates.
+    ///
+    /// The watch takes itself up again when its connection breaks, until it is dropped or the agent refuses for good; see
+    /// [`SystemWatch`]. Deadline of the opening: 10 s; after that there is none. Dropped: the agent ends the stream, and
+    /// its sampler with the last reader.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidRequest`](crate::ErrorKind::InvalidRequest) for an unknown field or an interval out of range,
+    /// [`LimitReached`](crate::ErrorKind::LimitReached) for a stream too many, and those of every call.
+    ///
+    /// ```no_run
+    /// # async fn example(client: procwire_client::Client) -> Result<(), procwire_client::Error> {
+    /// use std::time::Duration;
+    /// use procwire_client::SystemEvent;
+    ///
+    /// let mut watch = client.system().watch().fields(["cpu"]).interval(Duration::from_secs(5)).await?;
+    /// while let Some(event) = watch.next().await? {
+    ///     match event {
+    ///         SystemEvent::Sample { seq, system } => println!("{seq}: {:?}", system.cpu.and_then(|cpu| cpu.usage)),
+    ///         SystemEvent::Gap(gap) => println!("nothing for {:?}", gap.down_for),
+    ///         _ => {}
+    ///     }
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn watch(&self) -> WatchSystem {
+        WatchSystem {
+            client: self.client.clone(),
+            request: WatchSystemRequest::default(),
+            timeout: DEFAULT_TIMEOUT,
+            reconnect: true,
+        }
+    }
+}
+
+/// A snapshot to be asked for; made by [`SystemCalls::get`].
+#[derive(Clone, Debug)]
+#[must_use = "a request does nothing until it is awaited"]
+pub struct GetSystem {
+    client: Client,
+    request: GetSystemRequest,
+    timeout: Option<Duration>,
+}
+
+impl GetSystem {
+    /// Fields of [`System`](crate::v1::System) to read: sections (`"memory"`), parts of them
+    /// (`"memory.available_bytes"`), or `"*"` for every one. Without it: the sections that are cheap.
+    pub fn fields<Path: Into<String>>(mut self, paths: impl IntoIterator<Item = Path>) -> Self {
+        self.request.read_mask = Some(field_mask(paths));
+        self
+    }
+
+    /// Measure rates and usage ratios over this window, at most a minute; the call takes that much longer. Without it:
+    /// counters only.
+    pub fn usage_window(mut self, window: Duration) -> Self {
+        self.request.usage_window = Some(wire_duration(window));
+        self
+    }
+
+    /// The deadline. Default: 10 s, plus the usage window.
+    pub fn timeout(mut self, time: Duration) -> Self {
+        self.timeout = Some(time);
+        self
+    }
+}
+
+impl IntoFuture for GetSystem {
+    type Output = Result<GetSystemResponse, Error>;
+    type IntoFuture = CallFuture<GetSystemResponse>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        Box::pin(async move {
+            let Self { client, request, timeout } = self;
+            let window = request.usage_window.as_ref().and_then(duration_from_wire).unwrap_or_default();
+            let call = Call::begin(&client, "get system", timeout.unwrap_or(DEFAULT_TIMEOUT + window));
+            let response =
+                call.read(|| async { client.system_service().get_system(call.request(request.clone())).await }).await?;
+            Ok(response.into_inner())
+        })
+    }
+}
+
+/// A watch to be opened; made by [`SystemCalls::watch`].
+#[derive(Clone, Debug)]
+#[must_use = "a request does nothing until it is awaited"]
+pub struct WatchSystem {
+    client: Client,
+    request: WatchSystemRequest,
+    timeout: Duration,
+    reconnect: bool,
+}
+
+impl WatchSystem {
+    /// Fields of [`System`](crate::v1::System) to read, as in [`GetSystem::fields`].
+    pub fn fields<Path: Into<String>>(mut self, paths: impl IntoIterator<Item = Path>) -> Self {
+        self.request.read_mask = Some(field_mask(paths));
+        self
+    }
+
+    /// Time between samples, 100 ms to 1 hour. Default: 1 s.
+    pub fn interval(mut self, interval: Duration) -> Self {
+        self.request.interval = Some(wire_duration(interval));
+        self
+    }
+
+    /// Whether to take the watch up again when its connection breaks or the agent says goodbye. Default: yes.
+    pub fn reconnect(mut self, yes: bool) -> Self {
+        self.reconnect = yes;
+        self
+    }
+
+    /// The deadline of the opening, and of each later attempt to take the watch up again. Default: 10 s.
+    pub fn timeout(mut self, time: Duration) -> Self {
+        self.timeout = time;
+        self
+    }
+}
+
+impl IntoFuture for WatchSystem {
+    type Output = Result<SystemWatch, Error>;
+    type IntoFuture = CallFuture<SystemWatch>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        let Self { client, request, timeout, reconnect } = self;
+        Box::pin(SystemWatch::open(client, request, timeout, reconnect))
+    }
+}
