@@ -1,0 +1,250 @@
+//! The real `procwired`, started for one test with a fresh authority on a free port, and ended with it.
+
+use std::{
+    ffi::{OsStr, OsString},
+    fs::{self, Permissions},
+    net::SocketAddr,
+    os::unix::{fs as unix_fs, fs::PermissionsExt as _, process::CommandExt as _},
+    path::{Path, PathBuf},
+    process::{Child, Command, ExitStatus, Stdio},
+};
+
+use procwire_cli::pki::Role;
+use procwire_client::{Client, ClientBuilder};
+use tempfile::TempDir;
+
+use crate::{Identity, Pki, programs, signal, victim::reference_of, waiting::eventually};
+
+/// The user that unprivileged agents run as when the tests run as root: nobody.
+pub const NOBODY: u32 = 65534;
+
+/// How an agent shall be started.
+#[derive(Default)]
+pub struct AgentOptions {
+    settings: Vec<(String, String)>,
+    variables: Vec<(String, String)>,
+    uid: Option<u32>,
+    unready: bool,
+}
+
+impl AgentOptions {
+    /// Sets a key of the configuration.
+    #[must_use]
+    pub fn set(mut self, key: &str, value: impl ToString) -> Self {
+        self.settings.push((key.to_owned(), value.to_string()));
+        self
+    }
+
+    /// Sets an environment variable.
+    #[must_use]
+    pub fn variable(mut self, name: &str, value: &str) -> Self {
+        self.variables.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// Runs it as nobody if the tests run as root; otherwise the tests' own user is as good.
+    #[must_use]
+    pub fn unprivileged(mut self) -> Self {
+        self.uid = programs::is_root().then_some(NOBODY);
+        self
+    }
+
+    /// Does not wait until it can be called, because it is expected not to start.
+    #[must_use]
+    pub fn expected_to_fail(mut self) -> Self {
+        self.unready = true;
+        self
+    }
+
+    /// Starts it.
+    pub fn start(self) -> Agent {
+        Agent::start_with(self)
+    }
+}
+
+/// A running agent. It is killed when this value goes, and its folder with it.
+pub struct Agent {
+    /// Its authority.
+    pub pki: Pki,
+    folder: TempDir,
+    child: Child,
+    address: SocketAddr,
+}
+
+impl Agent {
+    /// With the defaults, as the user that runs the tests.
+    pub fn start() -> Self {
+        AgentOptions::default().start()
+    }
+
+    /// Options to start with.
+    pub fn options() -> AgentOptions {
+        AgentOptions::default()
+    }
+
+    fn start_with(options: AgentOptions) -> Self {
+        let folder = tempfile::Builder::new().prefix("procwire-test-").tempdir().unwrap();
+        let pki = Pki::new();
+        let identity = pki.agent();
+        write_private(&folder.path().join("ca.crt"), pki.ca_pem());
+        write_private(&folder.path().join("agent.crt"), &identity.certificate_pem);
+        write_private(&folder.path().join("agent.key"), &identity.key_pem);
+        let mut command = command(&options, folder.path());
+        if let Some(uid) = options.uid {
+            hand_over(folder.path(), uid);
+            command.uid(uid).gid(uid);
+        }
+        let child = command.spawn().unwrap();
+        let mut agent = Self { pki, folder, child, address: SocketAddr::from(([127, 0, 0, 1], 0)) };
+        if !options.unready {
+            agent.address = agent.wait_for_address();
+        }
+        agent
+    }
+
+    fn wait_for_address(&mut self) -> SocketAddr {
+        let file = self.path("address");
+        eventually("the agent's address", || {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                panic!("procwired ended with {status}:\n{}", self.log());
+            }
+            fs::read_to_string(&file).ok().and_then(|text| text.trim().parse().ok())
+        })
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// As clients name it.
+    pub fn endpoint(&self) -> String {
+        format!("https://{}", self.address)
+    }
+
+    /// Its pid.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// A file of its folder: "ca.crt", "audit.jsonl".
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// An SDK client with a good certificate of this role.
+    pub fn client(&self, role: Role) -> Client {
+        self.client_as(&self.pki.client(role))
+    }
+
+    /// An SDK client with this certificate, whatever it is.
+    pub fn client_as(&self, identity: &Identity) -> Client {
+        self.anonymous().identity_pem(identity.certificate_pem.as_str(), identity.key_pem.as_str()).build().unwrap()
+    }
+
+    /// An SDK client that trusts the agent and shows no certificate yet.
+    pub fn anonymous(&self) -> ClientBuilder {
+        Client::builder(self.endpoint()).ca_pem(self.pki.ca_pem())
+    }
+
+    /// Everything it has logged so far.
+    pub fn log(&self) -> String {
+        fs::read_to_string(self.path("log")).unwrap()
+    }
+
+    /// The records of its audit file so far.
+    pub fn audit(&self) -> Vec<serde_json::Value> {
+        let text = fs::read_to_string(self.path("audit.jsonl")).unwrap_or_default();
+        text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    }
+
+    /// True if it runs.
+    pub fn is_running(&mut self) -> bool {
+        self.child.try_wait().unwrap().is_none()
+    }
+
+    /// Its resident memory, read without asking it.
+    pub fn resident_bytes(&self) -> u64 {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.pid())).unwrap();
+        let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap();
+        line.split_whitespace().nth(1).unwrap().parse::<u64>().unwrap() * 1024
+    }
+
+    /// Asks it to stop, as a service manager would.
+    pub fn terminate(&self) {
+        signal(self.pid(), "TERM");
+    }
+
+    /// Waits until it has ended.
+    pub fn ended(&mut self) -> ExitStatus {
+        eventually("the end of the agent", || self.child.try_wait().unwrap())
+    }
+
+    /// Its reference, read without asking it.
+    pub fn reference(&self) -> procwire_proto::v1::ProcessRef {
+        reference_of(self.pid())
+    }
+}
+
+impl Drop for Agent {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        if std::thread::panicking() {
+            eprintln_log(&self.log());
+        }
+    }
+}
+
+#[allow(clippy::print_stderr, reason = "a failed test shows what the agent said")]
+fn eprintln_log(log: &str) {
+    eprintln!("--- log of the agent\n{log}---");
+}
+
+fn command(options: &AgentOptions, folder: &Path) -> Command {
+    let program = if options.uid.is_some() { copied(&programs::procwired(), folder) } else { programs::procwired() };
+    let log = fs::File::create(folder.join("log")).unwrap();
+    let mut command = Command::new(program);
+    for (name, _) in std::env::vars_os().filter(|(name, _)| is_ours(name)) {
+        command.env_remove(name);
+    }
+    let file = |name: &str| folder.join(name).into_os_string();
+    command
+        .args([OsStr::new("--listen"), OsStr::new("127.0.0.1:0"), OsStr::new("--address-file"), &file("address")])
+        .args([OsStr::new("--tls-certificate"), &file("agent.crt"), OsStr::new("--tls-key"), &file("agent.key")])
+        .args([OsStr::new("--tls-client-ca"), &file("ca.crt"), OsStr::new("--audit-file"), &file("audit.jsonl")])
+        .envs(options.variables.iter().map(|(name, value)| (name, value)))
+        .current_dir(folder)
+        .stdin(Stdio::null())
+        .stdout(log.try_clone().unwrap())
+        .stderr(log);
+    for (key, value) in &options.settings {
+        command.arg("--set").arg(format!("{key}={value}"));
+    }
+    command
+}
+
+fn is_ours(name: &OsString) -> bool {
+    name.to_string_lossy().starts_with("PROCWIRE_")
+}
+
+/// Another user may not be able to reach the folder that cargo builds in.
+fn copied(program: &Path, folder: &Path) -> PathBuf {
+    let copy = folder.join("procwired");
+    fs::copy(program, &copy).unwrap();
+    copy
+}
+
+/// Writes a file that only its owner can read.
+pub(crate) fn write_private(path: &Path, text: &str) {
+    fs::write(path, text).unwrap();
+    fs::set_permissions(path, Permissions::from_mode(0o600)).unwrap();
+}
+
+/// Gives a folder and what is in it to a user.
+fn hand_over(folder: &Path, uid: u32) {
+    for entry in fs::read_dir(folder).unwrap() {
+        unix_fs::chown(entry.unwrap().path(), Some(uid), Some(uid)).unwrap();
+    }
+    unix_fs::chown(folder, Some(uid), Some(uid)).unwrap();
+}

@@ -1,0 +1,68 @@
+//! Where the programs under test are: built once, by cargo itself, so that a test never meets yesterday's agent.
+
+use std::{
+    env,
+    ffi::OsString,
+    path::{Path, PathBuf},
+    process::Command,
+    sync::OnceLock,
+};
+
+use crate::workspace;
+
+/// The agent, `procwired`. The variable PROCWIRED names another one.
+pub fn procwired() -> PathBuf {
+    program("PROCWIRED", "procwired")
+}
+
+/// The command line tool, `procwire`. The variable PROCWIRE names another one.
+pub fn procwire() -> PathBuf {
+    program("PROCWIRE", "procwire")
+}
+
+/// The process made for tests; cargo builds it with the tests, because it belongs to the same package.
+pub fn victim() -> PathBuf {
+    build_folder().join("procwire-victim")
+}
+
+fn program(variable: &str, name: &str) -> PathBuf {
+    if let Some(path) = env::var_os(variable) {
+        return PathBuf::from(path);
+    }
+    static BUILT: OnceLock<()> = OnceLock::new();
+    BUILT.get_or_init(build);
+    build_folder().join(name)
+}
+
+/// `target/debug` or `target/release`: where this very test came from (`deps/` is below it).
+fn build_folder() -> PathBuf {
+    let test = env::current_exe().unwrap();
+    test.ancestors().nth(2).unwrap().to_path_buf()
+}
+
+/// With the packages, features and profile of `cargo test --workspace`, so that nothing is compiled twice.
+fn build() {
+    let folder = build_folder();
+    let target = folder.parent().unwrap();
+    let cargo = env::var_os("CARGO").unwrap_or_else(|| OsString::from("cargo"));
+    let mut command = Command::new(cargo);
+    command.args(["build", "--quiet", "--workspace", "--bins", "--target-dir"]).arg(target);
+    if folder.ends_with("release") {
+        command.arg("--release");
+    }
+    command.current_dir(workspace());
+    let output = command.output().unwrap();
+    assert!(output.status.success(), "{command:?}:\n{}", String::from_utf8_lossy(&output.stderr));
+}
+
+/// Sends a signal by its name ("TERM") through the shell's kill.
+pub fn signal(pid: u32, name: &str) {
+    let status = Command::new("sh").args(["-c", &format!("kill -s {name} {pid}")]).status().unwrap();
+    assert!(status.success(), "kill -s {name} {pid}");
+}
+
+/// True if the tests run as root and can make agents and processes of other users.
+pub fn is_root() -> bool {
+    use std::os::unix::fs::MetadataExt as _;
+    Path::new("/proc/self").metadata().unwrap().uid() == 0
+}

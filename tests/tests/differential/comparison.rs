@@ -1,0 +1,137 @@
+//! Rounds of comparison: what differs in one round gets further chances; what differs in all of them is a fault.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use procwire_proto::v1::FieldErrorReason;
+use serde_json::Value;
+
+use crate::{
+    flatten::{Reasons, Values, reason_for},
+    judge::Opinions,
+    rules::{Rule, rule, without_rows},
+};
+
+/// How often racing values get another chance.
+pub(crate) const ROUNDS: usize = 6;
+
+pub(crate) struct Comparison {
+    table: &'static [(&'static str, Rule)],
+    agreed: BTreeSet<(String, String)>,
+    differing: BTreeMap<(String, String), String>,
+    /// Fields that were present, judged and agreed on at least once.
+    covered: BTreeSet<String>,
+}
+
+/// One thing as the agent tells it and as the judges told it before and after.
+pub(crate) struct Case<'a> {
+    /// Which process; empty for the system.
+    pub(crate) key: &'a str,
+    pub(crate) ours: &'a Values,
+    pub(crate) reasons: &'a Reasons,
+    pub(crate) before: &'a Opinions,
+    pub(crate) after: &'a Opinions,
+}
+
+impl Comparison {
+    pub(crate) fn new(table: &'static [(&'static str, Rule)]) -> Self {
+        Self { table, agreed: BTreeSet::new(), differing: BTreeMap::new(), covered: BTreeSet::new() }
+    }
+
+    pub(crate) fn add(&mut self, case: &Case<'_>) {
+        let paths: BTreeSet<_> = case.ours.keys().chain(case.before.keys()).collect();
+        for path in paths {
+            let rule = rule(self.table, path);
+            if matches!(rule, Rule::Elsewhere(_)) {
+                continue;
+            }
+            let place = (case.key.to_owned(), path.clone());
+            match verdict(case, path, rule) {
+                Verdict::Agreed => {
+                    if case.ours.contains_key(path) {
+                        self.covered.insert(without_rows(path));
+                    }
+                    self.differing.remove(&place);
+                    self.agreed.insert(place);
+                }
+                Verdict::Differs(how) if !self.agreed.contains(&place) => {
+                    self.differing.insert(place, how);
+                }
+                Verdict::Differs(_) | Verdict::Changing => {}
+            }
+        }
+    }
+
+    /// True if another round could still help.
+    pub(crate) fn is_open(&self) -> bool {
+        !self.differing.is_empty()
+    }
+
+    /// Forgets what differed of things that are no more.
+    pub(crate) fn keep(&mut self, exists: impl Fn(&str) -> bool) {
+        self.differing.retain(|(key, _), _| exists(key));
+    }
+
+    pub(crate) fn assert_agreed(&self) {
+        let lines: Vec<_> = self.differing.iter().map(|((key, path), how)| format!("{key} {path}: {how}")).collect();
+        assert!(lines.is_empty(), "{} differences in all of {ROUNDS} rounds:\n{}", lines.len(), lines.join("\n"));
+        assert!(self.agreed.len() > 100, "only {} values were compared", self.agreed.len());
+    }
+
+    /// Demands that each of these fields, or a part of it, was present and agreed on at least once.
+    pub(crate) fn assert_covers<'a>(&self, fields: impl IntoIterator<Item = &'a str>) {
+        let is_covered = |field: &str| {
+            let part = format!("{field}.");
+            self.covered.iter().any(|path| path == field || path.starts_with(&part))
+        };
+        let missing: Vec<_> = fields.into_iter().filter(|field| !is_covered(field)).collect();
+        assert!(missing.is_empty(), "served, and never compared: {missing:?}");
+    }
+}
+
+enum Verdict {
+    Agreed,
+    Differs(String),
+    /// The judges do not agree with themselves on whether there is a value at all.
+    Changing,
+}
+
+fn verdict(case: &Case<'_>, path: &str, rule: Rule) -> Verdict {
+    let (Some(before), Some(after)) = (case.before.get(path), case.after.get(path)) else {
+        return match case.before.contains_key(path) || case.after.contains_key(path) {
+            true => Verdict::Changing,
+            false => Verdict::Differs("no judge speaks of it".to_owned()),
+        };
+    };
+    let ours = case.ours.get(path).filter(|value| !is_empty_for_a_reason(value, case.reasons, path));
+    let reason = reason_for(case.reasons, path);
+    for (judge, first) in before {
+        let Some(second) = after.get(judge) else { return Verdict::Changing };
+        let agrees =
+            match (first.get("absent").and_then(Value::as_str), second.get("absent").and_then(Value::as_str), ours) {
+                (None, None, Some(ours)) => rule.holds(first, ours, second),
+                (None, None, None) => false,
+                (Some(why), Some(_), None) => reason == expected_reason(why),
+                (Some(_), Some(_), Some(_)) => false,
+                (None, Some(_), _) | (Some(_), None, _) => return Verdict::Changing,
+            };
+        if !agrees {
+            let ours = ours.map_or_else(|| format!("absent ({reason:?})"), Value::to_string);
+            return Verdict::Differs(format!("agent {ours}, {judge} {first} then {second}"));
+        }
+    }
+    Verdict::Agreed
+}
+
+/// A list cannot be unset; it is empty and has a reason.
+fn is_empty_for_a_reason(value: &Value, reasons: &Reasons, path: &str) -> bool {
+    value.as_array().is_some_and(Vec::is_empty) && reason_for(reasons, path).is_some()
+}
+
+fn expected_reason(why: &str) -> Option<FieldErrorReason> {
+    match why {
+        "denied" => Some(FieldErrorReason::PermissionDenied),
+        "zombie" => Some(FieldErrorReason::Zombie),
+        "none" => None,
+        other => panic!("what is {other}?"),
+    }
+}

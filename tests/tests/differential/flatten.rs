@@ -1,0 +1,110 @@
+//! A message as paths and values, in the form in which the judges speak.
+
+use std::collections::BTreeMap;
+
+use procwire_proto::{
+    FILE_DESCRIPTOR_SET,
+    v1::{FieldError, FieldErrorReason},
+};
+use prost::Message;
+use prost_reflect::{DescriptorPool, DynamicMessage, FieldDescriptor, Kind, ReflectMessage as _, Value as Reflected};
+use serde_json::{Value, json};
+
+/// Path -> value. Rows of lists are named by their first field: `disks[x:766461].reads`.
+pub(crate) type Values = BTreeMap<String, Value>;
+
+/// Why fields are absent: path -> reason.
+pub(crate) type Reasons = BTreeMap<String, FieldErrorReason>;
+
+/// Everything that is set in a message of procwire.v1, `errors` aside.
+pub(crate) fn flatten<M: Message>(name: &str, message: &M) -> Values {
+    let pool = DescriptorPool::decode(FILE_DESCRIPTOR_SET).unwrap();
+    let descriptor = pool.get_message_by_name(&format!("procwire.v1.{name}")).unwrap();
+    let dynamic = DynamicMessage::decode(descriptor, message.encode_to_vec().as_slice()).unwrap();
+    let mut values = Values::new();
+    walk(&dynamic, "", &mut values);
+    values
+}
+
+pub(crate) fn reasons(errors: &[FieldError]) -> Reasons {
+    errors.iter().map(|error| (error.path.clone(), error.reason())).collect()
+}
+
+/// The reason given for a path, or for something that it is a part of.
+pub(crate) fn reason_for(reasons: &Reasons, path: &str) -> Option<FieldErrorReason> {
+    let mut part = path;
+    loop {
+        if let Some(reason) = reasons.get(part) {
+            return Some(*reason);
+        }
+        part = part.rsplit_once('.')?.0;
+    }
+}
+
+fn walk(message: &DynamicMessage, prefix: &str, values: &mut Values) {
+    for field in message.descriptor().fields() {
+        let unset = field.supports_presence() && !message.has_field(&field);
+        if unset || field.name() == "errors" {
+            continue;
+        }
+        let path = format!("{prefix}{}", field.name());
+        match message.get_field(&field).as_ref() {
+            Reflected::List(rows) if matches!(field.kind(), Kind::Message(_)) => {
+                for row in rows {
+                    let row = row.as_message().unwrap();
+                    walk(row, &format!("{path}[{}].", row_name(row)), values);
+                }
+            }
+            Reflected::List(items) => {
+                values.insert(path, items.iter().map(|item| scalar(&field, item)).collect());
+            }
+            Reflected::Message(inner) if is_time(inner) => {
+                values.insert(path, json!(nanoseconds(inner)));
+            }
+            Reflected::Message(inner) => walk(inner, &format!("{path}."), values),
+            value => {
+                values.insert(path, scalar(&field, value));
+            }
+        }
+    }
+}
+
+fn row_name(row: &DynamicMessage) -> String {
+    let first = row.descriptor().get_field(1).unwrap();
+    match scalar(&first, &row.get_field(&first)) {
+        Value::String(name) => name,
+        number => number.to_string(),
+    }
+}
+
+fn is_time(message: &DynamicMessage) -> bool {
+    matches!(message.descriptor().full_name(), "google.protobuf.Timestamp" | "google.protobuf.Duration")
+}
+
+fn nanoseconds(message: &DynamicMessage) -> i64 {
+    let part = |name: &str| message.get_field_by_name(name).unwrap().into_owned();
+    part("seconds").as_i64().unwrap() * 1_000_000_000 + i64::from(part("nanos").as_i32().unwrap())
+}
+
+fn scalar(field: &FieldDescriptor, value: &Reflected) -> Value {
+    match value {
+        Reflected::Bool(flag) => json!(flag),
+        Reflected::I32(number) => json!(number),
+        Reflected::I64(number) => json!(number),
+        Reflected::U32(number) => json!(number),
+        Reflected::U64(number) => json!(number),
+        Reflected::F64(number) => json!(number),
+        Reflected::String(text) => json!(text),
+        Reflected::Bytes(bytes) => json!(octets(bytes)),
+        Reflected::EnumNumber(number) => {
+            let kind = field.kind();
+            json!(kind.as_enum().unwrap().get_value(*number).unwrap().name())
+        }
+        other => panic!("{}: {other:?}", field.full_name()),
+    }
+}
+
+/// Bytes as the judges write them.
+pub(crate) fn octets(bytes: &[u8]) -> String {
+    bytes.iter().fold("x:".to_owned(), |text, byte| format!("{text}{byte:02x}"))
+}

@@ -1,0 +1,140 @@
+//! How close to its judges each field must be. What the judges said before and after the agent is the frame; tolerances widen it.
+
+use serde_json::Value;
+
+/// How a value relates to what a judge said before and after it was read.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Rule {
+    /// Equal to one of the two.
+    Same,
+    /// Not below the first and not above the second, by more than this.
+    Counter(f64),
+    /// Not outside the two by more than this.
+    Near(f64),
+    /// Left to another test, which the text names.
+    Elsewhere(&'static str),
+}
+
+use Rule::{Counter, Elsewhere, Near, Same};
+
+const MIB: f64 = 1024.0 * 1024.0;
+/// One clock tick at 100 Hz: the kernel scales user and system time so that their sum is exact, and either may go back by one.
+const TICK_NS: f64 = 10_000_000.0;
+
+/// Fields of Process. The longest matching prefix counts; a field without a row here must be the same.
+pub(crate) const PROCESS: &[(&str, Rule)] = &[
+    ("cpu_times", Counter(TICK_NS)),
+    // psutil adds floating-point seconds.
+    ("start_time", Near(TICK_NS)),
+    ("memory", Near(2.0 * MIB)),
+    ("memory.text_bytes", Same),
+    ("context_switches", Counter(0.0)),
+    ("page_faults", Counter(0.0)),
+    ("io", Counter(0.0)),
+];
+
+/// Fields of System.
+pub(crate) const SYSTEM: &[(&str, Rule)] = &[
+    ("sampled", Elsewhere("e2e: a snapshot is stamped with both clocks")),
+    // The kernel recomputes it from the wall clock.
+    ("boot.time", Near(1e9)),
+    ("boot.uptime_ns", Counter(0.0)),
+    // Idle and iowait of a processor that sleeps are estimated anew at each reading, and go back.
+    ("cpu.times", Counter(2.0 * TICK_NS)),
+    ("cpu.cpus.times", Counter(2.0 * TICK_NS)),
+    ("cpu.context_switches", Counter(0.0)),
+    ("cpu.interrupts", Counter(0.0)),
+    ("cpu.soft_interrupts", Counter(0.0)),
+    ("cpu.forks", Counter(0.0)),
+    // Gauges of an instant: the judge counts itself, the agent counts itself.
+    ("cpu.running_threads", Near(8.0)),
+    ("cpu.blocked_threads", Near(8.0)),
+    ("load.runnable_threads", Near(8.0)),
+    ("load.total_threads", Near(64.0)),
+    // libc may read them with more digits than /proc/loadavg shows, and the kernel renews them every 5 s.
+    ("load", Near(0.02)),
+    ("memory", Near(16.0 * MIB)),
+    ("memory.total_bytes", Same),
+    ("memory.used_ratio", Near(0.002)),
+    ("swap", Near(16.0 * MIB)),
+    ("swap.total_bytes", Same),
+    ("swap.used_ratio", Near(0.002)),
+    ("swap.swapped_in_bytes", Counter(0.0)),
+    ("swap.swapped_out_bytes", Counter(0.0)),
+    ("disks", Counter(0.0)),
+    ("disks.name", Elsewhere("the rows of the judges have the same names")),
+    ("disks.class", Elsewhere("unit tests of host: classes of block devices")),
+    ("disks.major", Same),
+    ("disks.minor", Same),
+    ("disks.size_bytes", Same),
+    ("disks.in_flight", Near(64.0)),
+    ("network.interfaces.name", Elsewhere("the rows of the judges have the same names")),
+    ("network.interfaces.counters", Counter(0.0)),
+    ("memory.statistics.name", Elsewhere("the rows of the judges have the same names")),
+    ("cpu.cpus.number", Same),
+];
+
+pub(crate) fn rule(table: &[(&str, Rule)], path: &str) -> Rule {
+    let plain = without_rows(path);
+    let holds = |prefix: &str| plain.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'));
+    let best = table.iter().filter(|(prefix, _)| holds(prefix)).max_by_key(|(prefix, _)| prefix.len());
+    best.map_or(Same, |(_, rule)| *rule)
+}
+
+/// `disks[x:766461].reads` -> `disks.reads`
+pub(crate) fn without_rows(path: &str) -> String {
+    let mut plain = String::new();
+    let mut depth = 0;
+    for letter in path.chars() {
+        match letter {
+            '[' => depth += 1,
+            ']' => depth -= 1,
+            _ if depth == 0 => plain.push(letter),
+            _ => {}
+        }
+    }
+    plain
+}
+
+impl Rule {
+    pub(crate) fn holds(self, before: &Value, ours: &Value, after: &Value) -> bool {
+        if ours == before || ours == after {
+            return true;
+        }
+        let (Some(before), Some(ours), Some(after)) = (before.as_f64(), ours.as_f64(), after.as_f64()) else {
+            return false;
+        };
+        match self {
+            Same => false,
+            Counter(slack) => before - slack <= ours && ours <= after + slack,
+            Near(slack) => before.min(after) - slack <= ours && ours <= before.max(after) + slack,
+            Elsewhere(_) => true,
+        }
+    }
+}
+
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn rules_refuse_what_they_should() {
+        assert!(!Same.holds(&json!(1), &json!(2), &json!(3)));
+        assert!(Same.holds(&json!("x:61"), &json!("x:62"), &json!("x:62")));
+        assert!(!Counter(0.0).holds(&json!(5), &json!(4), &json!(9)));
+        assert!(!Counter(0.0).holds(&json!(5), &json!(10), &json!(9)));
+        assert!(Counter(1.0).holds(&json!(5), &json!(4), &json!(9)));
+        assert!(Near(0.5).holds(&json!(2.0), &json!(0.6), &json!(1.0)));
+        assert!(!Near(0.5).holds(&json!(2.0), &json!(2.6), &json!(1.0)));
+    }
+
+    #[test]
+    fn the_nearest_row_of_the_table_counts() {
+        assert!(matches!(rule(SYSTEM, "disks[x:766461].reads"), Counter(_)));
+        assert!(matches!(rule(SYSTEM, "disks[x:766461].major"), Same));
+        assert!(matches!(rule(PROCESS, "memory.text_bytes"), Same));
+        assert!(matches!(rule(PROCESS, "memory_maps"), Same));
+        assert_eq!(without_rows("memory.statistics[Active(anon)].bytes"), "memory.statistics.bytes");
+    }
+}

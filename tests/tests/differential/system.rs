@@ -1,0 +1,47 @@
+//! The snapshot of the host.
+
+use procwire_proto::{FieldTable as _, v1::System};
+use procwire_tests::{Agent, Role};
+
+use crate::{
+    comparison::{Case, Comparison, ROUNDS},
+    flatten::{flatten, reasons},
+    judge::Judge,
+    rules,
+};
+
+#[tokio::test]
+async fn every_field_of_the_host_agrees_with_psutil_free_and_the_kernel() {
+    compare(&Agent::start()).await;
+}
+
+#[tokio::test]
+async fn an_unprivileged_agent_sees_the_same_host() {
+    compare(&Agent::options().unprivileged().start()).await;
+}
+
+async fn compare(agent: &Agent) {
+    let client = agent.client(Role::Reader);
+    let mut judge = Judge::start(None);
+    let mut comparison = Comparison::new(rules::SYSTEM);
+    for _ in 0..ROUNDS {
+        let before = judge.system();
+        let system = client.system().get().fields(["*"]).await.unwrap().system.unwrap();
+        let after = judge.system();
+        let (ours, reasons) = (flatten("System", &system), reasons(&system.errors));
+        comparison.add(&Case { key: "system", ours: &ours, reasons: &reasons, before: &before, after: &after });
+        if !comparison.is_open() {
+            break;
+        }
+    }
+    comparison.assert_agreed();
+    comparison.assert_covers(compared_fields());
+}
+
+/// Served fields that one reading can have: rates and usage need two (e2e: a window gives rates).
+fn compared_fields() -> impl Iterator<Item = &'static str> {
+    let needs_two = |path: &str| ["usage", "rates", "per_second"].iter().any(|end| path.ends_with(end));
+    let named_by_rows = |path: &str| path == "network.interfaces.name";
+    let served = System::FIELDS.iter().filter(|field| field.is_served()).map(|field| field.path);
+    served.filter(move |path| !needs_two(path) && !named_by_rows(path))
+}
