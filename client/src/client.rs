@@ -108,6 +108,10 @@ impl Client {
         self.0.read_attempts
     }
 
+    pub(crate) fn abandon_connection(&self) {
+        self.0.transport.abandon_connection();
+    }
+
     pub(crate) fn process_service(&self) -> ProcessServiceClient<Transport> {
         ProcessServiceClient::with_origin(self.0.transport.clone(), self.0.origin.clone())
             .max_decoding_message_size(LONGEST_MESSAGE_BYTES)

@@ -9,20 +9,22 @@ use std::time::Duration;
 
 use futures_core::Stream;
 use procwire_proto::v1::{
-    Goodbye, GoodbyeReason, Heartbeat, Loss, SampleTime, StreamHeader, System, WatchSystemRequest, WatchSystemResponse,
-    watch_system_response,
+    Goodbye, GoodbyeReason, SampleTime, StreamHeader, WatchSystemRequest, WatchSystemResponse, watch_system_response,
 };
 use tokio::time::{Instant, Sleep, sleep};
-use tonic::{Request, Streaming};
+use tonic::{Request, Status, Streaming};
 
 use crate::backoff::Backoff;
 use crate::call::{Call, CallFuture, duration_from_wire};
-use crate::{Client, Error, ErrorKind};
+use crate::{Client, Error, ErrorKind, Gap, Interruption, SystemEvent};
 
 const OPERATION: &str = "watch system";
 
 /// An agent sends a heartbeat after at most 15 s without anything else; two may be missed.
 const LONGEST_SILENCE: Duration = Duration::from_secs(30);
+
+/// The end of that time, which begins only when somebody listens.
+const LAST_CHANCE: Duration = Duration::from_secs(2);
 
 /// A watch on a host; made by [`SystemCalls::watch`](crate::SystemCalls::watch).
 ///
@@ -48,66 +50,20 @@ pub struct SystemWatch {
     failures: u32,
 }
 
-/// What a watch reports.
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub enum SystemEvent {
-    /// A stream began: what the agent granted. First event, and again after each gap.
-    Header(StreamHeader),
-    /// A sample. The first of a stream has no rates unless the agent's sampler was already running.
-    Sample {
-        /// Strictly increasing within one stream; a new stream counts anew.
-        seq: u64,
-        /// The sample.
-        system: Box<System>,
-    },
-    /// The agent is alive and had nothing to send.
-    Heartbeat(Heartbeat),
-    /// The agent had samples for this reader that it could not deliver: the reader was too slow.
-    Loss(Loss),
-    /// The agent ends the stream. Unless it was for good, the watch opens itself again.
-    Goodbye(Goodbye),
-    /// The connection broke, or could not be made again; the watch goes on trying.
-    Interrupted(Interruption),
-    /// The watch is back after an interruption or a goodbye; a header follows.
-    Gap(Gap),
-}
-
-/// An interruption of a watch.
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub struct Interruption {
-    /// What happened.
-    pub error: Error,
-    /// The next attempt comes after this time.
-    pub retry_in: Duration,
-    /// Failures in a row, this one included.
-    pub failures: u32,
-}
-
-/// What a watch may have missed.
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub struct Gap {
-    /// `seq` of the last message of the stream before.
-    pub last_seq: Option<u64>,
-    /// When the last sample before the gap was taken, by the host's clocks.
-    pub last_sample: Option<SampleTime>,
-    /// How long there was no stream, by this side's clock.
-    pub down_for: Duration,
-    /// Attempts that failed meanwhile.
-    pub failed_attempts: u32,
-    /// True if the agent continues where the watch broke off, so that nothing is missing. False if the stream is a new
-    /// one: samples between `last_sample` and the next one are lost for good. Agents of this version keep no history and
-    /// give out no resume tokens, so with them it is always false.
-    pub resumed: bool,
-}
-
 enum State {
-    Reading { stream: Streaming<WatchSystemResponse>, watchdog: Pin<Box<Sleep>> },
+    Reading(Box<Reading>),
     Resting(Pin<Box<Sleep>>),
     Opening(CallFuture<Opened>),
     Ended,
+}
+
+struct Reading {
+    stream: Streaming<WatchSystemResponse>,
+    /// Wakes when nothing has come for so long that the connection must be dead.
+    watchdog: Pin<Box<Sleep>>,
+    /// True once it woke: the reader may have blocked this thread for that long itself, and what came meanwhile may
+    /// still be on its way up from the socket.
+    last_chance: bool,
 }
 
 /// How to open the stream, again and again.
@@ -135,11 +91,10 @@ impl SystemWatch {
         let call = Call::begin(&opening.client, OPERATION, timeout);
         let first = call.read(|| open_once(opening.client.clone(), opening.request.clone())).await?;
         let Opened { seq, header, stream } = opened(&call, first)?;
-        let watchdog = Box::pin(sleep(longest_silence(&header)));
         Ok(Self {
             opening,
             reconnect,
-            state: State::Reading { stream, watchdog },
+            state: State::reading(stream, &header),
             due: VecDeque::from([SystemEvent::Header(header.clone())]),
             header,
             last_seq: Some(seq),
@@ -171,30 +126,10 @@ impl SystemWatch {
                 return Poll::Ready(Some(Ok(event)));
             }
             match &mut self.state {
-                State::Reading { stream, watchdog } => {
-                    let outcome = match Pin::new(stream).poll_next(context) {
-                        Poll::Ready(outcome) => outcome,
-                        Poll::Pending => {
-                            ready!(watchdog.as_mut().poll(context));
-                            let error = self.opening.error("nothing was heard of the agent for too long");
-                            return self.interrupted(error);
-                        }
-                    };
-                    match outcome {
-                        Some(Ok(message)) => {
-                            watchdog.as_mut().reset(Instant::now() + longest_silence(&self.header));
-                            self.take(message);
-                        }
-                        Some(Err(status)) => {
-                            let error = Error::from_status(OPERATION, self.opening.client.shared_target(), status);
-                            return self.interrupted(error);
-                        }
-                        None => {
-                            let error = self.opening.error("the agent ended the stream without a goodbye");
-                            return self.interrupted(error);
-                        }
-                    }
-                }
+                State::Reading(reading) => match ready!(reading.poll_message(context, longest_silence(&self.header))) {
+                    Ok(message) => self.take(message),
+                    Err(ended) => return self.interrupted(self.opening.broken(ended)),
+                },
                 State::Resting(until) => {
                     ready!(until.as_mut().poll(context));
                     self.state = State::Opening(self.opening.begin());
@@ -214,9 +149,11 @@ impl SystemWatch {
 
         let WatchSystemResponse { seq, event } = message;
         self.last_seq = Some(seq);
+        if let Some(Event::Sample(_) | Event::Heartbeat(_) | Event::Loss(_)) = event {
+            self.failures = 0;
+        }
         match event {
             Some(Event::Sample(system)) => {
-                self.failures = 0;
                 self.last_sample.clone_from(&system.sampled);
                 self.due.push_back(SystemEvent::Sample { seq, system: Box::new(system) });
             }
@@ -237,9 +174,14 @@ impl SystemWatch {
         self.state = if for_good || !self.reconnect {
             State::Ended
         } else {
-            let at_once = goodbye.reason() == GoodbyeReason::ConnectionAge;
             let asked = goodbye.retry_after.as_ref().and_then(duration_from_wire).unwrap_or_default();
-            let jitter = if at_once { Duration::ZERO } else { Backoff::WATCHES.wait(1) };
+            let jitter = match goodbye.reason() {
+                GoodbyeReason::ConnectionAge if self.failures == 0 => Duration::ZERO,
+                _ => Backoff::WATCHES.wait(self.failures.saturating_add(1)),
+            };
+            // Until the next stream delivers something, this one has failed: an agent that only says goodbye is not
+            // asked again at once for ever.
+            self.failures = self.failures.saturating_add(1);
             self.down = Some((Instant::now(), 0));
             State::Resting(Box::pin(sleep(asked + jitter)))
         };
@@ -276,9 +218,52 @@ impl SystemWatch {
         }));
         self.due.push_back(SystemEvent::Header(header.clone()));
         self.last_seq = Some(seq);
-        let watchdog = Box::pin(sleep(longest_silence(&header)));
+        self.state = State::reading(stream, &header);
         self.header = header;
-        self.state = State::Reading { stream, watchdog };
+    }
+}
+
+// === impl State ===
+
+impl State {
+    fn reading(stream: Streaming<WatchSystemResponse>, header: &StreamHeader) -> Self {
+        let watchdog = Box::pin(sleep(longest_silence(header)));
+        Self::Reading(Box::new(Reading { stream, watchdog, last_chance: false }))
+    }
+}
+
+// === impl Reading ===
+
+/// How a stream ended other than by a goodbye.
+enum Ended {
+    Failed(Status),
+    Closed,
+    Silent,
+}
+
+impl Reading {
+    fn poll_message(
+        &mut self,
+        context: &mut Context<'_>,
+        silence: Duration,
+    ) -> Poll<Result<WatchSystemResponse, Ended>> {
+        loop {
+            match Pin::new(&mut self.stream).poll_next(context) {
+                Poll::Ready(Some(Ok(message))) => {
+                    self.watchdog.as_mut().reset(Instant::now() + silence);
+                    self.last_chance = false;
+                    return Poll::Ready(Ok(message));
+                }
+                Poll::Ready(Some(Err(status))) => return Poll::Ready(Err(Ended::Failed(status))),
+                Poll::Ready(None) => return Poll::Ready(Err(Ended::Closed)),
+                Poll::Pending => ready!(self.watchdog.as_mut().poll(context)),
+            }
+            if self.last_chance {
+                return Poll::Ready(Err(Ended::Silent));
+            }
+            self.last_chance = true;
+            self.watchdog.as_mut().reset(Instant::now() + LAST_CHANCE);
+        }
     }
 }
 
@@ -294,18 +279,27 @@ impl Opening {
 
     /// Keeps the token of an agent that has a history; this version's sends an empty one.
     fn remember(&mut self, resume_token: &[u8]) {
-        self.request.resume_token = resume_token.to_vec().into();
+        self.request.resume_token = resume_token.to_vec();
     }
 
-    fn error(&self, detail: &str) -> Error {
-        Error::new(ErrorKind::ConnectionLost, OPERATION, self.client.shared_target(), detail)
+    fn broken(&self, ended: Ended) -> Error {
+        let target = self.client.shared_target();
+        let detail = match ended {
+            Ended::Failed(status) => return Error::from_status(OPERATION, target, status),
+            Ended::Closed => "the agent ended the stream without a goodbye",
+            Ended::Silent => {
+                self.client.abandon_connection();
+                "nothing was heard of the agent for too long"
+            }
+        };
+        Error::new(ErrorKind::ConnectionLost, OPERATION, target, detail)
     }
 }
 
 type FirstMessage = (Option<WatchSystemResponse>, Streaming<WatchSystemResponse>);
 
 /// Opens the stream and waits for its first message. The agent is told of no deadline, since the stream has none.
-async fn open_once(client: Client, request: WatchSystemRequest) -> Result<FirstMessage, tonic::Status> {
+async fn open_once(client: Client, request: WatchSystemRequest) -> Result<FirstMessage, Status> {
     let mut stream = client.system_service().watch_system(Request::new(request)).await?.into_inner();
     let first = stream.message().await?;
     Ok((first, stream))
@@ -320,8 +314,9 @@ fn opened(call: &Call, (first, stream): FirstMessage) -> Result<Opened, Error> {
     }
 }
 
+/// How long a stream may be silent before its last chance.
 fn longest_silence(header: &StreamHeader) -> Duration {
-    LONGEST_SILENCE + header.interval.as_ref().and_then(duration_from_wire).unwrap_or_default()
+    LONGEST_SILENCE - LAST_CHANCE + header.interval.as_ref().and_then(duration_from_wire).unwrap_or_default()
 }
 
 impl Stream for SystemWatch {

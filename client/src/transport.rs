@@ -1,8 +1,6 @@
 //! One HTTP/2 connection to an agent, made when it is first needed and again when it is gone, shared by all calls.
 
-use std::fmt;
 use std::future::Future;
-use std::io;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
@@ -18,6 +16,7 @@ use tokio::time::Instant;
 use tonic::codegen::Service;
 
 use crate::connect::{ConnectError, ConnectionFate, Connector, Watched};
+use crate::transport_error::{BrokenConnection, TransportError};
 
 /// While a call is open, an agent that is silent for this long is asked for a sign of life,
 const KEEP_ALIVE_INTERVAL: Duration = Duration::from_secs(30);
@@ -176,63 +175,6 @@ impl Body for ResponseBody {
     }
 }
 
-/// What goes wrong below gRPC.
-#[derive(Clone, Debug)]
-pub(crate) enum TransportError {
-    /// No connection came about.
-    Connect(ConnectError),
-    /// The connection, or the stream on it, broke.
-    Broken(BrokenConnection),
-}
-
-/// A connection, or a stream on it, that broke.
-#[derive(Clone, Debug)]
-pub(crate) struct BrokenConnection {
-    /// What the byte stream reported, if it did.
-    pub(crate) io_error: Option<Arc<io::Error>>,
-    /// True if the agent had ever sent anything on it.
-    pub(crate) heard: bool,
-    pub(crate) source: Arc<hyper::Error>,
-}
-
 fn broken(fate: &ConnectionFate, source: hyper::Error) -> TransportError {
-    let (io_error, heard) = (fate.failure(), fate.heard());
-    TransportError::Broken(BrokenConnection { io_error, heard, source: Arc::new(source) })
-}
-
-impl BrokenConnection {
-    /// Why the agent reset the stream or took leave of the connection, if it did.
-    pub(crate) fn http2_reason(&self) -> Option<h2::Reason> {
-        std::error::Error::source(&*self.source)?.downcast_ref::<h2::Error>()?.reason()
-    }
-}
-
-impl From<ConnectError> for TransportError {
-    fn from(error: ConnectError) -> Self {
-        Self::Connect(error)
-    }
-}
-
-impl fmt::Display for TransportError {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Connect(_) => formatter.write_str("no connection"),
-            Self::Broken(broken) => match &broken.io_error {
-                Some(error) => write!(formatter, "the connection broke: {error}"),
-                None => formatter.write_str("the stream broke"),
-            },
-        }
-    }
-}
-
-impl std::error::Error for TransportError {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        match self {
-            Self::Connect(error) => Some(error),
-            Self::Broken(broken) => match broken.io_error.as_deref().and_then(crate::connect::rustls_error) {
-                Some(tls) => Some(tls),
-                None => Some(&*broken.source),
-            },
-        }
-    }
+    TransportError::Broken(BrokenConnection::new(fate, source))
 }

@@ -7,7 +7,7 @@ use rustls::{AlertDescription, CertificateError};
 
 use super::{Error, ErrorKind};
 use crate::connect::{ConfigError, ConnectError, ConnectPhase, rustls_error};
-use crate::transport::{BrokenConnection, TransportError};
+use crate::transport_error::{BrokenConnection, TransportError};
 
 /// Kind, detail and advice: what is found out about a failure.
 struct Finding(ErrorKind, String, Option<String>);

@@ -8,7 +8,7 @@ use tonic::Status;
 use tonic_types::StatusExt;
 
 use super::{Error, ErrorKind};
-use crate::transport::TransportError;
+use crate::transport_error::TransportError;
 
 /// The domain of procwire's reasons; those of others (proxies) are not ours to interpret.
 const DOMAIN: &str = "procwire";
@@ -28,19 +28,18 @@ impl Error {
         let kind = ErrorKind::of_reason(reason).unwrap_or(ErrorKind::FailedPrecondition);
         let detail = match refusal.detail.as_str() {
             "" => "the agent refused the target and said no more".to_owned(),
-            detail => escape::terminal(detail.as_bytes()).into_owned(),
+            detail => printable(detail),
         };
-        let error = Self::new(kind, operation, target, detail).with_reason(reason);
-        match advice_for(reason) {
-            Some(advice) => error.with_advice(advice),
-            None => error,
-        }
+        let mut error = Self::new(kind, operation, target, detail);
+        error.0.reason = Some(reason).filter(|reason| *reason != ErrorReason::Unspecified);
+        error.0.advice = advice_for(reason).map(str::to_owned);
+        error
     }
 
     fn from_answer(operation: &'static str, target: &Arc<str>, status: Status) -> Self {
         let details = status.get_error_details();
         let info = details.error_info().filter(|info| info.domain == DOMAIN);
-        let reason = info.and_then(|info| ErrorReason::from_str_name(&format!("ERROR_REASON_{}", info.reason)));
+        let reason = info.and_then(|info| ErrorReason::from_code(&info.reason));
         let kind = reason.and_then(ErrorKind::of_reason).unwrap_or_else(|| ErrorKind::of_code(status.code()));
 
         let mut error = Self::new(kind, operation, target, detail_of(&status));
@@ -72,8 +71,14 @@ fn transport_error(status: &Status) -> Option<TransportError> {
 fn detail_of(status: &Status) -> String {
     match status.message() {
         "" => format!("the agent answered {:?} and said no more", status.code()),
-        message => escape::terminal(message.as_bytes()).into_owned(),
+        message => printable(message),
     }
+}
+
+/// Escapes what is not fit to print. Backslashes stay: the agent has escaped what it quotes, and that shall not be done twice.
+fn printable(text: &str) -> String {
+    let pieces: Vec<_> = text.split('\\').map(|piece| escape::terminal(piece.as_bytes())).collect();
+    pieces.join("\\")
 }
 
 fn advice_for(reason: ErrorReason) -> Option<&'static str> {

@@ -125,7 +125,7 @@ impl ErrorKind {
             // Whoever reads this has not cancelled the call, so the agent's timer did: tonic answers CANCELLED, others
             // DEADLINE_EXCEEDED, to the same end.
             Code::Cancelled | Code::DeadlineExceeded => Self::Timeout,
-            Code::InvalidArgument | Code::OutOfRange => Self::InvalidRequest,
+            Code::InvalidArgument => Self::InvalidRequest,
             Code::NotFound => Self::NotFound,
             Code::AlreadyExists => Self::Conflict,
             Code::PermissionDenied => Self::PermissionDenied,
@@ -135,7 +135,8 @@ impl ErrorKind {
             Code::Unimplemented => Self::NotServed,
             Code::Unavailable => Self::Unavailable,
             Code::DataLoss | Code::Internal | Code::Unknown => Self::AgentFailed,
-            Code::Ok => Self::Protocol,
+            // Agents do not send it; tonic says it of a message that is longer than any agent's.
+            Code::Ok | Code::OutOfRange => Self::Protocol,
         }
     }
 }

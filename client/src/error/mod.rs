@@ -128,11 +128,6 @@ impl Error {
         self
     }
 
-    pub(crate) fn with_reason(mut self, reason: ErrorReason) -> Self {
-        self.0.reason = Some(reason);
-        self
-    }
-
     pub(crate) fn with_cause(mut self, cause: Cause) -> Self {
         self.0.cause = Some(cause);
         self
