@@ -51,6 +51,12 @@ impl Transport {
     pub(crate) fn new(connector: Connector) -> Self {
         Self(Arc::new(Shared { connector, current: Mutex::new(None), connecting: tokio::sync::Mutex::new(None) }))
     }
+
+    /// Makes the next call take a new connection, because nothing is heard on this one any more. Calls that are under way
+    /// stay on it.
+    pub(crate) fn abandon_connection(&self) {
+        self.0.current.lock().unwrap_or_else(PoisonError::into_inner).take();
+    }
 }
 
 impl Service<Request<tonic::body::Body>> for Transport {
