@@ -1,1 +1,26 @@
-//! host
+//! The machine: reads `/proc` and `/sys`, opens pidfds. Synchronous, and without opinions on who may ask.
+//!
+//! Roots and machine facts are injected ([`Roots`], [`Machine`]), so that the same code reads a container's view of its host, a
+//! captured tree in a test, or this machine. Parsers take bytes and never open files.
+
+pub mod control;
+mod error;
+mod features;
+mod host;
+mod machine;
+mod own_cost;
+pub mod process;
+mod procfs;
+mod roots;
+mod sys;
+pub mod system;
+mod users;
+
+pub use control::{ControlError, Liveness, ProcessHandle};
+pub use error::HostError;
+pub use host::Host;
+pub use machine::Machine;
+pub use own_cost::OwnCost;
+pub use process::{ProcessPlan, ProcessReader};
+pub use roots::Roots;
+pub use system::{SystemReader, add_rates};

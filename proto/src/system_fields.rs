@@ -158,7 +158,8 @@ mod tests {
 
     #[test]
     fn every_row_names_a_field_of_the_message() {
-        let absent: Vec<_> = System::FIELDS.iter().filter(|field| !exists(field.path)).map(|field| field.path).collect();
+        let absent: Vec<_> =
+            System::FIELDS.iter().filter(|field| !exists(field.path)).map(|field| field.path).collect();
         assert_eq!(absent, [""; 0]);
         assert!(!exists("memory.nonsense"), "the check itself must be able to fail");
     }
@@ -198,6 +199,9 @@ mod tests {
         assert_eq!(bit::CPU_USAGE.with_counters_of_rates(), bit::CPU_USAGE.union(bit::CPU_TIMES));
         assert_eq!(bit::CPU_TIMES.with_counters_of_rates(), bit::CPU_TIMES);
         assert_eq!(SystemFieldSet::default_list().rates().len(), 5);
-        assert!(bit::DISKS.rates().is_empty(), "a disk carries counters beside its rates, so the field is never absent");
+        assert!(
+            bit::DISKS.rates().is_empty(),
+            "a disk carries counters beside its rates, so the field is never absent"
+        );
     }
 }

@@ -881,6 +881,8 @@ pub enum FieldErrorReason {
     Redacted = 7,
     /// The kernel's text was not what its documentation says.
     InvalidData = 8,
+    /// The kernel refused for another reason, such as a shortage of descriptors; the detail names the error.
+    ReadFailed = 9,
 }
 impl FieldErrorReason {
     /// String value of the enum field names used in the ProtoBuf definition.
@@ -898,6 +900,7 @@ impl FieldErrorReason {
             Self::Truncated => "FIELD_ERROR_REASON_TRUNCATED",
             Self::Redacted => "FIELD_ERROR_REASON_REDACTED",
             Self::InvalidData => "FIELD_ERROR_REASON_INVALID_DATA",
+            Self::ReadFailed => "FIELD_ERROR_REASON_READ_FAILED",
         }
     }
     /// Creates an enum from field names used in the ProtoBuf definition.
@@ -912,6 +915,7 @@ impl FieldErrorReason {
             "FIELD_ERROR_REASON_TRUNCATED" => Some(Self::Truncated),
             "FIELD_ERROR_REASON_REDACTED" => Some(Self::Redacted),
             "FIELD_ERROR_REASON_INVALID_DATA" => Some(Self::InvalidData),
+            "FIELD_ERROR_REASON_READ_FAILED" => Some(Self::ReadFailed),
             _ => None,
         }
     }

@@ -1,0 +1,64 @@
+//! Why a process could not be acted on.
+
+use std::io;
+
+/// A process could not be acted on, and nothing was done to it.
+#[derive(Debug, thiserror::Error)]
+pub enum ControlError {
+    /// The reference is no reference.
+    #[error("{field}: {detail}")]
+    InvalidReference {
+        /// Field of the reference.
+        field: &'static str,
+        /// What is wrong with it.
+        detail: String,
+    },
+    /// No process has this pid.
+    #[error("process {pid} is gone")]
+    Gone {
+        /// The pid.
+        pid: u32,
+    },
+    /// Another process has this pid.
+    #[error(
+        "pid {pid} was reused: the process started at tick {wanted_start_ticks} was meant, the one there started at {found_start_ticks}"
+    )]
+    Reused {
+        /// The pid.
+        pid: u32,
+        /// Start of the process that was meant.
+        wanted_start_ticks: u64,
+        /// Start of the process that is there.
+        found_start_ticks: u64,
+    },
+    /// The reference was made before the last boot.
+    #[error("process {pid} was named before the host's last boot")]
+    Rebooted {
+        /// The pid.
+        pid: u32,
+    },
+    /// The kernel does not let the agent do it.
+    #[error("{operation} on process {pid}: permission denied; the agent needs CAP_KILL or the process's user")]
+    PermissionDenied {
+        /// The system call.
+        operation: &'static str,
+        /// The pid.
+        pid: u32,
+    },
+    /// The kernel has no pidfds.
+    #[error("this kernel has no {feature}; Linux 5.3 or later is needed")]
+    UnsupportedKernel {
+        /// What is missing.
+        feature: &'static str,
+    },
+    /// The kernel refused for another reason.
+    #[error("{operation} on process {pid}: {source}")]
+    Io {
+        /// The system call.
+        operation: &'static str,
+        /// The pid.
+        pid: u32,
+        /// Why.
+        source: io::Error,
+    },
+}

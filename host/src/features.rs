@@ -1,0 +1,102 @@
+//! What this kernel and these privileges allow, probed once when asked.
+
+use std::{fs, os::fd::AsFd as _};
+
+use procwire_proto::v1::FeatureCapability;
+use rustix::process::{PidfdFlags, getpid, pidfd_open};
+
+use crate::{Host, process::Stat, sys};
+
+/// Bits of capabilities(7) in `CapEff`.
+const CAP_DAC_READ_SEARCH: u32 = 2;
+const CAP_KILL: u32 = 5;
+const CAP_SYS_PTRACE: u32 = 19;
+
+impl Host {
+    /// Features of the kernel and of the agent's privileges, each with what is missing without it.
+    pub fn features(&self) -> Vec<FeatureCapability> {
+        let pidfd = pidfd_open(getpid(), PidfdFlags::empty());
+        let tells_exit = pidfd.as_ref().is_ok_and(|pidfd| sys::pidfd_info(pidfd.as_fd()).is_ok());
+        let capabilities = effective_capabilities();
+        let has = |bit: u32| capabilities & (1 << bit) != 0;
+        vec![
+            feature(
+                "pidfd",
+                pidfd.is_ok(),
+                "without it (before Linux 5.3) processes cannot be signalled or waited for",
+            ),
+            feature(
+                "pidfd_exit_status",
+                tells_exit,
+                "without it (before Linux 6.15) the exit status of a process that its parent has waited for is unknown",
+            ),
+            feature(
+                "read_other_users",
+                has(CAP_SYS_PTRACE),
+                "without CAP_SYS_PTRACE exe, cwd and io of other users' processes are PERMISSION_DENIED",
+            ),
+            feature(
+                "read_any_file",
+                has(CAP_DAC_READ_SEARCH),
+                "without CAP_DAC_READ_SEARCH descriptors of other users' processes cannot be listed",
+            ),
+            feature(
+                "signal_other_users",
+                has(CAP_KILL),
+                "without CAP_KILL only processes of the agent's own user can be signalled",
+            ),
+            feature(
+                "fd_count_by_size",
+                self.fd_directory_has_size(),
+                "without it (before Linux 6.2) fd_count is counted, which costs more and needs the process's user",
+            ),
+        ]
+    }
+
+    /// Pids that the agent stands on: its own, its parent's, and so on up to pid 1. Read from this machine's own procfs, because
+    /// only there are they the agent's.
+    pub fn ancestors_of_self(&self) -> Vec<u32> {
+        let mut ancestors = Vec::new();
+        let mut next = Some(std::process::id());
+        while let Some(pid) = next.filter(|pid| *pid != 0 && !ancestors.contains(pid)) {
+            ancestors.push(pid);
+            let line = fs::read(self.roots().proc.join(pid.to_string()).join("stat")).unwrap_or_default();
+            next = Stat::parse(&line).and_then(|stat| stat.ppid).and_then(|ppid| u32::try_from(ppid).ok());
+        }
+        ancestors
+    }
+}
+
+fn feature(name: &str, available: bool, without: &str) -> FeatureCapability {
+    let detail = if available { String::new() } else { without.to_owned() };
+    FeatureCapability { name: name.to_owned(), available, detail }
+}
+
+fn effective_capabilities() -> u64 {
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("CapEff:"));
+    line.and_then(|hex| u64::from_str_radix(hex.trim(), 16).ok()).unwrap_or(0)
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests fail by panicking")]
+mod tests {
+    use super::*;
+    use crate::Roots;
+
+    #[test]
+    fn the_agent_stands_on_itself_and_its_parents() {
+        let ancestors = Host::open(Roots::default()).unwrap().ancestors_of_self();
+        assert_eq!(ancestors.first(), Some(&std::process::id()));
+        assert_eq!(ancestors.get(1), Some(&std::os::unix::process::parent_id()));
+        // Pid 1 is the last of them, unless the parent is outside the pid namespace.
+        assert!(ancestors.len() >= 2);
+    }
+
+    #[test]
+    fn what_is_missing_is_explained_and_what_is_there_is_not() {
+        for feature in Host::open(Roots::default()).unwrap().features() {
+            assert_eq!(feature.available, feature.detail.is_empty(), "{}", feature.name);
+        }
+    }
+}

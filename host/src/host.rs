@@ -1,0 +1,121 @@
+//! One host, opened once and shared by everyone who reads it.
+
+use std::{
+    fs,
+    os::fd::{AsFd, BorrowedFd, OwnedFd},
+    sync::atomic::{AtomicU8, Ordering},
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+
+use procwire_proto::{Timestamp, v1::SampleTime};
+use rustix::{
+    fs::{Mode, OFlags},
+    time::{ClockId, clock_gettime},
+};
+
+use crate::{HostError, Machine, Roots, procfs, users::Users};
+
+/// A host: its roots, its facts, and what is worth keeping between readings. `Send + Sync`; share it in an `Arc`.
+#[derive(Debug)]
+pub struct Host {
+    roots: Roots,
+    machine: Machine,
+    proc: OwnedFd,
+    users: Users,
+    fd_directory_size: AtomicU8,
+}
+
+impl Host {
+    /// Opens a host and learns its facts.
+    ///
+    /// # Errors
+    /// procfs cannot be opened, or has no boot id.
+    pub fn open(roots: Roots) -> Result<Self, HostError> {
+        let machine = Machine::this(&roots)?;
+        Self::with_machine(roots, machine)
+    }
+
+    /// Opens a host whose facts are known: a captured tree, a fixture.
+    ///
+    /// # Errors
+    /// procfs cannot be opened.
+    pub fn with_machine(roots: Roots, machine: Machine) -> Result<Self, HostError> {
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let proc = rustix::fs::open(&roots.proc, flags, Mode::empty())
+            .map_err(|errno| HostError::io("open", &roots.proc, errno))?;
+        let users = Users::new(&roots);
+        Ok(Self { roots, machine, proc, users, fd_directory_size: AtomicU8::new(UNKNOWN) })
+    }
+
+    /// Where the kernel's files are.
+    pub fn roots(&self) -> &Roots {
+        &self.roots
+    }
+
+    /// What ticks and pages are.
+    pub fn machine(&self) -> &Machine {
+        &self.machine
+    }
+
+    /// The moment, by both clocks.
+    pub fn sample_time(&self) -> SampleTime {
+        let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        SampleTime {
+            wall: Some(timestamp(since_epoch)),
+            monotonic_ns: monotonic_ns(),
+            boot_id: self.machine.boot_id.clone(),
+        }
+    }
+
+    /// When the kernel started: `btime` of `/proc/stat`. Read anew at each call, because it moves when the clock is stepped.
+    ///
+    /// # Errors
+    /// `/proc/stat` cannot be read or has no such line.
+    pub fn boot_time(&self) -> Result<Timestamp, HostError> {
+        let path = self.roots.proc.join("stat");
+        let text = fs::read(&path).map_err(|error| HostError::io("read", &path, error))?;
+        let line = text.split(|byte| *byte == b'\n').find_map(|line| line.strip_prefix(b"btime "));
+        let seconds = line.and_then(procfs::number).ok_or_else(|| HostError::invalid(path, "no line \"btime\""))?;
+        Ok(Timestamp { seconds: i64::try_from(seconds).unwrap_or(i64::MAX), nanos: 0 })
+    }
+
+    pub(crate) fn proc(&self) -> BorrowedFd<'_> {
+        self.proc.as_fd()
+    }
+
+    pub(crate) fn users(&self) -> &Users {
+        &self.users
+    }
+
+    /// True if the size of `/proc/PID/fd` is the number of descriptors (kernel 6.2). Found out once, on the agent itself, which
+    /// has some open.
+    pub(crate) fn fd_directory_has_size(&self) -> bool {
+        match self.fd_directory_size.load(Ordering::Relaxed) {
+            UNKNOWN => {
+                let has_size = fs::metadata(self.roots.proc.join("self/fd")).is_ok_and(|directory| directory.len() > 0);
+                self.fd_directory_size.store(if has_size { YES } else { NO }, Ordering::Relaxed);
+                has_size
+            }
+            known => known == YES,
+        }
+    }
+}
+
+const UNKNOWN: u8 = 0;
+const NO: u8 = 1;
+const YES: u8 = 2;
+
+/// Nanoseconds since boot, suspend included.
+pub(crate) fn monotonic_ns() -> u64 {
+    let now = clock_gettime(ClockId::Boottime);
+    let seconds = u64::try_from(now.tv_sec).unwrap_or(0);
+    seconds.saturating_mul(1_000_000_000).saturating_add(u64::try_from(now.tv_nsec).unwrap_or(0))
+}
+
+/// A time since the epoch on the wire.
+pub(crate) fn timestamp(since_epoch: Duration) -> Timestamp {
+    Timestamp {
+        seconds: i64::try_from(since_epoch.as_secs()).unwrap_or(i64::MAX),
+        nanos: i32::try_from(since_epoch.subsec_nanos()).unwrap_or(0),
+    }
+}

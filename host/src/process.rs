@@ -1,0 +1,19 @@
+//! Processes: what to read (`plan`), how it is read (`reader`), and the parsers of each file, which take bytes.
+
+mod cmdline;
+mod draft;
+mod fill;
+mod io;
+mod link;
+mod plan;
+mod reader;
+mod scrub;
+mod stat;
+mod statm;
+mod status;
+mod terminals;
+
+pub use plan::ProcessPlan;
+pub use reader::ProcessReader;
+
+pub(crate) use stat::Stat;

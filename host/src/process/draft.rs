@@ -1,0 +1,97 @@
+//! A row between the reading of its files and the word of the witness: some of what was read, and what could not be, is judged only
+//! when it is known what the process is.
+
+use std::path::Path;
+
+use bytes::Bytes;
+use procwire_proto::{
+    process_fields::bit,
+    v1::{FieldError, FieldErrorReason, Process, ProcessRef},
+};
+use rustix::io::Errno;
+
+use super::{
+    cmdline,
+    fill::Row,
+    plan::{PlannedFile, ProcessFile, ProcessPlan},
+    scrub,
+    stat::Stat,
+    terminals::Terminals,
+};
+use crate::Machine;
+
+/// A row in the making.
+pub(super) struct Draft<'a> {
+    pub(super) process: Process,
+    pub(super) plan: &'a ProcessPlan,
+    pub(super) real_uid: Option<u32>,
+    /// The bytes of cmdline, if they were read.
+    pub(super) command: Option<Vec<u8>>,
+    /// Files that could not be read.
+    pub(super) failures: Vec<(&'a PlannedFile, Errno)>,
+}
+
+impl Draft<'_> {
+    pub(super) fn row<'b>(&'b mut self, machine: &'b Machine) -> Row<'b> {
+        Row { process: &mut self.process, plan: self.plan, machine }
+    }
+
+    /// Who it is.
+    pub(super) fn identity(&mut self, stat: &Stat<'_>, is_cut: bool, boot_id: Bytes) {
+        let pid = self.process.pid;
+        self.process.r#ref = Some(ProcessRef { pid, start_ticks: stat.start_ticks, boot_id, pidfd_inode: None });
+        if self.plan.wants(bit::NAME) {
+            let command = self.command.as_deref().filter(|_| is_cut);
+            let whole = command.and_then(|data| cmdline::completed_name(stat.comm, data));
+            self.process.name = Some(whole.unwrap_or(stat.comm).to_vec());
+        }
+    }
+
+    pub(super) fn arguments(&mut self, stat: &Stat<'_>) {
+        let Some(data) = self.command.as_deref().filter(|_| self.plan.wants(bit::CMDLINE)) else { return };
+        if data.is_empty() && stat.is_zombie() {
+            return self.absent("cmdline", FieldErrorReason::Zombie, String::new());
+        }
+        self.process.cmdline = cmdline::split(data);
+        if self.plan.scrubs_cmdline() && scrub::scrub(&mut self.process.cmdline) {
+            let detail = "secrets are masked; the role inspector sees them".to_owned();
+            self.absent("cmdline", FieldErrorReason::Redacted, detail);
+        }
+    }
+
+    pub(super) fn terminal(&mut self, stat: &Stat<'_>, terminals: &mut Terminals, dev: &Path) {
+        let Some(number) = stat.terminal.filter(|number| *number != 0) else { return };
+        self.process.terminal = terminals.name(dev, number);
+        if self.process.terminal.is_none() {
+            let detail = format!("no file below {} has the device number of terminal {number}", dev.display());
+            self.absent("terminal", FieldErrorReason::Unsupported, detail);
+        }
+    }
+
+    /// What the files that could not be read mean for this process.
+    pub(super) fn settle_failures(&mut self, stat: &Stat<'_>) {
+        for (planned, errno) in std::mem::take(&mut self.failures) {
+            let is_link = matches!(planned.file, ProcessFile::Exe | ProcessFile::Cwd);
+            let reason = match errno {
+                // A kernel thread runs no program and sits nowhere: there is nothing to say, whoever asks.
+                Errno::NOENT | Errno::SRCH | Errno::ACCESS | Errno::PERM if is_link && stat.is_kernel_thread() => {
+                    continue;
+                }
+                Errno::ACCESS | Errno::PERM => FieldErrorReason::PermissionDenied,
+                Errno::NOENT | Errno::SRCH if stat.is_zombie() => FieldErrorReason::Zombie,
+                _ => FieldErrorReason::ReadFailed,
+            };
+            let detail = match reason {
+                FieldErrorReason::ReadFailed => format!("{}: {}", planned.file.name(), std::io::Error::from(errno)),
+                _ => String::new(),
+            };
+            for path in &planned.paths {
+                self.absent(path, reason, detail.clone());
+            }
+        }
+    }
+
+    fn absent(&mut self, path: &str, reason: FieldErrorReason, detail: String) {
+        self.process.errors.push(FieldError { path: path.to_owned(), reason: reason.into(), detail });
+    }
+}

@@ -1,0 +1,306 @@
+//! What sysfs knows about block devices: class and size. Asked once for each set of devices, not for each snapshot.
+
+use std::{
+    ffi::OsStr,
+    fs, io,
+    os::unix::ffi::OsStrExt as _,
+    path::{Path, PathBuf},
+};
+
+use procwire_proto::v1::{Disk, DiskClass, FieldErrorReason};
+
+use super::kept_file::{KeptFile, ReadBuffer, reason_of_io};
+use crate::{Roots, procfs::number};
+
+/// Sizes in sysfs are in sectors of 512 bytes, whatever the device's own are (Documentation/ABI/stable/sysfs-block).
+const SECTOR_BYTES: u64 = 512;
+
+pub(super) struct DiskInventory {
+    class_block: PathBuf,
+    /// Changes whenever a device comes, goes or is resized, so its text tells whether the devices are still what they were.
+    partitions: KeptFile,
+    partitions_seen: Vec<u8>,
+    devices: Vec<Device>,
+    unsized_device: Option<Unsized>,
+}
+
+struct Device {
+    name: Vec<u8>,
+    major: u32,
+    minor: u32,
+    class: DiskClass,
+    size_bytes: Option<u64>,
+}
+
+/// The first device whose size could not be read.
+#[derive(Clone, Debug)]
+pub(super) struct Unsized {
+    pub(super) reason: FieldErrorReason,
+    pub(super) detail: String,
+}
+
+impl DiskInventory {
+    pub(super) fn new(roots: &Roots) -> Self {
+        Self {
+            class_block: roots.sys.join("class/block"),
+            partitions: KeptFile::new(roots.proc.join("partitions")),
+            partitions_seen: Vec::new(),
+            devices: Vec::new(),
+            unsized_device: None,
+        }
+    }
+
+    /// Devices seen last.
+    pub(super) fn len(&self) -> usize {
+        self.devices.len()
+    }
+
+    /// Fills in class and size.
+    pub(super) fn describe(&mut self, disks: &mut [Disk], buffer: &mut ReadBuffer) -> Result<(), &Unsized> {
+        if !self.is_current(disks, buffer) {
+            self.look_again(disks);
+        }
+        for (disk, device) in disks.iter_mut().zip(&self.devices) {
+            disk.set_class(device.class);
+            disk.size_bytes = device.size_bytes;
+        }
+        self.unsized_device.as_ref().map_or(Ok(()), Err)
+    }
+
+    fn is_current(&mut self, disks: &[Disk], buffer: &mut ReadBuffer) -> bool {
+        // Without that file nothing would tell of a resize.
+        let Ok(partitions) = self.partitions.read(buffer) else { return false };
+        if partitions != self.partitions_seen {
+            partitions.clone_into(&mut self.partitions_seen);
+            return false;
+        }
+        self.unsized_device.is_none()
+            && self.devices.len() == disks.len()
+            && self.devices.iter().zip(disks).all(|(device, disk)| device.is(disk))
+    }
+
+    fn look_again(&mut self, disks: &[Disk]) {
+        self.devices.clear();
+        self.unsized_device = None;
+        for disk in disks {
+            let folder = self.class_block.join(folder_name(&disk.name));
+            let size_bytes = read_size_bytes(&folder).map_err(|error| {
+                let detail = format!("read {}: {error}", folder.join("size").display());
+                self.unsized_device.get_or_insert(Unsized { reason: reason_of_io(&error), detail });
+            });
+            self.devices.push(Device {
+                name: disk.name.clone(),
+                major: disk.major,
+                minor: disk.minor,
+                class: classify(&disk.name, &folder),
+                size_bytes: size_bytes.ok(),
+            });
+        }
+    }
+}
+
+impl Device {
+    fn is(&self, disk: &Disk) -> bool {
+        self.name == disk.name && self.major == disk.major && self.minor == disk.minor
+    }
+}
+
+/// Slashes in the names of old array controllers (`cciss/c0d0`) are `!` in sysfs (lib/kobject.c); names of folders stay in place.
+fn folder_name(name: &[u8]) -> PathBuf {
+    let bytes: Vec<u8> = name.iter().map(|byte| if *byte == b'/' { b'!' } else { *byte }).collect();
+    if matches!(bytes.as_slice(), b"." | b"..") { PathBuf::from("!") } else { PathBuf::from(OsStr::from_bytes(&bytes)) }
+}
+
+fn read_size_bytes(folder: &Path) -> io::Result<u64> {
+    let text = fs::read(folder.join("size"))?;
+    number(text.trim_ascii()).and_then(|sectors| sectors.checked_mul(SECTOR_BYTES)).ok_or_else(|| {
+        io::Error::new(io::ErrorKind::InvalidData, format!("{:?} is no size", String::from_utf8_lossy(&text)))
+    })
+}
+
+/// Partitions first, because a partition of a RAID is named like one; then what the name tells; then what sysfs does.
+fn classify(name: &[u8], folder: &Path) -> DiskClass {
+    let has = |entry: &str| folder.join(entry).exists();
+    if has("partition") {
+        return DiskClass::Partition;
+    }
+    if let Some(class) = class_of_name(name) {
+        return class;
+    }
+    if has("dm") {
+        DiskClass::DeviceMapper
+    } else if has("md") {
+        DiskClass::Raid
+    } else if has("device") {
+        // Backed by hardware. Layers that we do not know (bcache, zvols) have none and stay unspecified, so that a sum over disks
+        // does not count them twice.
+        DiskClass::Disk
+    } else {
+        DiskClass::Unspecified
+    }
+}
+
+fn class_of_name(name: &[u8]) -> Option<DiskClass> {
+    if is_nvme_path(name) {
+        return Some(DiskClass::Path);
+    }
+    Some(match stem_of_numbered(name)? {
+        b"loop" => DiskClass::Loop,
+        b"ram" | b"zram" => DiskClass::Memory,
+        b"dm-" => DiskClass::DeviceMapper,
+        b"md" | b"md_d" => DiskClass::Raid,
+        b"sr" | b"scd" => DiskClass::Optical,
+        b"nbd" | b"rbd" | b"drbd" => DiskClass::Network,
+        _ => return None,
+    })
+}
+
+/// `loop` of `loop7`; nothing without a number.
+fn stem_of_numbered(name: &[u8]) -> Option<&[u8]> {
+    let digits = name.iter().rev().take_while(|byte| byte.is_ascii_digit()).count();
+    if digits == 0 { None } else { name.get(..name.len() - digits) }
+}
+
+/// `nvme0c1n2`: the path through controller 1 to namespace 2 of subsystem 0 (drivers/nvme/host/multipath.c).
+fn is_nvme_path(name: &[u8]) -> bool {
+    let path = stem_of_numbered(name)
+        .and_then(|rest| stem_of_numbered(rest.strip_suffix(b"n")?))
+        .and_then(|rest| stem_of_numbered(rest.strip_suffix(b"c")?));
+    path == Some(b"nvme")
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests fail by panicking")]
+mod tests {
+    use super::*;
+
+    /// A host with a folder of sysfs for each device that is set.
+    struct Tree {
+        folder: tempfile::TempDir,
+        inventory: DiskInventory,
+        buffer: ReadBuffer,
+    }
+
+    impl Tree {
+        fn new() -> Self {
+            let folder = tempfile::tempdir().unwrap();
+            let root = |name: &str| folder.path().join(name);
+            let roots = Roots { proc: root("proc"), sys: root("sys"), ..Roots::default() };
+            fs::create_dir_all(&roots.proc).unwrap();
+            Self { inventory: DiskInventory::new(&roots), buffer: ReadBuffer::new(), folder }
+        }
+
+        fn set(&self, name: &str, sectors: &str, entries: &[&str]) {
+            let device = self.folder.path().join("sys/class/block").join(name);
+            fs::create_dir_all(&device).unwrap();
+            fs::write(device.join("size"), format!("{sectors}\n")).unwrap();
+            for entry in entries {
+                fs::create_dir_all(device.join(entry)).unwrap();
+            }
+        }
+
+        fn set_partitions(&self, text: &str) {
+            fs::write(self.folder.path().join("proc/partitions"), text).unwrap();
+        }
+
+        fn describe(&mut self, names: &[&str]) -> (Vec<(DiskClass, Option<u64>)>, Option<Unsized>) {
+            let mut disks: Vec<_> =
+                names.iter().map(|name| Disk { name: name.as_bytes().to_vec(), ..Disk::default() }).collect();
+            let unsized_disk = self.inventory.describe(&mut disks, &mut self.buffer).err().cloned();
+            (disks.iter().map(|disk| (disk.class(), disk.size_bytes)).collect(), unsized_disk)
+        }
+    }
+
+    #[test]
+    fn classes_come_from_sysfs_and_names() {
+        let mut tree = Tree::new();
+        let expected = [
+            ("nvme0n1", &["device"][..], DiskClass::Disk),
+            ("nvme0n1p1", &["partition"], DiskClass::Partition),
+            ("nvme0c1n1", &["device"], DiskClass::Path),
+            ("dm-0", &["dm"], DiskClass::DeviceMapper),
+            ("md127", &["md"], DiskClass::Raid),
+            ("md_home", &["md"], DiskClass::Raid),
+            ("md127p1", &["partition"], DiskClass::Partition),
+            ("loop0", &[], DiskClass::Loop),
+            ("loop0p1", &["partition"], DiskClass::Partition),
+            ("zram0", &[], DiskClass::Memory),
+            ("ram15", &[], DiskClass::Memory),
+            ("sr0", &["device"], DiskClass::Optical),
+            ("nbd3", &[], DiskClass::Network),
+            ("rbd0", &["device"], DiskClass::Network),
+            ("cciss!c0d0", &["device"], DiskClass::Disk),
+            ("bcache0", &[], DiskClass::Unspecified),
+        ];
+        for (name, entries, _) in expected {
+            tree.set(name, "8", entries);
+        }
+        let names: Vec<String> = expected.iter().map(|(name, ..)| name.replace('!', "/")).collect();
+        let (found, unsized_disk) = tree.describe(&names.iter().map(String::as_str).collect::<Vec<_>>());
+        for ((name, _, class), found) in expected.iter().zip(found) {
+            assert_eq!(found, (*class, Some(4096)), "{name}");
+        }
+        assert!(unsized_disk.is_none());
+    }
+
+    #[test]
+    fn without_sysfs_names_must_do() {
+        let (found, unsized_disk) = Tree::new().describe(&["loop0", "dm-3", "sda", "loop0p1", "..", "nvme0n1", "1"]);
+        let classes: Vec<_> = found.iter().map(|(class, _)| *class).collect();
+        let mut expected = [DiskClass::Unspecified; 7];
+        (expected[0], expected[1]) = (DiskClass::Loop, DiskClass::DeviceMapper);
+        assert_eq!(classes, expected);
+        let unsized_disk = unsized_disk.unwrap();
+        assert_eq!(unsized_disk.reason, FieldErrorReason::Unsupported);
+        assert!(unsized_disk.detail.contains("class/block/loop0/size"), "{unsized_disk:?}");
+    }
+
+    #[test]
+    fn sysfs_is_asked_again_when_a_device_comes_goes_or_is_resized() {
+        let mut tree = Tree::new();
+        tree.set("vda", "8", &["device"]);
+        tree.set_partitions("254 0 4 vda\n");
+        assert_eq!(tree.describe(&["vda"]).0, [(DiskClass::Disk, Some(4096))]);
+
+        tree.set("vda", "16", &["device"]);
+        assert_eq!(
+            tree.describe(&["vda"]).0,
+            [(DiskClass::Disk, Some(4096))],
+            "nothing tells of a change: sysfs is not asked"
+        );
+
+        tree.set_partitions("254 0 8 vda\n");
+        assert_eq!(tree.describe(&["vda"]).0, [(DiskClass::Disk, Some(8192))], "resized");
+
+        tree.set("loop0", "0", &[]);
+        assert_eq!(
+            tree.describe(&["loop0", "vda"]).0,
+            [(DiskClass::Loop, Some(0)), (DiskClass::Disk, Some(8192))],
+            "an empty device has no line in partitions"
+        );
+        assert_eq!(tree.describe(&["vda"]).0, [(DiskClass::Disk, Some(8192))], "gone");
+    }
+
+    #[test]
+    fn a_size_that_could_not_be_read_is_tried_again() {
+        let mut tree = Tree::new();
+        tree.set_partitions("");
+        tree.set("vda", "junk", &["device"]);
+        let (found, unsized_disk) = tree.describe(&["vda"]);
+        assert_eq!(found, [(DiskClass::Disk, None)]);
+        assert_eq!(unsized_disk.unwrap().reason, FieldErrorReason::InvalidData);
+        tree.set("vda", "8", &["device"]);
+        let (found, unsized_disk) = tree.describe(&["vda"]);
+        assert_eq!(found, [(DiskClass::Disk, Some(4096))]);
+        assert!(unsized_disk.is_none());
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn any_name_is_survived_and_stays_in_its_folder(name: Vec<u8>) {
+            class_of_name(&name);
+            let folder = folder_name(&name);
+            proptest::prop_assert!(folder.components().all(|part| matches!(part, std::path::Component::Normal(_))));
+        }
+    }
+}

@@ -1,0 +1,168 @@
+//! A kernel file that is opened once and read again and again from its start: half the cost of opening it each time.
+
+use std::{
+    fs::File,
+    io::{self, ErrorKind},
+    os::unix::fs::FileExt as _,
+    path::{Path, PathBuf},
+};
+
+use procwire_proto::v1::FieldErrorReason;
+
+use crate::HostError;
+
+/// No kernel text we read comes near this; a file that does is not what it should be.
+const LARGEST_FILE_BYTES: usize = 16 << 20;
+
+/// Room for the file of a middling host, so that one `pread` fetches it.
+const FIRST_BUFFER_BYTES: usize = 32 << 10;
+
+/// A buffer for one file at a time, reused for all of them.
+pub(super) struct ReadBuffer {
+    bytes: Vec<u8>,
+}
+
+impl ReadBuffer {
+    pub(super) fn new() -> Self {
+        Self { bytes: vec![0; FIRST_BUFFER_BYTES] }
+    }
+
+    /// The part behind `filled`, never empty unless the file is larger than any kernel text.
+    fn room(&mut self, filled: usize) -> &mut [u8] {
+        if filled == self.bytes.len() && filled < LARGEST_FILE_BYTES {
+            self.bytes.resize(filled * 2, 0);
+        }
+        self.bytes.get_mut(filled..).unwrap_or_default()
+    }
+}
+
+pub(super) struct KeptFile {
+    path: PathBuf,
+    file: Option<File>,
+}
+
+impl KeptFile {
+    pub(super) fn new(path: PathBuf) -> Self {
+        Self { path, file: None }
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The whole file as it is now. A kept descriptor that fails (lxcfs restarted, module unloaded) is opened anew once.
+    pub(super) fn read<'b>(&mut self, buffer: &'b mut ReadBuffer) -> Result<&'b [u8], HostError> {
+        let kept = self.file.take().map(|file| self.read_open(file, buffer));
+        let filled = match kept {
+            Some(Ok(filled)) => filled,
+            Some(Err(_)) | None => {
+                let file = File::open(&self.path).map_err(|error| self.failure("open", error))?;
+                self.read_open(file, buffer)?
+            }
+        };
+        Ok(buffer.bytes.get(..filled).unwrap_or_default())
+    }
+
+    /// Keeps the descriptor only if all went well. A seq_file hands out whole records and less than was asked for, so only an
+    /// empty read is the end (Documentation/filesystems/seq_file.rst).
+    fn read_open(&mut self, file: File, buffer: &mut ReadBuffer) -> Result<usize, HostError> {
+        let mut filled = 0;
+        loop {
+            let room = buffer.room(filled);
+            if room.is_empty() {
+                let detail = format!("is larger than {LARGEST_FILE_BYTES} bytes");
+                return Err(HostError::InvalidData { path: self.path.clone(), detail });
+            }
+            match file.read_at(room, filled as u64) {
+                Ok(0) => break,
+                Ok(count) => filled += count,
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) => return Err(self.failure("read", error)),
+            }
+        }
+        self.file = Some(file);
+        Ok(filled)
+    }
+
+    fn failure(&self, operation: &'static str, source: io::Error) -> HostError {
+        HostError::Io { operation, path: self.path.clone(), source }
+    }
+}
+
+/// Why a field is absent whose file could not be read.
+pub(super) fn reason_of(error: &HostError) -> FieldErrorReason {
+    match error {
+        HostError::Io { source, .. } => reason_of_io(source),
+        HostError::InvalidData { .. } => FieldErrorReason::InvalidData,
+    }
+}
+
+pub(super) fn reason_of_io(error: &io::Error) -> FieldErrorReason {
+    match error.kind() {
+        ErrorKind::PermissionDenied => FieldErrorReason::PermissionDenied,
+        // The kernel was built without it, or it is hidden from this container.
+        ErrorKind::NotFound | ErrorKind::NotADirectory => FieldErrorReason::Unsupported,
+        ErrorKind::TimedOut => FieldErrorReason::Timeout,
+        ErrorKind::InvalidData => FieldErrorReason::InvalidData,
+        _ => FieldErrorReason::ReadFailed,
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests fail by panicking")]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    #[test]
+    fn a_kept_file_shows_what_is_in_it_now() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("loadavg");
+        fs::write(&path, "one").unwrap();
+        let (mut file, mut buffer) = (KeptFile::new(path.clone()), ReadBuffer::new());
+        assert_eq!(file.read(&mut buffer).unwrap(), b"one");
+        fs::write(&path, "longer").unwrap();
+        assert_eq!(file.read(&mut buffer).unwrap(), b"longer");
+        fs::write(&path, "").unwrap();
+        assert_eq!(file.read(&mut buffer).unwrap(), b"");
+    }
+
+    #[test]
+    fn a_file_larger_than_the_buffer_is_read_whole() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("stat");
+        let text: Vec<u8> =
+            (0..FIRST_BUFFER_BYTES * 3 + 7).map(|index| b'a' + u8::try_from(index % 26).unwrap()).collect();
+        fs::write(&path, &text).unwrap();
+        assert_eq!(KeptFile::new(path).read(&mut ReadBuffer::new()).unwrap(), text);
+    }
+
+    #[test]
+    fn an_endless_file_is_refused() {
+        let error = KeptFile::new("/dev/zero".into()).read(&mut ReadBuffer::new()).unwrap_err();
+        assert!(matches!(error, HostError::InvalidData { .. }), "{error}");
+    }
+
+    #[test]
+    fn a_file_that_appears_later_is_found_then() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("meminfo");
+        let (mut file, mut buffer) = (KeptFile::new(path.clone()), ReadBuffer::new());
+        let error = file.read(&mut buffer).unwrap_err();
+        assert_eq!(reason_of(&error), FieldErrorReason::Unsupported);
+        assert!(error.to_string().contains("meminfo"), "{error}");
+        fs::write(&path, "here").unwrap();
+        assert_eq!(file.read(&mut buffer).unwrap(), b"here");
+    }
+
+    #[test]
+    fn a_descriptor_that_fails_is_opened_anew() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("stat");
+        fs::write(&path, "text").unwrap();
+        // Reading a directory answers EISDIR: a kept descriptor gone bad.
+        let mut file = KeptFile { path, file: Some(File::open(folder.path()).unwrap()) };
+        assert_eq!(file.read(&mut ReadBuffer::new()).unwrap(), b"text");
+    }
+}

@@ -1,0 +1,12 @@
+//! Kernel text to values: bytes in, values out, no files, no panics on whatever the bytes are.
+
+pub(super) mod diskstats;
+pub(super) mod loadavg;
+pub(super) mod meminfo;
+pub(super) mod net_dev;
+pub(super) mod stat;
+mod text;
+pub(super) mod vmstat;
+pub(super) mod zoneinfo;
+
+use text::lines;

@@ -1,0 +1,287 @@
+//! The reader on captured and made trees, and on this machine.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests fail by panicking")]
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+use bytes::Bytes;
+use procwire_proto::{FieldMask, FieldTable as _, system_fields::bit, v1};
+
+use super::*;
+use crate::{Machine, Roots};
+
+const BOOT_ID: &[u8; 16] = b"0123456789abcdef";
+
+/// A reader of the tree below `root`, whose pages are larger than psutil believes.
+fn reader(root: &Path) -> SystemReader {
+    let roots = Roots { proc: root.join("proc"), sys: root.join("sys"), ..Roots::default() };
+    let machine = Machine { page_size_bytes: 16_384, ticks_per_second: 100, boot_id: Bytes::from_static(BOOT_ID) };
+    SystemReader::new(Arc::new(Host::with_machine(roots, machine).unwrap()))
+}
+
+fn captured() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/system-6.18")
+}
+
+/// An empty tree to write files into.
+struct Tree(tempfile::TempDir);
+
+impl Tree {
+    fn new() -> Self {
+        let tree = Self(tempfile::tempdir().unwrap());
+        fs::create_dir(tree.0.path().join("proc")).unwrap();
+        tree
+    }
+
+    fn with(self, path: &str, text: &str) -> Self {
+        self.write(path, text);
+        self
+    }
+
+    fn write(&self, path: &str, text: &str) {
+        let path = self.0.path().join(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    }
+
+    fn reader(&self) -> SystemReader {
+        reader(self.0.path())
+    }
+}
+
+fn errors(system: &System) -> Vec<(&str, FieldErrorReason)> {
+    system.errors.iter().map(|error| (error.path.as_str(), error.reason())).collect()
+}
+
+/// The names of the fields of a snapshot that are set.
+fn sections(system: &System) -> Vec<&'static str> {
+    let System { host, boot, cpu, load, memory, swap, disks, network, .. } = system;
+    let set = [
+        ("host", host.is_some()),
+        ("boot", boot.is_some()),
+        ("cpu", cpu.is_some()),
+        ("load", load.is_some()),
+        ("memory", memory.is_some()),
+        ("swap", swap.is_some()),
+        ("disks", !disks.is_empty()),
+        ("network", network.is_some()),
+    ];
+    set.into_iter().filter(|(_, is_set)| *is_set).map(|(name, _)| name).collect()
+}
+
+#[test]
+fn a_captured_host_is_read_whole() {
+    let system = reader(&captured()).read(SystemFieldSet::all_served());
+    assert_eq!(errors(&system), [("disks.size_bytes", FieldErrorReason::Unsupported)], "the capture has no sysfs");
+    assert_eq!(sections(&system), ["host", "boot", "cpu", "load", "memory", "swap", "disks", "network"]);
+
+    let boot = system.boot.unwrap();
+    assert_eq!(boot.time.unwrap().seconds, 1_795_296_583);
+    assert_eq!(boot.id, BOOT_ID);
+    assert_eq!(boot.uptime_ns, Some(system.sampled.unwrap().monotonic_ns));
+    let cpu = system.cpu.unwrap();
+    assert_eq!((cpu.cpus.len(), cpu.logical_count, cpu.forks), (2, Some(2), Some(10_690)));
+    assert!(cpu.usable_count.unwrap() > 0);
+    assert_eq!((cpu.usage, cpu.cpus[0].usage), (None, None), "the first reading has no rates");
+    assert_eq!(system.load.unwrap().total_threads, Some(89));
+    let memory = system.memory.unwrap();
+    assert_eq!((memory.total_bytes, memory.available_bytes), (Some(24_684_084 * 1024), Some(24_345_876 * 1024)));
+    assert_eq!(memory.statistics.len(), 54);
+    let swap = system.swap.unwrap();
+    assert_eq!((swap.total_bytes, swap.used_ratio), (Some(0), Some(0.0)));
+    assert_eq!((system.disks.len(), system.disks[0].class()), (10, v1::DiskClass::Loop));
+    assert_eq!(system.network.unwrap().interfaces.len(), 4);
+}
+
+#[test]
+fn nothing_is_read_that_was_not_asked_for() {
+    // With no file there at all, whatever was read would leave an error.
+    let tree = Tree::new();
+    for field in System::FIELDS.iter().filter(|field| field.is_served()) {
+        let set = SystemFieldSet::matching(|other| other.path == field.path);
+        let system = tree.reader().read(set);
+        let asked = set.with_counters_of_rates();
+        let is_file = field.source.starts_with("/proc/") && field.path != "boot.id";
+        let blamed: Vec<_> = errors(&system).into_iter().map(|(path, _)| path).collect();
+        let expected: Vec<_> = asked.iter().map(|field| field.path).filter(|_| is_file).collect();
+        assert_eq!(blamed, expected, "{}", field.path);
+        assert!(sections(&system).len() == usize::from(!is_file), "{}: {:?}", field.path, sections(&system));
+    }
+    let nothing = tree.reader().read(SystemFieldSet::EMPTY);
+    assert_eq!(nothing, System { sampled: nothing.sampled.clone(), ..System::default() });
+}
+
+#[test]
+fn only_what_was_asked_is_filled() {
+    let mut reader = reader(&captured());
+    let memory = reader.read(bit::MEMORY_AVAILABLE_BYTES).memory.unwrap();
+    let expected = v1::Memory { available_bytes: Some(24_345_876 * 1024), ..v1::Memory::default() };
+    assert_eq!(memory, expected);
+
+    let system = reader.read(bit::CPU_FORKS.union(bit::CPU_CPUS_NUMBER));
+    let cpu = |number| v1::LogicalCpu { number, ..v1::LogicalCpu::default() };
+    let expected = v1::Cpu { forks: Some(10_690), cpus: vec![cpu(0), cpu(1)], ..v1::Cpu::default() };
+    assert_eq!(system.cpu.as_ref(), Some(&expected));
+    assert_eq!(sections(&system), ["cpu"]);
+
+    let swap = reader.read(bit::SWAP_CACHED_BYTES).swap.unwrap();
+    assert_eq!(swap, v1::Swap { cached_bytes: Some(0), ..v1::Swap::default() });
+
+    let names = reader.read(bit::NETWORK_INTERFACES_NAME).network.unwrap();
+    assert!(names.interfaces.iter().all(|interface| interface.counters.is_none()));
+
+    let boot = reader.read(bit::BOOT_TIME).boot.unwrap();
+    assert_eq!((boot.uptime_ns, boot.id.len()), (None, 0));
+}
+
+#[test]
+fn a_rate_brings_its_counters() {
+    let cpu = reader(&captured()).read(bit::CPU_USAGE).cpu.unwrap();
+    assert!(cpu.times.is_some() && cpu.cpus.is_empty() && cpu.forks.is_none());
+}
+
+#[test]
+fn what_this_version_does_not_serve_says_so() {
+    let mask = FieldMask { paths: ["sensors", "cpu.cpus", "users"].map(str::to_owned).to_vec() };
+    let fields = SystemFieldSet::from_mask(Some(&mask), SystemFieldSet::EMPTY).unwrap();
+    let system = reader(&captured()).read(fields);
+    let expected = ["cpu.cpus.frequency_hz", "cpu.cpus.core_id", "cpu.cpus.package_id", "sensors", "users"]
+        .map(|path| (path, FieldErrorReason::Unsupported));
+    assert_eq!(errors(&system), expected);
+    assert_eq!(system.cpu.unwrap().cpus.len(), 2);
+}
+
+#[test]
+fn lines_that_a_kernel_does_not_have_are_absent_with_a_reason() {
+    let tree = Tree::new()
+        .with("proc/stat", "cpu 1 2 3 4\nbtime 9\n")
+        .with("proc/meminfo", "MemTotal: 100 kB\nMemFree: 40 kB\nSwapTotal: 0 kB\nSwapFree: 0 kB\n")
+        .with("proc/vmstat", "pgfault 1\n")
+        .with("proc/loadavg", "0.10 0.20\n")
+        .with("proc/diskstats", "8 0 sda 1 2 3\n8 1 sda1 1 2 3 4\n");
+    let fields = SystemFieldSet::matching(|field| {
+        [
+            "cpu.times",
+            "cpu.cpus.times",
+            "cpu.forks",
+            "memory.total_bytes",
+            "memory.available_bytes",
+            "memory.slab_bytes",
+        ]
+        .contains(&field.path)
+            || ["swap.swapped_in_bytes", "load", "disks"].contains(&field.path)
+    });
+    let system = tree.reader().read(fields);
+    let expected = [
+        ("cpu.forks", FieldErrorReason::Unsupported),
+        ("cpu.cpus.times", FieldErrorReason::Unsupported),
+        ("load", FieldErrorReason::InvalidData),
+        ("memory.slab_bytes", FieldErrorReason::Unsupported),
+        ("swap.swapped_in_bytes", FieldErrorReason::Unsupported),
+        ("disks", FieldErrorReason::InvalidData),
+        ("disks.size_bytes", FieldErrorReason::Unsupported),
+    ];
+    assert_eq!(errors(&system), expected);
+    assert!(
+        system.errors[0].detail.ends_with("proc/stat has no readable line \"processes\""),
+        "{}",
+        system.errors[0].detail
+    );
+    let memory = system.memory.unwrap();
+    assert_eq!((memory.available_bytes, memory.slab_bytes), (Some(40 * 1024), None), "an estimate: free + cached");
+    assert_eq!(system.load.unwrap().five_minutes, Some(0.2), "what can be read is kept");
+    assert_eq!(system.disks.len(), 1);
+}
+
+#[test]
+fn empty_files_leave_every_field_with_a_reason() {
+    let tree = Tree::new();
+    for name in ["stat", "meminfo", "vmstat", "loadavg", "diskstats", "net/dev", "partitions"] {
+        tree.write(&format!("proc/{name}"), "");
+    }
+    let served = SystemFieldSet::all_served();
+    let system = tree.reader().read(served);
+    let blamed: Vec<_> = errors(&system).into_iter().map(|(path, _)| path).collect();
+    for field in served.difference(served.rates()).iter() {
+        // No line for it is no error where lines are a list, nor where the kernel is asked by system calls.
+        let may_be_empty = ["disks", "memory.statistics"].contains(&field.path) || field.path.starts_with("network.");
+        // sysinfo(2) steps in.
+        let is_completed =
+            ["swap.total_bytes", "swap.used_bytes", "swap.free_bytes", "swap.used_ratio"].contains(&field.path);
+        let from_file = field.source.starts_with("/proc/") && field.path != "boot.id";
+        assert_eq!(blamed.contains(&field.path), from_file && !may_be_empty && !is_completed, "{}", field.path);
+    }
+}
+
+#[test]
+fn a_container_with_lxcfs_that_mixes_its_own_total_with_the_hosts_rest() {
+    let tree = Tree::new().with("proc/meminfo", "MemTotal: 1000 kB\nMemFree: 300 kB\nMemAvailable: 5000 kB\n");
+    let memory = tree.reader().read(bit::MEMORY_AVAILABLE_BYTES.union(bit::MEMORY_USED_BYTES)).memory.unwrap();
+    assert_eq!((memory.available_bytes, memory.used_bytes), (Some(300 * 1024), Some(700 * 1024)));
+}
+
+#[test]
+fn kernels_without_available_are_helped_with_their_zones() {
+    let text = "MemTotal: 90000 kB\nMemFree: 50000 kB\nCached: 9 kB\nActive(file): 100 kB\nInactive(file): 100 kB\nSReclaimable: 10 kB\n";
+    let tree = Tree::new().with("proc/meminfo", text).with("proc/zoneinfo", "Node 0, zone DMA\n  low 1\n  high 2\n");
+    // One page of 16 KiB: 50000 - 16 + 200 - min(100, 16) + 10 - min(5, 16)
+    let memory = tree.reader().read(bit::MEMORY_AVAILABLE_BYTES).memory.unwrap();
+    assert_eq!(memory.available_bytes, Some(50_173 * 1024));
+}
+
+#[test]
+fn swapped_pages_have_the_size_of_the_machines_pages() {
+    let tree = Tree::new().with("proc/vmstat", "pswpin 3\npswpout 5\n");
+    let swap = tree.reader().read(bit::SWAP_SWAPPED_IN_BYTES.union(bit::SWAP_SWAPPED_OUT_BYTES)).swap.unwrap();
+    assert_eq!((swap.swapped_in_bytes, swap.swapped_out_bytes), (Some(3 * 16_384), Some(5 * 16_384)));
+}
+
+#[test]
+fn two_readings_through_kept_descriptors_make_rates() {
+    let tree = Tree::new()
+        .with("proc/stat", "cpu 0 0 0 0\ncpu0 0 0 0 0\ncpu1 0 0 0 0\n")
+        .with("proc/vmstat", "pswpin 3\npswpout 5\n")
+        .with("proc/diskstats", "8 0 sda 1 0 2 0 3 0 4 0 0 0 0\n")
+        .with("proc/net/dev", "a\nb\neth0: 1 1 0 0 0 0 0 0 1 1 0 0 0 0 0 0\n");
+    let fields = SystemFieldSet::all_served();
+    let mut reader = tree.reader();
+    let previous = reader.read(fields);
+    tree.write("proc/stat", "cpu 30 0 10 60\ncpu1 30 0 10 60\n");
+    tree.write("proc/vmstat", "pswpin 4\npswpout 5\n");
+    tree.write("proc/diskstats", "8 0 sda 2 0 4 0 3 0 4 0 0 0 0\n");
+    tree.write("proc/net/dev", "a\nb\neth0: 2 1 0 0 0 0 0 0 1 1 0 0 0 0 0 0\n");
+    let mut current = reader.read(fields);
+    add_rates(&previous, &mut current);
+
+    let cpu = current.cpu.unwrap();
+    assert_eq!(cpu.usage.unwrap().user_ratio, 0.3);
+    assert_eq!((cpu.cpus.len(), cpu.cpus[0].number, cpu.cpus[0].usage.unwrap().idle_ratio), (1, 1, 0.6));
+    assert!(current.swap.unwrap().swapped_in_bytes_per_second.unwrap() > 0.0);
+    let disk = current.disks[0].rates.unwrap();
+    assert!(disk.reads_per_second > 0.0 && disk.writes_per_second == 0.0);
+    let network = current.network.unwrap().interfaces[0].rates.unwrap();
+    assert!(network.received_bytes_per_second > 0.0 && network.sent_bytes_per_second == 0.0);
+}
+
+#[test]
+fn this_machine_answers_everything_that_is_served() {
+    let host = Arc::new(Host::open(Roots::default()).unwrap());
+    let mut reader = SystemReader::new(host);
+    for _ in 0..2 {
+        let system = reader.read(SystemFieldSet::all_served());
+        assert_eq!(errors(&system), [], "{:?}", system.errors);
+        let (cpu, memory) = (system.cpu.unwrap(), system.memory.unwrap());
+        assert_eq!(usize::try_from(cpu.logical_count.unwrap()).unwrap(), cpu.cpus.len());
+        assert!(memory.total_bytes.unwrap() >= memory.used_bytes.unwrap());
+        assert_eq!(system.host.unwrap().kernel_name, b"Linux");
+        assert!(system.network.unwrap().interfaces.iter().any(|interface| interface.name == b"lo"));
+    }
+}
+
+#[test]
+fn a_reader_may_move_between_threads() {
+    fn is_send<T: Send>() {}
+    is_send::<SystemReader>();
+}
