@@ -5,7 +5,7 @@ use procwire_client::ErrorKind;
 /// What the exit code says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
-pub enum Exit {
+pub(crate) enum Exit {
     /// Done. A reader that closed the pipe counts as done.
     Success = 0,
     /// Something else failed; the message says what.
@@ -28,7 +28,7 @@ pub enum Exit {
 
 impl Exit {
     /// For `--help`.
-    pub const HELP: &str = "\
+    pub(crate) const HELP: &str = "\
 Exit codes:
   0    done
   1    something else failed; the message says what
@@ -41,7 +41,7 @@ Exit codes:
   130  interrupted";
 
     /// The exit code of a failed call.
-    pub fn of_kind(kind: ErrorKind) -> Self {
+    pub(crate) fn of_kind(kind: ErrorKind) -> Self {
         match kind {
             ErrorKind::Configuration | ErrorKind::InvalidRequest => Self::Usage,
             ErrorKind::NotFound | ErrorKind::PidReused | ErrorKind::HostRebooted => Self::TargetGone,

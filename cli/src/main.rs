@@ -1,3 +1,7 @@
 //! The command line tool `procwire`; everything is in the library.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    procwire_cli::run(std::env::args_os())
+}

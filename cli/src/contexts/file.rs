@@ -10,13 +10,13 @@ use crate::private_file::{self, Existing};
 
 /// The configuration file; read and written whole.
 #[derive(Clone, Debug)]
-pub struct ConfigFile {
+pub(crate) struct ConfigFile {
     path: PathBuf,
 }
 
 /// The configuration file cannot be used.
 #[derive(Debug, thiserror::Error)]
-pub enum ConfigError {
+pub(crate) enum ConfigError {
     /// Neither `--config` nor a home directory.
     #[error("no place for the configuration file: set HOME, XDG_CONFIG_HOME or --config")]
     NoPlace,
@@ -42,19 +42,19 @@ pub enum ConfigError {
 
 impl ConfigFile {
     /// The file asked for, else the one of this user.
-    pub fn find(asked: Option<PathBuf>) -> Result<Self, ConfigError> {
+    pub(crate) fn find(asked: Option<PathBuf>) -> Result<Self, ConfigError> {
         let variable = |name| std::env::var_os(name).map(PathBuf::from);
         let path = asked.or_else(|| default_path(variable("XDG_CONFIG_HOME").as_deref(), variable("HOME").as_deref()));
         path.map(|path| Self { path }).ok_or(ConfigError::NoPlace)
     }
 
     /// Where it is.
-    pub fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         &self.path
     }
 
     /// Reads it; a file that is not there has no contexts.
-    pub fn load(&self) -> Result<Contexts, ConfigError> {
+    pub(crate) fn load(&self) -> Result<Contexts, ConfigError> {
         let text = match fs::read_to_string(&self.path) {
             Ok(text) => text,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Contexts::default()),
@@ -71,7 +71,7 @@ impl ConfigFile {
     }
 
     /// Writes it with mode 0600; a reader sees the old one or the new one.
-    pub fn save(&self, contexts: &Contexts) -> Result<(), ConfigError> {
+    pub(crate) fn save(&self, contexts: &Contexts) -> Result<(), ConfigError> {
         let io_error = |operation, path: &Path| {
             let path = path.to_owned();
             move |source| ConfigError::Io { operation, path, source }

@@ -9,46 +9,46 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
-pub use file::{ConfigError, ConfigFile};
+pub(crate) use file::{ConfigError, ConfigFile};
 
 /// The name that means: no agent over the network, the one inside this process.
-pub const LOCAL: &str = "local";
+pub(crate) const LOCAL: &str = "local";
 
 /// What the file says.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Contexts {
+pub(crate) struct Contexts {
     /// The one in use; absent means [`LOCAL`].
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub current: Option<String>,
+    pub(crate) current: Option<String>,
     /// All of them by name.
     #[serde(default, rename = "context")]
-    pub named: BTreeMap<String, Context>,
+    pub(crate) named: BTreeMap<String, Context>,
 }
 
 /// One agent and the identity to meet it with.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Context {
+pub(crate) struct Context {
     /// `https://host:7443`.
-    pub endpoint: String,
+    pub(crate) endpoint: String,
     /// The authority that the agent's certificate must come from.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub ca: Option<PathBuf>,
+    pub(crate) ca: Option<PathBuf>,
     /// The caller's certificate.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub cert: Option<PathBuf>,
+    pub(crate) cert: Option<PathBuf>,
     /// Its key.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub key: Option<PathBuf>,
+    pub(crate) key: Option<PathBuf>,
     /// The name the agent's certificate must have, where it is not the endpoint's host.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub server_name: Option<String>,
+    pub(crate) server_name: Option<String>,
 }
 
 /// What cannot be done to the contexts.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
-pub enum ContextError {
+pub(crate) enum ContextError {
     /// No context has this name.
     #[error("no context {0:?}; `procwire context list` shows them")]
     Unknown(String),
@@ -62,7 +62,7 @@ pub enum ContextError {
 
 impl Contexts {
     /// The context of a name; `None` for [`LOCAL`].
-    pub fn get(&self, name: &str) -> Result<Option<&Context>, ContextError> {
+    pub(crate) fn get(&self, name: &str) -> Result<Option<&Context>, ContextError> {
         if name == LOCAL {
             return Ok(None);
         }
@@ -70,12 +70,12 @@ impl Contexts {
     }
 
     /// Name of the one in use.
-    pub fn current(&self) -> &str {
+    pub(crate) fn current(&self) -> &str {
         self.current.as_deref().unwrap_or(LOCAL)
     }
 
     /// Adds one; the first becomes the one in use.
-    pub fn add(&mut self, name: &str, context: Context, replace: bool) -> Result<(), ContextError> {
+    pub(crate) fn add(&mut self, name: &str, context: Context, replace: bool) -> Result<(), ContextError> {
         let characters_are_good =
             name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b'@'));
         if name == LOCAL || !(1..=64).contains(&name.len()) || !characters_are_good {
@@ -92,14 +92,14 @@ impl Contexts {
     }
 
     /// Makes one the one in use; [`LOCAL`] goes back to the agent inside this process.
-    pub fn use_context(&mut self, name: &str) -> Result<(), ContextError> {
+    pub(crate) fn use_context(&mut self, name: &str) -> Result<(), ContextError> {
         self.get(name)?;
         self.current = (name != LOCAL).then(|| name.to_owned());
         Ok(())
     }
 
     /// Removes one. If it was in use, [`LOCAL`] is then.
-    pub fn remove(&mut self, name: &str) -> Result<(), ContextError> {
+    pub(crate) fn remove(&mut self, name: &str) -> Result<(), ContextError> {
         self.named.remove(name).ok_or_else(|| ContextError::Unknown(name.to_owned()))?;
         if self.current.as_deref() == Some(name) {
             self.current = None;
@@ -110,7 +110,7 @@ impl Contexts {
 
 /// `$XDG_CONFIG_HOME/procwire/config.toml`, else `~/.config/procwire/config.toml` (XDG base directories, which say that
 /// a relative `XDG_CONFIG_HOME` is to be ignored). `None` without a home.
-pub fn default_path(xdg_config_home: Option<&Path>, home: Option<&Path>) -> Option<PathBuf> {
+pub(crate) fn default_path(xdg_config_home: Option<&Path>, home: Option<&Path>) -> Option<PathBuf> {
     let base = xdg_config_home
         .filter(|path| path.is_absolute())
         .map(Path::to_owned)

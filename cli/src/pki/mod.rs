@@ -9,7 +9,7 @@ mod tests;
 
 pub use authority::{Authority, Issued};
 pub use directory::{Directory, Stored};
-pub use profile::{AgentProfile, ClientProfile, Role, SubjectName, Validity, check_name};
+pub use profile::{AgentProfile, ClientProfile, Role, SubjectName, Validity, check_name, local_names};
 
 /// What can go wrong while certificates are made or kept.
 #[derive(Debug, thiserror::Error)]

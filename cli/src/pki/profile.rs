@@ -84,6 +84,27 @@ impl FromStr for SubjectName {
     }
 }
 
+/// As it is typed.
+impl fmt::Display for SubjectName {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Dns(name) => write!(formatter, "DNS:{name}"),
+            Self::Ip(address) => write!(formatter, "IP:{address}"),
+        }
+    }
+}
+
+/// How an agent on this host is reached without a name service: its host name, if it has one, and the loopback.
+pub fn local_names() -> Vec<SubjectName> {
+    let host_name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    let mut names = Vec::new();
+    for text in [&format!("DNS:{}", host_name.trim()), "DNS:localhost", "IP:127.0.0.1", "IP:::1"] {
+        // A host name that is none (empty, or with odd characters) is left out.
+        names.extend(text.parse().ok().filter(|name| !names.contains(name)));
+    }
+    names
+}
+
 /// Letters, digits and inner hyphens in labels of at most 63 (RFC 1123); one leading `*.` is allowed.
 fn is_host_name(name: &str) -> bool {
     let name = name.strip_prefix("*.").unwrap_or(name);
@@ -148,6 +169,12 @@ mod tests {
         for wrong in ["web1", "DNS:", "DNS:a..b", "DNS:-a", "DNS:a b", "IP:web1", "IP:1.2.3", "URI:x", ""] {
             assert!(wrong.parse::<SubjectName>().is_err(), "{wrong}");
         }
+    }
+
+    #[test]
+    fn local_names_lead_back_here() {
+        let names: Vec<_> = local_names().iter().map(ToString::to_string).collect();
+        assert!(names.ends_with(&["DNS:localhost", "IP:127.0.0.1", "IP:::1"].map(str::to_owned)), "{names:?}");
     }
 
     #[test]

@@ -2,27 +2,28 @@
 
 use std::time::Duration;
 
-use jiff::{Timestamp, Zoned, tz::TimeZone};
+use jiff::{Timestamp, Zoned};
 
 /// Now, and where the reader is.
 #[derive(Clone, Debug)]
-pub struct Clock {
+pub(crate) struct Clock {
     now: Zoned,
 }
 
 impl Clock {
     /// The system's time and zone.
-    pub fn system() -> Self {
+    pub(crate) fn system() -> Self {
         Self { now: Zoned::now() }
     }
 
     /// A fixed moment and zone.
-    pub fn fixed(now: Timestamp, zone: TimeZone) -> Self {
+    #[cfg(test)]
+    pub(crate) fn fixed(now: Timestamp, zone: jiff::tz::TimeZone) -> Self {
         Self { now: now.to_zoned(zone) }
     }
 
     /// For a column of five: `14:05` today, `Nov18` this year, else the year.
-    pub fn brief(&self, moment: &prost_types::Timestamp) -> String {
+    pub(crate) fn brief(&self, moment: &prost_types::Timestamp) -> String {
         let Some(moment) = self.zoned(moment) else { return "?".to_owned() };
         let format = if moment.date() == self.now.date() {
             "%H:%M"
@@ -35,23 +36,23 @@ impl Clock {
     }
 
     /// `14:05:09`.
-    pub fn time_of_day(&self, moment: &prost_types::Timestamp) -> String {
+    pub(crate) fn time_of_day(&self, moment: &prost_types::Timestamp) -> String {
         self.zoned(moment).map_or_else(|| "?".to_owned(), |moment| moment.strftime("%H:%M:%S").to_string())
     }
 
     /// `2026-11-18 14:05:09 +01:00`.
-    pub fn full(&self, moment: &prost_types::Timestamp) -> String {
+    pub(crate) fn full(&self, moment: &prost_types::Timestamp) -> String {
         self.zoned(moment).map_or_else(|| "?".to_owned(), |moment| moment.strftime("%F %T %:z").to_string())
     }
 
     /// How long ago it was; `None` for the future.
-    pub fn since(&self, moment: &prost_types::Timestamp) -> Option<Duration> {
+    pub(crate) fn since(&self, moment: &prost_types::Timestamp) -> Option<Duration> {
         let moment = self.zoned(moment)?;
         self.now.timestamp().duration_since(moment.timestamp()).try_into().ok()
     }
 
     /// How long until then; `None` for the past.
-    pub fn until(&self, moment: &prost_types::Timestamp) -> Option<Duration> {
+    pub(crate) fn until(&self, moment: &prost_types::Timestamp) -> Option<Duration> {
         let moment = self.zoned(moment)?;
         moment.timestamp().duration_since(self.now.timestamp()).try_into().ok()
     }
@@ -65,6 +66,8 @@ impl Clock {
 #[cfg(test)]
 #[allow(clippy::unwrap_used, reason = "tests fail by panicking")]
 mod tests {
+    use jiff::tz::TimeZone;
+
     use super::*;
 
     fn moment(text: &str) -> prost_types::Timestamp {

@@ -2,42 +2,43 @@
 
 use std::io::{self, Write};
 
-use procwire_proto::escape;
 use serde::Serialize as _;
 use serde_json::{
     Value,
     ser::{CompactFormatter, Formatter, PrettyFormatter, Serializer},
 };
 
+use super::printable::is_printable;
+
 /// Prints a value over several lines.
-pub fn write_pretty(out: &mut dyn Write, value: &Value) -> io::Result<()> {
+pub(crate) fn write_pretty(out: &mut dyn Write, value: &Value) -> io::Result<()> {
     let mut formatter = Safe(PrettyFormatter::with_indent(b"  "));
     value.serialize(&mut Serializer::with_formatter(&mut *out, &mut formatter)).map_err(io::Error::from)?;
     writeln!(out)
 }
 
 /// Prints a value on one line.
-pub fn write_line(out: &mut dyn Write, value: &Value) -> io::Result<()> {
+pub(crate) fn write_line(out: &mut dyn Write, value: &Value) -> io::Result<()> {
     write_compact(out, value)?;
     writeln!(out)
 }
 
 /// Prints values as one array with a value per line, as they come.
 #[derive(Debug, Default)]
-pub struct ArrayWriter {
+pub(crate) struct ArrayWriter {
     started: bool,
 }
 
 impl ArrayWriter {
     /// Prints the next value.
-    pub fn push(&mut self, out: &mut dyn Write, value: &Value) -> io::Result<()> {
+    pub(crate) fn push(&mut self, out: &mut dyn Write, value: &Value) -> io::Result<()> {
         out.write_all(if self.started { b",\n" } else { b"[\n" })?;
         self.started = true;
         write_compact(out, value)
     }
 
     /// Closes the array.
-    pub fn finish(self, out: &mut dyn Write) -> io::Result<()> {
+    pub(crate) fn finish(self, out: &mut dyn Write) -> io::Result<()> {
         out.write_all(if self.started { b"\n]\n" } else { b"[]\n" })
     }
 }
@@ -58,10 +59,8 @@ impl<F: Formatter> Formatter for &mut Safe<F> {
         }
         let mut units = [0; 2];
         for character in fragment.chars() {
-            let mut buffer = [0; 4];
-            let text = character.encode_utf8(&mut buffer);
-            if character == '\\' || escape::terminal(text.as_bytes()) == *text {
-                writer.write_all(text.as_bytes())?;
+            if is_printable(character) {
+                writer.write_all(character.encode_utf8(&mut [0; 4]).as_bytes())?;
             } else {
                 for unit in character.encode_utf16(&mut units) {
                     write!(writer, "\\u{unit:04x}")?;

@@ -1,10 +1,14 @@
 //! Text out of messages. Nothing here decides or asks. Whatever came from a process is escaped here, and only here.
 
-pub mod clock;
-pub mod json;
-pub mod page;
-pub mod process;
-pub mod table;
-pub mod units;
-pub mod unreadable;
-pub mod value;
+pub(crate) mod agent;
+pub(crate) mod clock;
+pub(crate) mod json;
+pub(crate) mod page;
+pub(crate) mod printable;
+pub(crate) mod process;
+pub(crate) mod system;
+pub(crate) mod table;
+pub(crate) mod termination;
+pub(crate) mod units;
+pub(crate) mod unreadable;
+pub(crate) mod value;

@@ -17,7 +17,7 @@ const GAP: usize = 4;
 
 /// A page.
 #[derive(Clone, Debug, Default)]
-pub struct Page {
+pub(crate) struct Page {
     sections: Vec<Section>,
 }
 
@@ -39,22 +39,22 @@ enum Body {
 
 impl Page {
     /// Adds a section with one pair per line; nothing if there are no pairs.
-    pub fn list(&mut self, title: impl Into<String>, pairs: Vec<(String, String)>) {
+    pub(crate) fn list(&mut self, title: impl Into<String>, pairs: Vec<(String, String)>) {
         self.push(title.into(), pairs.is_empty(), Body::List(pairs));
     }
 
     /// Adds a section with short pairs side by side; nothing if there are no pairs.
-    pub fn grid(&mut self, title: impl Into<String>, pairs: Vec<(String, String)>) {
+    pub(crate) fn grid(&mut self, title: impl Into<String>, pairs: Vec<(String, String)>) {
         self.push(title.into(), pairs.is_empty(), Body::Grid(pairs));
     }
 
     /// Adds a section with a table.
-    pub fn table(&mut self, title: impl Into<String>, table: Table) {
+    pub(crate) fn table(&mut self, title: impl Into<String>, table: Table) {
         self.push(title.into(), false, Body::Table(table));
     }
 
     /// Adds a section for a value of any shape: an object as a grid, a list of objects as a table.
-    pub fn value(&mut self, title: impl Into<String>, value: &Value, clock: &Clock) {
+    pub(crate) fn value(&mut self, title: impl Into<String>, value: &Value, clock: &Clock) {
         match value {
             Value::Array(items) if items.iter().any(Value::is_object) => {
                 self.table(title, table_of_objects(items, clock));
@@ -71,7 +71,7 @@ impl Page {
     }
 
     /// Prints it. Without a width every pair has its own line and nothing is cut.
-    pub fn write(&self, out: &mut dyn Write, width: Option<u16>) -> io::Result<()> {
+    pub(crate) fn write(&self, out: &mut dyn Write, width: Option<u16>) -> io::Result<()> {
         for (index, section) in self.sections.iter().enumerate() {
             if index > 0 {
                 writeln!(out)?;
@@ -88,7 +88,7 @@ impl Page {
 }
 
 /// The members of an object as pairs; objects within are written in one with their name before.
-pub fn pairs_of(object: &Value, clock: &Clock) -> Vec<(String, String)> {
+pub(crate) fn pairs_of(object: &Value, clock: &Clock) -> Vec<(String, String)> {
     let mut pairs = Vec::new();
     collect_pairs(object, "", clock, &mut pairs);
     pairs

@@ -12,24 +12,26 @@ const ROOM_FOR_TEXT: u16 = 28;
 const LEAST_TEXT: u16 = 8;
 
 /// Style of the names of the columns.
-pub const HEADER: Style = Style::new().effects(Effects::BOLD);
+pub(crate) const HEADER: Style = Style::new().effects(Effects::BOLD);
 
 /// One column.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Column {
+pub(crate) struct Column {
     /// Its name.
-    pub header: String,
+    pub(crate) header: String,
     /// Where its cells stand.
-    pub align: Align,
+    pub(crate) align: Align,
     /// Whether it may go when there is no room; the highest number goes first.
-    pub drop_order: Option<u8>,
+    pub(crate) drop_order: Option<u8>,
     /// Width that it has even if its cells are narrower, so that tables printed one after another stand in line.
-    pub min_width: u16,
+    pub(crate) min_width: u16,
+    /// Whether it may be cut when there is no room.
+    pub(crate) may_be_cut: bool,
 }
 
 /// Where the cells of a column stand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Align {
+pub(crate) enum Align {
     /// Text.
     Left,
     /// Numbers.
@@ -38,49 +40,50 @@ pub enum Align {
 
 impl Column {
     /// A column that always stays.
-    pub fn new(header: impl Into<String>, align: Align) -> Self {
-        Self { header: header.into(), align, drop_order: None, min_width: 0 }
+    pub(crate) fn new(header: impl Into<String>, align: Align) -> Self {
+        // A number that is cut is another number.
+        Self { header: header.into(), align, drop_order: None, min_width: 0, may_be_cut: align == Align::Left }
     }
 
     /// The same, at least so wide.
     #[must_use]
-    pub fn at_least(self, min_width: u16) -> Self {
+    pub(crate) fn at_least(self, min_width: u16) -> Self {
         Self { min_width, ..self }
     }
 }
 
 /// Rows of safe text: whoever adds a cell has escaped it.
 #[derive(Clone, Debug)]
-pub struct Table {
+pub(crate) struct Table {
     columns: Vec<Column>,
     rows: Vec<(Vec<String>, Style)>,
 }
 
 impl Table {
     /// A table without rows.
-    pub fn new(columns: Vec<Column>) -> Self {
+    pub(crate) fn new(columns: Vec<Column>) -> Self {
         Self { columns, rows: Vec::new() }
     }
 
     /// Adds a row in a style; one cell per column.
-    pub fn push(&mut self, cells: Vec<String>, style: Style) {
+    pub(crate) fn push(&mut self, cells: Vec<String>, style: Style) {
         self.rows.push((cells, style));
     }
 
     /// Prints the names of the columns and the rows. Without a width nothing is cut or dropped.
-    pub fn write(&self, out: &mut dyn Write, width: Option<u16>) -> io::Result<()> {
+    pub(crate) fn write(&self, out: &mut dyn Write, width: Option<u16>) -> io::Result<()> {
         let styles = std::iter::once(HEADER).chain(self.rows.iter().map(|(_, style)| *style));
         write_lines(out, self.lay_out(width).lines().zip(styles))
     }
 
     /// Prints the rows alone, for a table whose header has been printed.
-    pub fn write_rows(&self, out: &mut dyn Write, width: Option<u16>) -> io::Result<()> {
+    pub(crate) fn write_rows(&self, out: &mut dyn Write, width: Option<u16>) -> io::Result<()> {
         let styles = self.rows.iter().map(|(_, style)| *style);
         write_lines(out, self.lay_out(width).lines().skip(1).zip(styles))
     }
 
     /// Prints it a little to the right.
-    pub fn write_indented(&self, out: &mut dyn Write, width: Option<u16>, indent: &str) -> io::Result<()> {
+    pub(crate) fn write_indented(&self, out: &mut dyn Write, width: Option<u16>, indent: &str) -> io::Result<()> {
         let indent_width = u16::try_from(indent.len()).unwrap_or_default();
         let styles = std::iter::once(HEADER).chain(self.rows.iter().map(|(_, style)| *style));
         let table = self.lay_out(width.map(|width| width.saturating_sub(indent_width)));
@@ -138,7 +141,7 @@ fn fit(columns: &[Column], natural: &[u16], available: Option<u16>) -> Vec<Optio
         *width = None;
     }
 
-    // Then the widest texts are cut, never a number.
+    // Then the widest texts are cut.
     let total = |widths: &[Option<u16>]| widths.iter().flatten().map(|width| usize::from(*width) + 1).sum::<usize>();
     while total(&widths) > available + 1
         && let Some(widest) = widest_text(columns, &widths)
@@ -152,7 +155,7 @@ fn fit(columns: &[Column], natural: &[u16], available: Option<u16>) -> Vec<Optio
 
 /// The widest column of text, the last of equals.
 fn widest_text(columns: &[Column], widths: &[Option<u16>]) -> Option<usize> {
-    let texts = columns.iter().zip(widths).enumerate().filter(|(_, (column, _))| column.align == Align::Left);
+    let texts = columns.iter().zip(widths).enumerate().filter(|(_, (column, _))| column.may_be_cut);
     texts.filter_map(|(index, (_, width))| Some(((*width)?, index))).max().map(|(_, index)| index)
 }
 

@@ -5,34 +5,34 @@ use std::time::Duration;
 const BINARY_UNITS: [&str; 7] = ["B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"];
 
 /// Bytes for a page: `0 B`, `3.4 MiB`, `128 GiB`.
-pub fn bytes(bytes: u64) -> String {
+pub(crate) fn bytes(bytes: u64) -> String {
     let (value, unit) = scaled(bytes);
     format!("{value} {unit}")
 }
 
 /// Bytes for a column, at most five wide: `0`, `812`, `3.4M`, `1023G`.
-pub fn bytes_short(bytes: u64) -> String {
+pub(crate) fn bytes_short(bytes: u64) -> String {
     let (value, unit) = scaled(bytes);
     if bytes < 1024 { value } else { format!("{value}{}", unit.get(..1).unwrap_or_default()) }
 }
 
 /// Bytes per second for a page: `1.2 MiB/s`.
-pub fn byte_rate(bytes_per_second: f64) -> String {
+pub(crate) fn byte_rate(bytes_per_second: f64) -> String {
     format!("{}/s", bytes(whole(bytes_per_second)))
 }
 
 /// Bytes per second for a column: `1.2M`.
-pub fn byte_rate_short(bytes_per_second: f64) -> String {
+pub(crate) fn byte_rate_short(bytes_per_second: f64) -> String {
     bytes_short(whole(bytes_per_second))
 }
 
 /// A share of one for a page: `12.3 %`.
-pub fn percent(ratio: f64) -> String {
+pub(crate) fn percent(ratio: f64) -> String {
     format!("{:.1} %", ratio * 100.0)
 }
 
 /// Whole numbers in groups of three: `1 234 567`.
-pub fn count(number: u64) -> String {
+pub(crate) fn count(number: u64) -> String {
     let digits = number.to_string();
     let mut grouped = String::with_capacity(digits.len() + digits.len() / 3);
     for (index, digit) in digits.chars().enumerate() {
@@ -46,7 +46,7 @@ pub fn count(number: u64) -> String {
 }
 
 /// Processor time as `top` shows it: `0:03.21`, above an hour `2:10:59`, above 100 hours `12d04h`.
-pub fn cpu_time(nanoseconds: u64) -> String {
+pub(crate) fn cpu_time(nanoseconds: u64) -> String {
     let hundredths = nanoseconds / 10_000_000;
     let (seconds, hundredths) = (hundredths / 100, hundredths % 100);
     let (minutes, hours) = (seconds / 60, seconds / 3600);
@@ -58,7 +58,7 @@ pub fn cpu_time(nanoseconds: u64) -> String {
 }
 
 /// A span of time in its two largest units: `350 ms`, `12.3 s`, `4 min 5 s`, `2 h 10 min`, `3 d 4 h`.
-pub fn span(span: Duration) -> String {
+pub(crate) fn span(span: Duration) -> String {
     let seconds = span.as_secs();
     match seconds {
         0 => format!("{} ms", span.as_millis()),

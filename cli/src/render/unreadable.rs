@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use procwire_proto::v1::{FieldError, FieldErrorReason, Process};
 
 /// One line about the fields of these processes that are absent or incomplete; `None` if all is there.
-pub fn footnote(processes: &[Process], is_local: bool) -> Option<String> {
+pub(crate) fn footnote(processes: &[Process], is_local: bool) -> Option<String> {
     let errors = || processes.iter().flat_map(|process| &process.errors);
     let absent = count(errors().filter(|error| !is_incomplete(error)));
     let incomplete = count(errors().filter(|error| is_incomplete(error)));
@@ -29,7 +29,7 @@ pub fn footnote(processes: &[Process], is_local: bool) -> Option<String> {
 }
 
 /// Reasons and, for each, the fields.
-pub fn by_reason(errors: &[FieldError]) -> Vec<(String, String)> {
+pub(crate) fn by_reason(errors: &[FieldError]) -> Vec<(String, String)> {
     let mut paths: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for error in errors {
         let path = procwire_proto::escape::terminal(error.path.as_bytes()).into_owned();

@@ -12,10 +12,10 @@ use super::{clock::Clock, table::Align, units};
 const UNIT_SUFFIXES: [&str; 7] = ["_bytes_per_second", "_per_second", "_bytes", "_ns", "_ratio", "_hz", "_celsius"];
 
 /// What stands where a value is missing.
-pub const MISSING: &str = "-";
+pub(crate) const MISSING: &str = "-";
 
 /// The value of a field called `name`, on one line and safe to print.
-pub fn show(name: &str, value: &Value, clock: &Clock) -> String {
+pub(crate) fn show(name: &str, value: &Value, clock: &Clock) -> String {
     match value {
         Value::Null => MISSING.to_owned(),
         Value::Bool(yes) => if *yes { "yes" } else { "no" }.to_owned(),
@@ -32,7 +32,7 @@ pub fn show(name: &str, value: &Value, clock: &Clock) -> String {
 
 /// The value of a member of an object; `None` if it has none of that name. Bytes that are no text are shown escaped, from the
 /// base64 beside the nearest text.
-pub fn show_member(object: &Value, name: &str, clock: &Clock) -> Option<String> {
+pub(crate) fn show_member(object: &Value, name: &str, clock: &Clock) -> Option<String> {
     let value = object.get(name)?;
     let exact = match object.get(format!("{name}_base64")) {
         Some(Value::String(text)) => unescaped_bytes(text),
@@ -51,13 +51,31 @@ fn unescaped_bytes(base64: &str) -> Option<String> {
 }
 
 /// The name of a field without its unit, in words: `resident_bytes` is `resident`.
-pub fn label(name: &str) -> String {
+pub(crate) fn label(name: &str) -> String {
     let bare = UNIT_SUFFIXES.iter().find_map(|suffix| name.strip_suffix(suffix)).unwrap_or(name);
     bare.replace('_', " ")
 }
 
+/// The name of a message as the title of a section.
+pub(crate) fn title(name: &str) -> String {
+    match name {
+        "cpu_times" => "Processor time".to_owned(),
+        "io" => "Input and output".to_owned(),
+        "uids" => "User ids".to_owned(),
+        "gids" => "Group ids".to_owned(),
+        "oom" => "Standing with the out-of-memory killer".to_owned(),
+        "environ" => "Environment".to_owned(),
+        _ => {
+            let label = label(name);
+            let mut characters = label.chars();
+            let first = characters.next().map(|first| first.to_uppercase().to_string()).unwrap_or_default();
+            format!("{first}{}", characters.as_str())
+        }
+    }
+}
+
 /// Numbers to the right.
-pub fn align(name: &str, value: &Value) -> Align {
+pub(crate) fn align(name: &str, value: &Value) -> Align {
     match value {
         Value::Number(_) => Align::Right,
         // Durations and moments are strings in JSON and columns of numbers to the eye.

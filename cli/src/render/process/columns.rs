@@ -15,7 +15,7 @@ use crate::render::{
 
 /// One column of the process table.
 #[derive(Debug)]
-pub struct ProcessColumn {
+pub(crate) struct ProcessColumn {
     header: &'static str,
     align: Align,
     drop_order: Option<u8>,
@@ -26,14 +26,14 @@ pub struct ProcessColumn {
 
 /// A choice of columns.
 #[derive(Debug)]
-pub struct Layout(&'static [&'static ProcessColumn]);
+pub(crate) struct Layout(&'static [&'static ProcessColumn]);
 
 /// What `ps` shows: it fits 80 columns.
-pub static COMPACT: Layout =
+pub(crate) static COMPACT: Layout =
     Layout(&[&PID, &PPID, &USER, &STATE, &THREADS, &RESIDENT, &VIRTUAL, &TIME, &START, &TERMINAL, &COMMAND]);
 
 /// What `ps -o wide` shows.
-pub static WIDE: Layout = Layout(&[
+pub(crate) static WIDE: Layout = Layout(&[
     &PID,
     &PPID,
     &USER,
@@ -58,7 +58,7 @@ pub static WIDE: Layout = Layout(&[
 
 impl Layout {
     /// The fields to ask for.
-    pub fn fields(&self) -> Vec<&'static str> {
+    pub(crate) fn fields(&self) -> Vec<&'static str> {
         // The style of a row needs the last two.
         let mut fields: Vec<_> =
             self.0.iter().flat_map(|column| column.fields).copied().chain(["kernel_thread", "state"]).collect();
@@ -69,7 +69,7 @@ impl Layout {
 }
 
 /// The table of these processes.
-pub fn table(layout: &Layout, processes: &[Process], clock: &Clock) -> Table {
+pub(crate) fn table(layout: &Layout, processes: &[Process], clock: &Clock) -> Table {
     let columns = layout
         .0
         .iter()

@@ -12,7 +12,7 @@ use crate::render::{
 
 /// The table of these processes with the fields asked for, in that order. A message stands for all its fields that
 /// are in `effective`, the mask that the agent answered by.
-pub fn table_of_fields(asked: &[String], effective: &FieldMask, processes: &[Process], clock: &Clock) -> Table {
+pub(crate) fn table_of_fields(asked: &[String], effective: &FieldMask, processes: &[Process], clock: &Clock) -> Table {
     let paths = expand(asked, effective);
     let objects: Vec<Value> = processes.iter().map(json::to_json).collect();
     let columns = paths.iter().map(|path| {

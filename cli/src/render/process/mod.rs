@@ -4,6 +4,6 @@ mod columns;
 mod fields;
 mod page;
 
-pub use columns::{COMPACT, Layout, ProcessColumn, WIDE, table};
-pub use fields::table_of_fields;
-pub use page::write_page;
+pub(crate) use columns::{COMPACT, Layout, WIDE, table};
+pub(crate) use fields::table_of_fields;
+pub(crate) use page::write_page;

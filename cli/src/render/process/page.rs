@@ -27,7 +27,7 @@ const SHOWN_FIRST: [&str; 15] = [
 ];
 
 /// Prints the page of a process.
-pub fn write_page(out: &mut dyn Write, process: &Process, clock: &Clock, width: Option<u16>) -> io::Result<()> {
+pub(crate) fn write_page(out: &mut dyn Write, process: &Process, clock: &Clock, width: Option<u16>) -> io::Result<()> {
     let mut page = Page::default();
     page.list(format!("{} ({})", process.display_name(), process.pid), identity(process, clock));
 
@@ -38,8 +38,8 @@ pub fn write_page(out: &mut dyn Write, process: &Process, clock: &Clock, width: 
             continue;
         }
         match member {
-            Value::Object(_) => page.value(title(name), member, clock),
-            Value::Array(items) if items.iter().any(Value::is_object) => page.value(title(name), member, clock),
+            Value::Object(_) => page.value(value::title(name), member, clock),
+            Value::Array(items) if items.iter().any(Value::is_object) => page.value(value::title(name), member, clock),
             _ => details.extend(value::show_member(&object, name, clock).map(|shown| (value::label(name), shown))),
         }
     }
@@ -74,22 +74,4 @@ fn identity(process: &Process, clock: &Clock) -> Vec<(String, String)> {
         ("reference", process.reference().map(ToString::to_string)),
     ];
     pairs.into_iter().filter_map(|(label, value)| Some((label.to_owned(), value?))).collect()
-}
-
-fn title(name: &str) -> String {
-    match name {
-        "cpu_times" => "Processor time".to_owned(),
-        "io" => "Input and output".to_owned(),
-        "uids" => "User ids".to_owned(),
-        "gids" => "Group ids".to_owned(),
-        "oom" => "Out-of-memory standing".to_owned(),
-        "environ" => "Environment".to_owned(),
-        _ => {
-            let label = value::label(name);
-            let mut characters = label.chars();
-            characters
-                .next()
-                .map_or_else(String::new, |first| format!("{}{}", first.to_uppercase(), characters.as_str()))
-        }
-    }
 }

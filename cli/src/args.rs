@@ -1,0 +1,108 @@
+//! What can be typed.
+
+use clap::{Parser, Subcommand};
+
+use crate::{
+    commands::{agent, completions, context, demo, info, pki, ps, system, terminate, wait, watch},
+    connection::ConnectionArgs,
+    exit::Exit,
+    output::OutputArgs,
+};
+
+/// Processes and metrics of this host, or of any other that runs procwired.
+///
+/// Without a context or an endpoint the answer comes from an agent inside this process: the same services and the same
+/// access rules as over the network, without the network.
+#[derive(Debug, Parser)]
+#[command(name = "procwire", version, after_help = Exit::HELP, max_term_width = 100)]
+pub(crate) struct Cli {
+    /// Which agent.
+    #[command(flatten)]
+    pub(crate) connection: ConnectionArgs,
+    /// How to print.
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
+    /// What to do.
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// List processes
+    Ps(ps::PsArgs),
+    /// Show all of one process
+    Info(info::InfoArgs),
+    /// Show the host: processors, memory, disks, network
+    System(system::SystemArgs),
+    /// Print samples at an interval
+    #[command(subcommand)]
+    Watch(watch::WatchCommand),
+    /// End a process: signal, grace period, SIGKILL, each step reported
+    Terminate(terminate::TerminateArgs),
+    /// Wait until a process ends and tell how
+    Wait(wait::WaitArgs),
+    /// Ask the agent about itself
+    #[command(subcommand)]
+    Agent(agent::AgentCommand),
+    /// Keep named agents
+    #[command(subcommand)]
+    Context(context::ContextCommand),
+    /// Make certificates: a small authority, agents, clients
+    Pki(pki::PkiArgs),
+    /// See it all work: mutual TLS, samples, a termination, refusals
+    Demo(demo::DemoArgs),
+    /// Print completions for a shell
+    Completions(completions::CompletionsArgs),
+    /// The process that the demonstration ends
+    #[command(hide = true)]
+    DemoChild,
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests fail by panicking")]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn the_definition_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn every_command_explains_itself() {
+        fn check(command: &clap::Command) {
+            assert!(command.get_about().is_some(), "{} has no help", command.get_name());
+            command.get_subcommands().for_each(check);
+        }
+        check(&Cli::command());
+    }
+
+    #[test]
+    fn global_arguments_may_follow_the_command() {
+        let cli = Cli::try_parse_from(["procwire", "ps", "-o", "json", "--timeout", "3s"]).unwrap();
+        assert_eq!(cli.output.output, crate::output::Format::Json);
+        assert_eq!(cli.connection.timeout, Some(std::time::Duration::from_secs(3)));
+    }
+
+    #[test]
+    fn what_makes_no_sense_is_refused_before_anything_is_asked() {
+        for wrong in [
+            &["info", "0"][..],
+            &["info", "4194305"],
+            &["info", "-1"],
+            &["terminate", "12", "--signal", "NOPE"],
+            &["terminate", "12", "--grace", "10"],
+            &["wait", "12@x"],
+            &["watch", "system", "--interval", "-1s"],
+            &["ps", "--fields", ""],
+            &["pki", "issue", "client", "alice"],
+        ] {
+            let typed = std::iter::once("procwire").chain(wrong.iter().copied());
+            assert!(Cli::try_parse_from(typed).is_err(), "{wrong:?}");
+        }
+    }
+}

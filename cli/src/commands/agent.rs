@@ -1,0 +1,48 @@
+//! `procwire agent info|capabilities|status`
+
+use clap::Subcommand;
+use procwire_proto::json;
+
+use crate::{
+    connection::Connection,
+    error::CliError,
+    exit::Exit,
+    output::Output,
+    render::agent::{capabilities_page, info_page, status_page},
+};
+
+/// What to ask the agent about itself.
+#[derive(Debug, Subcommand)]
+pub(crate) enum AgentCommand {
+    /// Who answers: versions, host, kernel, and who the caller is to it
+    Info,
+    /// What it can answer and why not the rest: methods, fields, features
+    Capabilities,
+    /// What it costs its host, and how it fares
+    Status,
+}
+
+/// Asks the agent about itself.
+pub(crate) async fn run(command: &AgentCommand, connection: &Connection, out: &mut Output) -> Result<Exit, CliError> {
+    let agent = connection.client.agent();
+    macro_rules! ask {
+        ($request:expr, $page:expr) => {{
+            let request = $request;
+            let answer = match connection.timeout {
+                Some(timeout) => request.timeout(timeout).await?,
+                None => request.await?,
+            };
+            if out.is_for_people() {
+                $page(&answer, &out.clock).write(&mut out.answer, out.width)?;
+            } else {
+                out.write_value(&json::to_json(&answer))?;
+            }
+        }};
+    }
+    match command {
+        AgentCommand::Info => ask!(agent.info(), info_page),
+        AgentCommand::Capabilities => ask!(agent.capabilities(), capabilities_page),
+        AgentCommand::Status => ask!(agent.status(), status_page),
+    }
+    Ok(Exit::Success)
+}

@@ -1,0 +1,56 @@
+//! Why a command failed, and the exit code that says so.
+
+use std::io;
+
+use crate::{
+    contexts::{ConfigError, ContextError},
+    exit::Exit,
+    pki::PkiError,
+};
+
+/// Why a command failed.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum CliError {
+    /// What was typed makes no sense together.
+    #[error("{0}")]
+    Usage(String),
+    /// The configuration file cannot be used.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// A context that is not there, or is.
+    #[error(transparent)]
+    Context(#[from] ContextError),
+    /// Certificates could not be made.
+    #[error(transparent)]
+    Pki(#[from] PkiError),
+    /// A call failed.
+    #[error(transparent)]
+    Call(#[from] procwire_client::Error),
+    /// The process that was meant is not there any more.
+    #[error("{0}")]
+    TargetGone(String),
+    /// The agent inside this process did not start.
+    #[error("the agent inside this process: {0}")]
+    Embedded(String),
+    /// The answer could not be written.
+    #[error("write the answer: {0}")]
+    Output(#[from] io::Error),
+    /// The demonstration did not come out as it should.
+    #[error("demo: {0}")]
+    Demo(String),
+}
+
+impl CliError {
+    /// The exit code.
+    pub(crate) fn exit(&self) -> Exit {
+        match self {
+            // Whoever reads the answer has enough of it, as `head` has.
+            Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => Exit::Success,
+            Self::Usage(_) | Self::Config(_) | Self::Context(_) => Exit::Usage,
+            Self::Pki(PkiError::Name { .. } | PkiError::SubjectName { .. } | PkiError::Validity { .. }) => Exit::Usage,
+            Self::Call(error) => Exit::of_kind(error.kind()),
+            Self::TargetGone(_) => Exit::TargetGone,
+            Self::Pki(_) | Self::Embedded(_) | Self::Output(_) | Self::Demo(_) => Exit::Failed,
+        }
+    }
+}
