@@ -1,0 +1,208 @@
+//! Applies the permission table to every call before a byte of its body is read.
+
+use std::{
+    convert::Infallible,
+    future::Future,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll, ready},
+};
+
+use http::{HeaderMap, Request, Response, StatusCode, header};
+use procwire_proto::v1::ErrorReason;
+use tonic::body::Body;
+use tower::{Layer, Service};
+
+use super::{Permission, Principal, permission};
+use crate::{
+    audit::{Audit, AuditDecision, AuditEvent, AuditRecord},
+    counters::Counters,
+    shutdown::Shutdown,
+    status::{Failure, HostName},
+};
+
+/// A client comes back after this when the agent stops: about as long as a restart takes.
+const RETRY_AFTER_SHUTDOWN: std::time::Duration = std::time::Duration::from_secs(1);
+
+const METHOD_SHOWN_BYTES: usize = 128;
+
+/// Puts [`Access`] in front of a service.
+#[derive(Clone)]
+pub struct AccessLayer {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    host_name: HostName,
+    audit: Audit,
+    counters: Arc<Counters>,
+    shutdown: Shutdown,
+}
+
+impl AccessLayer {
+    /// With what a denial needs to be told, written down and counted.
+    pub fn new(host_name: HostName, audit: Audit, counters: Arc<Counters>, shutdown: Shutdown) -> AccessLayer {
+        AccessLayer { shared: Arc::new(Shared { host_name, audit, counters, shutdown }) }
+    }
+}
+
+impl<S> Layer<S> for AccessLayer {
+    type Service = Access<S>;
+
+    fn layer(&self, inner: S) -> Access<S> {
+        Access { inner, shared: Arc::clone(&self.shared) }
+    }
+}
+
+/// The service behind it only sees calls that the caller may make.
+#[derive(Clone)]
+pub struct Access<S> {
+    inner: S,
+    shared: Arc<Shared>,
+}
+
+/// Why a call goes no further.
+#[derive(Debug)]
+struct Refusal {
+    failure: Failure,
+    /// The rule to write down, if this is a denial.
+    audited: Option<String>,
+}
+
+impl<S, B> Service<Request<B>> for Access<S>
+where
+    S: Service<Request<B>, Response = Response<Body>, Error = Infallible>,
+    S::Future: Unpin,
+{
+    type Response = Response<Body>;
+    type Error = Infallible;
+    type Future = AccessFuture<S::Future>;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        self.inner.poll_ready(context)
+    }
+
+    fn call(&mut self, request: Request<B>) -> Self::Future {
+        let principal = request.extensions().get::<Principal>();
+        let method = request.uri().path();
+        match self.shared.decide(principal, method) {
+            Ok(()) if !is_grpc(request.headers()) => AccessFuture::Refused(Box::pin(async { not_grpc() })),
+            Ok(()) => AccessFuture::Allowed(self.inner.call(request)),
+            Err(refusal) => {
+                let refused = Arc::clone(&self.shared).refuse(refusal, principal.cloned(), method.to_owned());
+                AccessFuture::Refused(Box::pin(refused))
+            }
+        }
+    }
+}
+
+impl Shared {
+    fn decide(&self, principal: Option<&Principal>, method: &str) -> Result<(), Refusal> {
+        let Some(principal) = principal else {
+            return Err(Refusal { failure: Failure::no_identity(), audited: Some("no identity".to_owned()) });
+        };
+        if self.shutdown.ending().is_some() {
+            return Err(Refusal { failure: Failure::shutting_down(RETRY_AFTER_SHUTDOWN), audited: None });
+        }
+        authorize(principal, method, permission(method))
+    }
+
+    async fn refuse(self: Arc<Self>, refusal: Refusal, principal: Option<Principal>, method: String) -> Response<Body> {
+        if refusal.failure.reason() == ErrorReason::RoleMissing {
+            self.counters.calls_denied.increment();
+        }
+        if let Some(rule) = &refusal.audited {
+            self.write_down(rule, principal, &method).await;
+        }
+        refusal.failure.on(&self.host_name).into_http()
+    }
+
+    async fn write_down(&self, rule: &str, principal: Option<Principal>, method: &str) {
+        let principal = principal.unwrap_or_else(Principal::nobody);
+        let record = AuditRecord {
+            event: AuditEvent::Denial,
+            principal: &principal,
+            method: shortened(method),
+            request_id: "",
+            reason: "",
+            targets: &[],
+            arguments: "",
+            decision: AuditDecision::Denied,
+            rule,
+            result: None,
+        };
+        // The call is refused all the same.
+        if let Err(error) = self.audit.record(record).await {
+            tracing::error!(%error, method, principal = principal.name, "a denial is not on record");
+        }
+    }
+}
+
+/// The decision itself: what is not allowed by a row is denied.
+fn authorize(principal: &Principal, method: &str, row: Option<&Permission>) -> Result<(), Refusal> {
+    let Some(row) = row else {
+        let failure = Failure::new(
+            ErrorReason::NotServed,
+            "the method called is unknown to this version of the agent; GetCapabilities lists those that are served",
+        );
+        return Err(Refusal {
+            failure: failure.with_metadata("method", shortened(method)),
+            audited: Some("unknown method".to_owned()),
+        });
+    };
+    if !principal.roles.allows(row.role) {
+        let have = if principal.roles.is_empty() { String::new() } else { principal.roles.to_string() };
+        let failure = Failure::role_missing(row.method, row.role.name(), &have);
+        return Err(Refusal { failure, audited: Some(format!("role {} missing", row.role)) });
+    }
+    if !row.served {
+        return Err(Refusal { failure: Failure::not_served(row.method, "use another method"), audited: None });
+    }
+    Ok(())
+}
+
+/// A path is as long as the headers may be; neither answer nor record need repeat it. Longer than any method of ours.
+fn shortened(method: &str) -> &str {
+    // A request's path is ASCII; if it were not, nothing of it would be shown.
+    if method.len() <= METHOD_SHOWN_BYTES { method } else { method.get(..METHOD_SHOWN_BYTES).unwrap_or_default() }
+}
+
+/// gRPC over HTTP/2: a request that is not "application/grpc" is answered 415.
+fn is_grpc(headers: &HeaderMap) -> bool {
+    let content_type = headers.get(header::CONTENT_TYPE).map(http::HeaderValue::as_bytes).unwrap_or_default();
+    content_type
+        .strip_prefix(b"application/grpc")
+        .is_some_and(|rest| rest.is_empty() || rest.starts_with(b"+") || rest.starts_with(b";"))
+}
+
+fn not_grpc() -> Response<Body> {
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = StatusCode::UNSUPPORTED_MEDIA_TYPE;
+    response
+}
+
+/// Answer of [`Access`].
+pub enum AccessFuture<F> {
+    /// The service behind answers.
+    Allowed(F),
+    /// The call was refused here.
+    Refused(Pin<Box<dyn Future<Output = Response<Body>> + Send>>),
+}
+
+impl<F> Future for AccessFuture<F>
+where
+    F: Future<Output = Result<Response<Body>, Infallible>> + Unpin,
+{
+    type Output = Result<Response<Body>, Infallible>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        match &mut *self {
+            AccessFuture::Allowed(future) => Pin::new(future).poll(context),
+            AccessFuture::Refused(future) => Poll::Ready(Ok(ready!(future.as_mut().poll(context)))),
+        }
+    }
+}
+
+#[cfg(test)]
+#[path = "layer_tests.rs"]
+mod tests;

@@ -1,0 +1,147 @@
+#![allow(clippy::unwrap_used, clippy::panic, reason = "tests fail by panicking")]
+
+use std::future::{Ready, ready};
+
+use tonic::{Code, Status};
+use tonic_types::StatusExt as _;
+use tower::ServiceBuilder;
+
+use super::*;
+use crate::{
+    access::{PERMISSIONS, Role, RoleSet},
+    shutdown::{self, Ending, ShutdownTrigger},
+};
+
+/// Answers 200 with a header that only a call that was let through gets.
+#[derive(Clone)]
+struct Behind;
+
+impl Service<Request<()>> for Behind {
+    type Response = Response<Body>;
+    type Error = Infallible;
+    type Future = Ready<Result<Response<Body>, Infallible>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, _: Request<()>) -> Self::Future {
+        let mut response = Response::new(Body::empty());
+        response.headers_mut().insert("served", http::HeaderValue::from_static("yes"));
+        ready(Ok(response))
+    }
+}
+
+struct Door {
+    counters: Arc<Counters>,
+    trigger: ShutdownTrigger,
+    access: Access<Behind>,
+}
+
+impl Door {
+    fn new() -> Door {
+        let counters = Arc::new(Counters::default());
+        let (trigger, shutdown) = shutdown::channel();
+        let layer = AccessLayer::new(HostName::new(b"h"), Audit::to_log(), Arc::clone(&counters), shutdown);
+        Door { counters, trigger, access: ServiceBuilder::new().layer(layer).service(Behind) }
+    }
+
+    async fn call(&mut self, roles: Option<&[Role]>, path: &str) -> Result<(), Status> {
+        let mut request = Request::builder().uri(path).header("content-type", "application/grpc").body(()).unwrap();
+        if let Some(roles) = roles {
+            request
+                .extensions_mut()
+                .insert(Principal { roles: roles.iter().copied().collect(), ..Principal::nobody() });
+        }
+        let response = self.access.call(request).await.unwrap();
+        if response.headers().contains_key("served") {
+            return Ok(());
+        }
+        assert_eq!(response.headers().get("content-type").unwrap(), "application/grpc");
+        Err(Status::from_header_map(response.headers()).unwrap())
+    }
+}
+
+fn reason(status: &Status) -> String {
+    status.get_details_error_info().unwrap().reason
+}
+
+#[tokio::test]
+async fn every_method_is_let_through_exactly_for_its_roles() {
+    let mut door = Door::new();
+    for row in PERMISSIONS {
+        for role in Role::ALL {
+            let answer = door.call(Some(&[role]), row.method).await;
+            match answer {
+                Ok(()) => assert!(role >= row.role && row.served, "{} let {role} through", row.method),
+                Err(status) if status.code() == Code::PermissionDenied => {
+                    assert!(role < row.role, "{} denied {role}", row.method);
+                    let info = status.get_details_error_info().unwrap();
+                    assert_eq!((info.reason.as_str(), info.domain.as_str()), ("ROLE_MISSING", "procwire"));
+                    assert_eq!(info.metadata.get("method").unwrap(), row.method);
+                    assert_eq!(info.metadata.get("needed").unwrap(), row.role.name());
+                    assert_eq!(info.metadata.get("have").unwrap(), role.name());
+                }
+                Err(status) => {
+                    assert_eq!((status.code(), reason(&status).as_str()), (Code::Unimplemented, "NOT_SERVED"));
+                    assert!(role >= row.role && !row.served, "{}", row.method);
+                }
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn no_role_may_do_nothing_at_all() {
+    let mut door = Door::new();
+    for row in PERMISSIONS {
+        let status = door.call(Some(&[]), row.method).await.unwrap_err();
+        assert_eq!(status.code(), Code::PermissionDenied, "{}", row.method);
+    }
+    assert_eq!(door.counters.calls_denied.get(), PERMISSIONS.len() as u64);
+    assert!(!RoleSet::default().allows(Role::Reader));
+}
+
+#[tokio::test]
+async fn without_an_identity_nothing_is_answered() {
+    let mut door = Door::new();
+    for path in ["/procwire.v1.AgentService/GetInfo", "/unknown.Service/Method"] {
+        let status = door.call(None, path).await.unwrap_err();
+        assert_eq!((status.code(), reason(&status).as_str()), (Code::Unauthenticated, "NO_IDENTITY"));
+    }
+}
+
+#[tokio::test]
+async fn an_unknown_method_is_unimplemented_even_for_an_admin() {
+    let mut door = Door::new();
+    let long = format!("/{}", "x".repeat(5000));
+    for path in ["/procwire.v1.ProcessService/Exec", "/procwire.v1.ProcessService/ListProcesses/x", "/", &long] {
+        let status = door.call(Some(&[Role::Admin]), path).await.unwrap_err();
+        assert_eq!((status.code(), reason(&status).as_str()), (Code::Unimplemented, "NOT_SERVED"));
+        let shown = status.get_details_error_info().unwrap().metadata.remove("method").unwrap();
+        assert!(path.starts_with(&shown) && shown.len() <= 128);
+    }
+}
+
+#[tokio::test]
+async fn when_the_agent_stops_calls_are_told_to_come_back() {
+    let mut door = Door::new();
+    door.trigger.fire(Ending::Agent);
+    let status = door.call(Some(&[Role::Reader]), "/procwire.v1.AgentService/GetInfo").await.unwrap_err();
+    assert_eq!((status.code(), reason(&status).as_str()), (Code::Unavailable, "SHUTTING_DOWN"));
+    assert!(status.get_details_retry_info().unwrap().retry_delay.is_some());
+}
+
+#[tokio::test]
+async fn what_is_not_grpc_is_told_so() {
+    let mut door = Door::new();
+    for content_type in [None, Some("text/html"), Some("application/grpcx"), Some("application/json")] {
+        let mut request = Request::builder().uri("/procwire.v1.AgentService/GetInfo");
+        if let Some(content_type) = content_type {
+            request = request.header("content-type", content_type);
+        }
+        let request = request.extension(Principal::local()).body(()).unwrap();
+        let response = door.access.call(request).await.unwrap();
+        assert_eq!(response.status(), StatusCode::UNSUPPORTED_MEDIA_TYPE, "{content_type:?}");
+    }
+}

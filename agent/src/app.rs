@@ -1,0 +1,186 @@
+//! The composition root: from a valid configuration to a running agent, and to its orderly end.
+
+use std::{future::Future, io, net::SocketAddr, pin::pin, sync::Arc, time::Duration};
+
+use procwire_host::{Host, HostError};
+use prost_types::Timestamp;
+use tokio::{net::TcpListener, select, task::JoinError, time::timeout};
+
+use crate::{
+    access::{AccessLayer, TableError, check_table},
+    audit::{Audit, AuditError},
+    config::{Config, ServicesConfig, TransportLimits},
+    context::Context,
+    counters::Counters,
+    health::Health,
+    server::{self, Admission, RefusalLog, Routes, Server, Stack, TlsError, TlsIdentity},
+    services::Services,
+    shutdown::{self, Ending, Shutdown, ShutdownTrigger},
+    status::HostName,
+};
+
+/// Connections end by themselves when the grace is over; this much later the agent no longer waits for them.
+const AFTER_GRACE: Duration = Duration::from_secs(1);
+
+/// An agent that is bound to its port.
+pub struct Agent {
+    listener: TcpListener,
+    address: SocketAddr,
+    server: Arc<Server>,
+    audit: Audit,
+    trigger: ShutdownTrigger,
+}
+
+/// Why an agent does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// A method nobody decided on.
+    #[error(transparent)]
+    Permissions(#[from] TableError),
+    /// Certificates or keys.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
+    /// The audit trail cannot be written.
+    #[error(transparent)]
+    Audit(#[from] AuditError),
+    /// The host cannot be read.
+    #[error(transparent)]
+    Host(#[from] HostError),
+    /// The built-in defaults are not valid.
+    #[error(transparent)]
+    Config(#[from] crate::ConfigError),
+    /// The port cannot be had.
+    #[error("listen on {address}: {source}")]
+    Bind {
+        /// As configured.
+        address: SocketAddr,
+        /// Why.
+        source: io::Error,
+    },
+}
+
+impl StartError {
+    /// True if the operator's settings are to blame, not the machine.
+    pub fn is_configuration(&self) -> bool {
+        matches!(self, StartError::Tls(_) | StartError::Audit(_) | StartError::Config(_))
+    }
+}
+
+/// How a run ended otherwise than in order.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// The accept loop is gone; this is a defect.
+    #[error("the accept loop ended: {0}")]
+    AcceptLoop(#[from] JoinError),
+    /// Something did not end in time.
+    #[error(
+        "{connections} connections were cut off, because their calls did not end within limits.shutdown_grace = {grace:?}"
+    )]
+    CutOff {
+        /// Still open.
+        connections: u32,
+        /// The time they had.
+        grace: Duration,
+    },
+}
+
+impl Agent {
+    /// Checks everything that [`Agent::bind`] does before it takes the port.
+    pub fn check(config: &Config) -> Result<(), StartError> {
+        check_table()?;
+        TlsIdentity::load(&config.tls)?;
+        Audit::open(config.audit_file.as_ref())?;
+        Host::open(config.roots.clone())?;
+        Ok(())
+    }
+
+    /// Loads certificates, opens the host and takes the port. Nobody is answered before [`Agent::run`].
+    pub async fn bind(config: Config) -> Result<Agent, StartError> {
+        check_table()?;
+        let identity = TlsIdentity::load(&config.tls)?;
+        let audit = Audit::open(config.audit_file.as_ref())?;
+        let host = Arc::new(Host::open(config.roots)?);
+        let bind_error = |source| StartError::Bind { address: config.listen, source };
+        let listener = server::bind(config.listen).map_err(bind_error)?;
+        let address = listener.local_addr().map_err(bind_error)?;
+
+        let (trigger, shutdown) = shutdown::channel();
+        let parts = Parts { host, config: config.services, audit: audit.clone(), shutdown: shutdown.clone() };
+        let (stack, counters) = assemble(parts, &config.limits, Some(identity.expires));
+        let server = Server {
+            admission: Admission::new(&identity, &config.limits),
+            stack,
+            limits: config.limits,
+            counters,
+            shutdown,
+            refusals: RefusalLog::default(),
+        };
+        Ok(Agent { listener, address, server: Arc::new(server), audit, trigger })
+    }
+
+    /// Where it listens: with port 0 in the configuration, the port it got.
+    pub fn local_addr(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Serves until `shutdown` completes; then stops accepting, says goodbye on every stream and waits for calls to end, at most
+    /// for `limits.shutdown_grace`.
+    pub async fn run(mut self, shutdown: impl Future<Output = ()> + Send) -> Result<(), RunError> {
+        let mut accepting = pin!(tokio::spawn(Arc::clone(&self.server).run(self.listener)));
+        select! {
+            ended = accepting.as_mut() => return Ok(ended?),
+            () = shutdown => {}
+        }
+        let grace = self.server.limits.shutdown_grace;
+        tracing::info!(connections = self.server.counters.connections.get(), ?grace, "stopping");
+        self.trigger.fire(Ending::Agent);
+        accepting.await?;
+        let in_time = timeout(grace + AFTER_GRACE, self.trigger.released()).await;
+        self.audit.finish().await;
+        match (in_time, self.server.counters.connections.get()) {
+            (Err(_), connections) if connections > 0 => Err(RunError::CutOff { connections, grace }),
+            _ => {
+                tracing::info!("stopped");
+                Ok(())
+            }
+        }
+    }
+}
+
+/// What the stack is made from, with or without a network.
+pub(crate) struct Parts {
+    pub(crate) host: Arc<Host>,
+    pub(crate) config: Arc<ServicesConfig>,
+    pub(crate) audit: Audit,
+    pub(crate) shutdown: Shutdown,
+}
+
+/// Services behind the access layer: the same for the network and for the embedded agent.
+pub(crate) fn assemble(
+    parts: Parts,
+    limits: &TransportLimits,
+    certificate_expires: Option<Timestamp>,
+) -> (Stack, Arc<Counters>) {
+    let Parts { host, config, audit, shutdown } = parts;
+    let host_name = host_name(&host);
+    let counters = Arc::new(Counters::default());
+    let access = AccessLayer::new(host_name.clone(), audit.clone(), Arc::clone(&counters), shutdown.clone());
+    let health = Health::server(shutdown.clone(), limits.request_bytes);
+    let context =
+        Context { host, host_name, config, audit, counters: Arc::clone(&counters), shutdown, certificate_expires };
+    let services = Services::new(&context, limits.request_bytes);
+    let routes = Routes::default()
+        .add(services.process)
+        .add(services.control)
+        .add(services.system)
+        .add(services.agent)
+        .add(health);
+    let stack = server::stack(Arc::clone(&counters), access, limits.request_timeout, routes);
+    (stack, counters)
+}
+
+fn host_name(host: &Host) -> HostName {
+    // Without a name, messages say "this host".
+    let name = std::fs::read(host.roots().proc.join("sys/kernel/hostname")).unwrap_or_default();
+    HostName::new(name.trim_ascii())
+}

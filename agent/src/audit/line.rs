@@ -1,0 +1,165 @@
+//! From a record to its JSON line. Whatever came from a caller or a process is escaped.
+
+use std::time::SystemTime;
+
+use procwire_proto::{escape, v1::ProcessRef};
+use prost_types::Timestamp;
+use serde::Serialize;
+
+use super::AuditError;
+use crate::access::Principal;
+
+/// What is recorded.
+#[derive(Clone, Copy, Debug)]
+pub struct AuditRecord<'a> {
+    /// At which step.
+    pub event: AuditEvent,
+    /// Who asked.
+    pub principal: &'a Principal,
+    /// For what: "/procwire.v1.ControlService/TerminateProcesses".
+    pub method: &'a str,
+    /// The caller's name for this action, or the agent's.
+    pub request_id: &'a str,
+    /// Why, in the caller's words.
+    pub reason: &'a str,
+    /// On what.
+    pub targets: &'a [AuditTarget<'a>],
+    /// How: "signal=TERM grace=10s".
+    pub arguments: &'a str,
+    /// What was decided.
+    pub decision: AuditDecision,
+    /// By which rule: "role operator", "protected: pid 1".
+    pub rule: &'a str,
+    /// What came of it: "exited code=0".
+    pub result: Option<&'a str>,
+}
+
+/// A process that is acted on.
+#[derive(Clone, Copy, Debug)]
+pub struct AuditTarget<'a> {
+    /// The process.
+    pub reference: &'a ProcessRef,
+    /// Its name, as the kernel has it.
+    pub name: &'a [u8],
+    /// Its effective user.
+    pub user_id: Option<u32>,
+}
+
+/// The step that a record is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AuditEvent {
+    /// Before the effect.
+    Decision,
+    /// After it.
+    Outcome,
+    /// A call that was refused.
+    Denial,
+}
+
+/// What was decided.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AuditDecision {
+    /// It is done.
+    Allowed,
+    /// It is only looked at.
+    DryRun,
+    /// It is not done.
+    Denied,
+}
+
+/// A record with nothing borrowed, ready to be written.
+#[derive(Clone, Debug, Serialize)]
+pub(super) struct Line {
+    time: String,
+    pub(super) event: AuditEvent,
+    pub(super) principal: String,
+    roles: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    serial: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    peer: Option<String>,
+    pub(super) method: String,
+    #[serde(skip_serializing_if = "String::is_empty")]
+    request_id: String,
+    #[serde(skip_serializing_if = "String::is_empty")]
+    reason: String,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    targets: Vec<Target>,
+    #[serde(skip_serializing_if = "String::is_empty")]
+    arguments: String,
+    decision: AuditDecision,
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub(super) rule: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    result: Option<String>,
+    /// How many more there were like this one since it was first written.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) repeated: Option<u64>,
+}
+
+#[derive(Clone, Debug, Serialize)]
+struct Target {
+    pid: u32,
+    start_ticks: u64,
+    boot_id: String,
+    name: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    user_id: Option<u32>,
+}
+
+impl Line {
+    pub(super) fn new(record: &AuditRecord<'_>) -> Line {
+        let AuditRecord { event, principal, method, request_id, reason, targets, arguments, decision, rule, result } =
+            *record;
+        let Principal { name, roles, certificate_serial, peer } = principal;
+        Line {
+            time: now(),
+            event,
+            principal: escaped(name),
+            roles: roles.to_string(),
+            serial: certificate_serial.clone(),
+            peer: peer.map(|address| address.to_string()),
+            method: escaped(method),
+            request_id: escaped(request_id),
+            reason: escaped(reason),
+            targets: targets.iter().map(Target::new).collect(),
+            arguments: escaped(arguments),
+            decision,
+            rule: escaped(rule),
+            result: result.map(escaped),
+            repeated: None,
+        }
+    }
+
+    /// The same denial, `count` times more by now.
+    pub(super) fn repeated(self, count: u64) -> Line {
+        Line { time: now(), repeated: Some(count), ..self }
+    }
+
+    pub(super) fn to_json(&self) -> Result<String, AuditError> {
+        serde_json::to_string(self).map_err(AuditError::Json)
+    }
+}
+
+impl Target {
+    fn new(target: &AuditTarget<'_>) -> Target {
+        let AuditTarget { reference, name, user_id } = *target;
+        Target {
+            pid: reference.pid,
+            start_ticks: reference.start_ticks,
+            boot_id: reference.boot_id.iter().map(|byte| format!("{byte:02x}")).collect(),
+            name: escape::terminal(name).into_owned(),
+            user_id,
+        }
+    }
+}
+
+fn escaped(text: &str) -> String {
+    escape::terminal(text.as_bytes()).into_owned()
+}
+
+fn now() -> String {
+    Timestamp::from(SystemTime::now()).to_string()
+}

@@ -1,0 +1,159 @@
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests fail by panicking")]
+
+use std::fs;
+
+use bytes::Bytes;
+use procwire_proto::v1::ProcessRef;
+use serde_json::Value;
+use tempfile::TempDir;
+
+use super::*;
+use crate::access::Principal;
+
+struct Trail {
+    folder: TempDir,
+    audit: Audit,
+}
+
+impl Trail {
+    fn new() -> Trail {
+        let folder = TempDir::new().unwrap();
+        let audit = Audit::to_file(&folder.path().join("audit.jsonl")).unwrap();
+        Trail { folder, audit }
+    }
+
+    fn path(&self) -> PathBuf {
+        self.folder.path().join("audit.jsonl")
+    }
+
+    fn lines(&self) -> Vec<Value> {
+        let text = fs::read_to_string(self.path()).unwrap();
+        text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    }
+
+    async fn deny(&self, method: &str) {
+        let principal = Principal::local();
+        let record = denial(&principal, method);
+        self.audit.record(record).await.unwrap();
+    }
+}
+
+fn denial<'a>(principal: &'a Principal, method: &'a str) -> AuditRecord<'a> {
+    AuditRecord {
+        event: AuditEvent::Denial,
+        principal,
+        method,
+        request_id: "",
+        reason: "",
+        targets: &[],
+        arguments: "",
+        decision: AuditDecision::Denied,
+        rule: "role operator",
+        result: None,
+    }
+}
+
+#[tokio::test]
+async fn a_decision_is_one_line_whatever_the_strings_hold() {
+    let trail = Trail::new();
+    let reference =
+        ProcessRef { pid: 42, start_ticks: 7, boot_id: Bytes::from_static(&[0xab; 16]), ..ProcessRef::default() };
+    let principal = Principal::local();
+    let targets = [AuditTarget { reference: &reference, name: b"ev\nil\xff\x1b[2J", user_id: Some(1000) }];
+    let record = AuditRecord {
+        event: AuditEvent::Decision,
+        request_id: "r-1\n{}",
+        reason: "\u{202e}deploy",
+        targets: &targets,
+        arguments: "signal=TERM",
+        decision: AuditDecision::Allowed,
+        ..denial(&principal, "/procwire.v1.ControlService/TerminateProcesses")
+    };
+    trail.audit.record(record).await.unwrap();
+
+    let lines = trail.lines();
+    assert_eq!(lines.len(), 1);
+    let line = &lines[0];
+    assert_eq!(line["event"], "decision");
+    assert_eq!(line["decision"], "allowed");
+    assert_eq!(line["principal"], "local");
+    assert_eq!(line["roles"], "admin");
+    assert_eq!(line["request_id"], r"r-1\n{}");
+    assert_eq!(line["reason"], r"\u{202e}deploy");
+    assert_eq!(line["targets"][0]["name"], r"ev\nil\xff\x1b[2J");
+    assert_eq!(line["targets"][0]["boot_id"], "ab".repeat(16));
+    assert!(line["time"].as_str().unwrap().ends_with('Z'));
+    assert!(line.get("result").is_none());
+}
+
+#[tokio::test(start_paused = true)]
+async fn repeated_denials_are_counted_not_written() {
+    let trail = Trail::new();
+    for _ in 0..500 {
+        trail.deny("/a").await;
+    }
+    trail.deny("/b").await;
+    assert_eq!(trail.lines().len(), 2);
+    trail.audit.finish().await;
+    let lines = trail.lines();
+    assert_eq!(lines.len(), 3);
+    assert_eq!((&lines[2]["method"], &lines[2]["repeated"]), (&Value::from("/a"), &Value::from(499)));
+    trail.deny("/a").await;
+    assert_eq!(trail.lines().len(), 4, "after the count was written the next one is a first one again");
+}
+
+#[tokio::test]
+async fn a_flood_of_kinds_shares_one_count() {
+    let trail = Trail::new();
+    for number in 0..3000 {
+        let line = Line::new(&denial(&Principal::local(), &format!("/{number}")));
+        trail.audit.repeats().see(&line);
+    }
+    let counted = trail.audit.repeats().take_all();
+    assert_eq!(counted.len(), 1);
+    assert_eq!(counted[0].repeated, Some(3000 - 1024 - 1));
+}
+
+#[tokio::test]
+async fn outcomes_are_never_counted_away() {
+    let trail = Trail::new();
+    let principal = Principal::local();
+    for _ in 0..3 {
+        let record = AuditRecord { event: AuditEvent::Outcome, result: Some("exited"), ..denial(&principal, "/a") };
+        trail.audit.record(record).await.unwrap();
+    }
+    assert_eq!(trail.lines().len(), 3);
+}
+
+#[tokio::test]
+async fn a_trail_that_cannot_be_written_says_so() {
+    let trail = Trail::new();
+    fs::remove_dir_all(trail.folder.path()).unwrap();
+    let principal = Principal::local();
+    let record = AuditRecord { event: AuditEvent::Decision, ..denial(&principal, "/a") };
+    let error = trail.audit.record(record).await.unwrap_err();
+    assert!(error.to_string().starts_with("audit file /"), "{error}");
+}
+
+#[tokio::test]
+async fn the_trail_goes_on_after_log_rotation() {
+    let trail = Trail::new();
+    trail.deny("/a").await;
+    fs::rename(trail.path(), trail.folder.path().join("audit.jsonl.1")).unwrap();
+    trail.deny("/b").await;
+    let lines = trail.lines();
+    assert_eq!((lines.len(), &lines[0]["method"]), (1, &Value::from("/b")));
+}
+
+#[test]
+fn a_device_is_no_audit_file() {
+    let error = Audit::to_file(Path::new("/dev/null")).unwrap_err();
+    assert_eq!(error.to_string(), "audit file /dev/null: not a regular file");
+}
+
+#[test]
+fn nobody_else_reads_the_trail() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let trail = Trail::new();
+    assert_eq!(fs::metadata(trail.path()).unwrap().permissions().mode() & 0o777, 0o600);
+}

@@ -1,0 +1,27 @@
+//! What the composition root hands to the services.
+
+use std::sync::Arc;
+
+use procwire_host::Host;
+use prost_types::Timestamp;
+
+use crate::{audit::Audit, config::ServicesConfig, counters::Counters, shutdown::Shutdown, status::HostName};
+
+/// Everything a service needs from the rest of the agent. Cheap to clone.
+#[derive(Clone)]
+pub struct Context {
+    /// The machine.
+    pub host: Arc<Host>,
+    /// Its name in error messages.
+    pub host_name: HostName,
+    /// What the services were told.
+    pub config: Arc<ServicesConfig>,
+    /// Where every control action is written down.
+    pub audit: Audit,
+    /// Live figures.
+    pub counters: Arc<Counters>,
+    /// The end of the whole agent.
+    pub shutdown: Shutdown,
+    /// End of validity of the agent's own certificate.
+    pub certificate_expires: Option<Timestamp>,
+}
