@@ -90,7 +90,13 @@ impl Call {
     }
 
     pub(crate) fn failed(&self, status: Status) -> Error {
-        Error::from_status(self.operation, self.client.shared_target(), status)
+        let error = Error::from_status(self.operation, self.client.shared_target(), status);
+        // The agent's timer runs a little ahead of ours; whichever is first, the caller hears the same.
+        let at_the_deadline = self.deadline.saturating_duration_since(Instant::now()) <= HEAD_START;
+        if error.kind() == ErrorKind::Timeout && error.reason().is_none() && at_the_deadline {
+            return self.timed_out().caused_by(error);
+        }
+        error
     }
 
     pub(crate) fn timed_out(&self) -> Error {

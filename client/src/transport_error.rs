@@ -30,9 +30,9 @@ impl BrokenConnection {
         Self { io_error: fate.failure(), heard: fate.heard(), source: Arc::new(source) }
     }
 
-    /// Why the agent reset the stream or took leave of the connection, if it did.
-    pub(crate) fn http2_reason(&self) -> Option<h2::Reason> {
-        std::error::Error::source(&*self.source)?.downcast_ref::<h2::Error>()?.reason()
+    /// What HTTP/2 reports, if it was not the byte stream that broke.
+    pub(crate) fn http2_error(&self) -> Option<&h2::Error> {
+        std::error::Error::source(&*self.source)?.downcast_ref()
     }
 }
 

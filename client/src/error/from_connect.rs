@@ -85,7 +85,7 @@ fn broken_connection(broken: &BrokenConnection) -> Finding {
     if let Some(error) = broken.io_error.as_deref().and_then(rustls_error) {
         return tls("the agent", error);
     }
-    if let Some(finding) = broken.http2_reason().and_then(reset) {
+    if let Some(finding) = broken.http2_error().and_then(reset) {
         return finding;
     }
     if !broken.heard {
@@ -106,10 +106,15 @@ fn broken_connection(broken: &BrokenConnection) -> Finding {
     Finding(ErrorKind::ConnectionLost, detail, None)
 }
 
-/// A stream that the agent reset: <https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md#errors>.
-fn reset(reason: h2::Reason) -> Option<Finding> {
+/// A stream that the agent reset, or a connection that it took leave of:
+/// <https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md#errors>.
+fn reset(error: &h2::Error) -> Option<Finding> {
     let finding = |kind, detail: &str| Some(Finding(kind, detail.to_owned(), None));
-    match reason {
+    match error.reason()? {
+        // Only streams that it had not taken up end like this: RFC 9113, section 6.8.
+        h2::Reason::NO_ERROR if error.is_go_away() && error.is_remote() => {
+            finding(ErrorKind::Unavailable, "the agent took leave before it took up the call")
+        }
         h2::Reason::REFUSED_STREAM => finding(ErrorKind::Unavailable, "the agent refused to take on the call"),
         h2::Reason::ENHANCE_YOUR_CALM => finding(ErrorKind::LimitReached, "the agent asks this client to calm down"),
         // CANCEL is how a server stops a call that it has given up on.

@@ -42,7 +42,11 @@ impl Error {
         let reason = info.and_then(|info| ErrorReason::from_code(&info.reason));
         let kind = reason.and_then(ErrorKind::of_reason).unwrap_or_else(|| ErrorKind::of_code(status.code()));
 
-        let mut error = Self::new(kind, operation, target, detail_of(&status));
+        let mut detail = detail_of(&status);
+        if kind == ErrorKind::Timeout && reason.is_none() {
+            detail = format!("the agent gave up: {detail}");
+        }
+        let mut error = Self::new(kind, operation, target, detail);
         error.0.reason = reason;
         error.0.advice = reason.and_then(advice_for).map(str::to_owned);
         error.0.metadata = info.map(|info| info.metadata.clone().into_iter().collect()).unwrap_or_default();

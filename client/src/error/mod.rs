@@ -133,6 +133,12 @@ impl Error {
         self
     }
 
+    /// Takes over the cause of another error, which this one says better.
+    pub(crate) fn caused_by(mut self, other: Self) -> Self {
+        self.0.cause = other.0.cause;
+        self
+    }
+
     /// The time of a call ran out on this side.
     pub(crate) fn timeout(operation: &'static str, target: &Arc<str>, timeout: Duration) -> Self {
         Self::new(ErrorKind::Timeout, operation, target, format!("no answer within {timeout:?}"))

@@ -1,0 +1,21 @@
+//! The SDK against a scripted agent: the real services, over a byte stream in memory or over real TLS.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "tests fail by panicking"
+)]
+
+mod authority;
+mod certificates;
+mod connections;
+mod control;
+mod errors;
+mod fake_agent;
+mod fake_services;
+mod lists;
+mod retries;
+mod script;
+mod tls_door;
+mod watches;
