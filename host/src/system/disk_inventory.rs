@@ -2,14 +2,18 @@
 
 use std::{
     ffi::OsStr,
-    fs, io,
+    fs::File,
+    io::{self, Read as _},
     os::unix::ffi::OsStrExt as _,
     path::{Path, PathBuf},
 };
 
 use procwire_proto::v1::{Disk, DiskClass, FieldErrorReason};
 
-use super::kept_file::{KeptFile, ReadBuffer, reason_of_io};
+use super::{
+    disk_class::classify,
+    kept_file::{KeptFile, ReadBuffer, reason_of_io},
+};
 use crate::{Roots, procfs::number};
 
 /// Sizes in sysfs are in sectors of 512 bytes, whatever the device's own are (Documentation/ABI/stable/sysfs-block).
@@ -92,7 +96,7 @@ impl DiskInventory {
                 name: disk.name.clone(),
                 major: disk.major,
                 minor: disk.minor,
-                class: classify(&disk.name, &folder),
+                class: classify(&disk.name, |entry| folder.join(entry).exists()),
                 size_bytes: size_bytes.ok(),
             });
         }
@@ -112,66 +116,19 @@ fn folder_name(name: &[u8]) -> PathBuf {
 }
 
 fn read_size_bytes(folder: &Path) -> io::Result<u64> {
-    let text = fs::read(folder.join("size"))?;
-    number(text.trim_ascii()).and_then(|sectors| sectors.checked_mul(SECTOR_BYTES)).ok_or_else(|| {
-        io::Error::new(io::ErrorKind::InvalidData, format!("{:?} is no size", String::from_utf8_lossy(&text)))
+    let mut text = [0; 32];
+    let length = File::open(folder.join("size"))?.read(&mut text)?;
+    let text = text.get(..length).unwrap_or_default();
+    number(text).and_then(|sectors| sectors.checked_mul(SECTOR_BYTES)).ok_or_else(|| {
+        io::Error::new(io::ErrorKind::InvalidData, format!("{:?} is no size", String::from_utf8_lossy(text)))
     })
-}
-
-/// Partitions first, because a partition of a RAID is named like one; then what the name tells; then what sysfs does.
-fn classify(name: &[u8], folder: &Path) -> DiskClass {
-    let has = |entry: &str| folder.join(entry).exists();
-    if has("partition") {
-        return DiskClass::Partition;
-    }
-    if let Some(class) = class_of_name(name) {
-        return class;
-    }
-    if has("dm") {
-        DiskClass::DeviceMapper
-    } else if has("md") {
-        DiskClass::Raid
-    } else if has("device") {
-        // Backed by hardware. Layers that we do not know (bcache, zvols) have none and stay unspecified, so that a sum over disks
-        // does not count them twice.
-        DiskClass::Disk
-    } else {
-        DiskClass::Unspecified
-    }
-}
-
-fn class_of_name(name: &[u8]) -> Option<DiskClass> {
-    if is_nvme_path(name) {
-        return Some(DiskClass::Path);
-    }
-    Some(match stem_of_numbered(name)? {
-        b"loop" => DiskClass::Loop,
-        b"ram" | b"zram" => DiskClass::Memory,
-        b"dm-" => DiskClass::DeviceMapper,
-        b"md" | b"md_d" => DiskClass::Raid,
-        b"sr" | b"scd" => DiskClass::Optical,
-        b"nbd" | b"rbd" | b"drbd" => DiskClass::Network,
-        _ => return None,
-    })
-}
-
-/// `loop` of `loop7`; nothing without a number.
-fn stem_of_numbered(name: &[u8]) -> Option<&[u8]> {
-    let digits = name.iter().rev().take_while(|byte| byte.is_ascii_digit()).count();
-    if digits == 0 { None } else { name.get(..name.len() - digits) }
-}
-
-/// `nvme0c1n2`: the path through controller 1 to namespace 2 of subsystem 0 (drivers/nvme/host/multipath.c).
-fn is_nvme_path(name: &[u8]) -> bool {
-    let path = stem_of_numbered(name)
-        .and_then(|rest| stem_of_numbered(rest.strip_suffix(b"n")?))
-        .and_then(|rest| stem_of_numbered(rest.strip_suffix(b"c")?));
-    path == Some(b"nvme")
 }
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used, reason = "tests fail by panicking")]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     /// A host with a folder of sysfs for each device that is set.
@@ -212,44 +169,16 @@ mod tests {
     }
 
     #[test]
-    fn classes_come_from_sysfs_and_names() {
+    fn slashes_in_names_are_exclamation_marks_in_sysfs() {
         let mut tree = Tree::new();
-        let expected = [
-            ("nvme0n1", &["device"][..], DiskClass::Disk),
-            ("nvme0n1p1", &["partition"], DiskClass::Partition),
-            ("nvme0c1n1", &["device"], DiskClass::Path),
-            ("dm-0", &["dm"], DiskClass::DeviceMapper),
-            ("md127", &["md"], DiskClass::Raid),
-            ("md_home", &["md"], DiskClass::Raid),
-            ("md127p1", &["partition"], DiskClass::Partition),
-            ("loop0", &[], DiskClass::Loop),
-            ("loop0p1", &["partition"], DiskClass::Partition),
-            ("zram0", &[], DiskClass::Memory),
-            ("ram15", &[], DiskClass::Memory),
-            ("sr0", &["device"], DiskClass::Optical),
-            ("nbd3", &[], DiskClass::Network),
-            ("rbd0", &["device"], DiskClass::Network),
-            ("cciss!c0d0", &["device"], DiskClass::Disk),
-            ("bcache0", &[], DiskClass::Unspecified),
-        ];
-        for (name, entries, _) in expected {
-            tree.set(name, "8", entries);
-        }
-        let names: Vec<String> = expected.iter().map(|(name, ..)| name.replace('!', "/")).collect();
-        let (found, unsized_disk) = tree.describe(&names.iter().map(String::as_str).collect::<Vec<_>>());
-        for ((name, _, class), found) in expected.iter().zip(found) {
-            assert_eq!(found, (*class, Some(4096)), "{name}");
-        }
-        assert!(unsized_disk.is_none());
+        tree.set("cciss!c0d0", "8", &["device"]);
+        assert_eq!(tree.describe(&["cciss/c0d0"]).0, [(DiskClass::Disk, Some(4096))]);
     }
 
     #[test]
-    fn without_sysfs_names_must_do() {
-        let (found, unsized_disk) = Tree::new().describe(&["loop0", "dm-3", "sda", "loop0p1", "..", "nvme0n1", "1"]);
-        let classes: Vec<_> = found.iter().map(|(class, _)| *class).collect();
-        let mut expected = [DiskClass::Unspecified; 7];
-        (expected[0], expected[1]) = (DiskClass::Loop, DiskClass::DeviceMapper);
-        assert_eq!(classes, expected);
+    fn without_sysfs_sizes_are_absent_and_the_first_says_why() {
+        let (found, unsized_disk) = Tree::new().describe(&["loop0", "sda", ".."]);
+        assert_eq!(found, [(DiskClass::Loop, None), (DiskClass::Unspecified, None), (DiskClass::Unspecified, None)]);
         let unsized_disk = unsized_disk.unwrap();
         assert_eq!(unsized_disk.reason, FieldErrorReason::Unsupported);
         assert!(unsized_disk.detail.contains("class/block/loop0/size"), "{unsized_disk:?}");
@@ -297,8 +226,7 @@ mod tests {
 
     proptest::proptest! {
         #[test]
-        fn any_name_is_survived_and_stays_in_its_folder(name: Vec<u8>) {
-            class_of_name(&name);
+        fn any_name_stays_in_its_folder(name: Vec<u8>) {
             let folder = folder_name(&name);
             proptest::prop_assert!(folder.components().all(|part| matches!(part, std::path::Component::Normal(_))));
         }

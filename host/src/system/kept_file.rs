@@ -27,12 +27,13 @@ impl ReadBuffer {
         Self { bytes: vec![0; FIRST_BUFFER_BYTES] }
     }
 
-    /// The part behind `filled`, never empty unless the file is larger than any kernel text.
-    fn room(&mut self, filled: usize) -> &mut [u8] {
+    /// The part from `filled` to `end`, never empty unless the file is larger than any kernel text.
+    fn room(&mut self, filled: usize, end: usize) -> &mut [u8] {
         if filled == self.bytes.len() && filled < LARGEST_FILE_BYTES {
             self.bytes.resize(filled * 2, 0);
         }
-        self.bytes.get_mut(filled..).unwrap_or_default()
+        let end = end.min(self.bytes.len());
+        self.bytes.get_mut(filled..end).unwrap_or_default()
     }
 }
 
@@ -52,12 +53,17 @@ impl KeptFile {
 
     /// The whole file as it is now. A kept descriptor that fails (lxcfs restarted, module unloaded) is opened anew once.
     pub(super) fn read<'b>(&mut self, buffer: &'b mut ReadBuffer) -> Result<&'b [u8], HostError> {
-        let kept = self.file.take().map(|file| self.read_open(file, buffer));
+        self.read_start(buffer, usize::MAX)
+    }
+
+    /// The file as it is now, or its first `limit` bytes.
+    pub(super) fn read_start<'b>(&mut self, buffer: &'b mut ReadBuffer, limit: usize) -> Result<&'b [u8], HostError> {
+        let kept = self.file.take().map(|file| self.read_open(file, buffer, limit));
         let filled = match kept {
             Some(Ok(filled)) => filled,
             Some(Err(_)) | None => {
                 let file = File::open(&self.path).map_err(|error| self.failure("open", error))?;
-                self.read_open(file, buffer)?
+                self.read_open(file, buffer, limit)?
             }
         };
         Ok(buffer.bytes.get(..filled).unwrap_or_default())
@@ -65,10 +71,10 @@ impl KeptFile {
 
     /// Keeps the descriptor only if all went well. A seq_file hands out whole records and less than was asked for, so only an
     /// empty read is the end (Documentation/filesystems/seq_file.rst).
-    fn read_open(&mut self, file: File, buffer: &mut ReadBuffer) -> Result<usize, HostError> {
+    fn read_open(&mut self, file: File, buffer: &mut ReadBuffer, limit: usize) -> Result<usize, HostError> {
         let mut filled = 0;
-        loop {
-            let room = buffer.room(filled);
+        while filled < limit {
+            let room = buffer.room(filled, limit);
             if room.is_empty() {
                 let detail = format!("is larger than {LARGEST_FILE_BYTES} bytes");
                 return Err(HostError::InvalidData { path: self.path.clone(), detail });
@@ -136,6 +142,17 @@ mod tests {
             (0..FIRST_BUFFER_BYTES * 3 + 7).map(|index| b'a' + u8::try_from(index % 26).unwrap()).collect();
         fs::write(&path, &text).unwrap();
         assert_eq!(KeptFile::new(path).read(&mut ReadBuffer::new()).unwrap(), text);
+    }
+
+    #[test]
+    fn the_start_of_a_file_is_no_more_than_that() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("vmstat");
+        fs::write(&path, "0123456789").unwrap();
+        let (mut file, mut buffer) = (KeptFile::new(path), ReadBuffer::new());
+        assert_eq!(file.read(&mut buffer).unwrap(), b"0123456789");
+        assert_eq!(file.read_start(&mut buffer, 4).unwrap(), b"0123");
+        assert_eq!(file.read_start(&mut buffer, 11).unwrap(), b"0123456789");
     }
 
     #[test]

@@ -5,6 +5,7 @@
 
 mod answer;
 mod cpu;
+mod disk_class;
 mod disk_inventory;
 mod disks;
 mod identity;
@@ -45,6 +46,8 @@ pub struct SystemReader {
     /// Rows of the snapshot before, so that the lists of the next one are allocated once.
     cpu_rows: usize,
     interface_rows: usize,
+    /// Where /proc/vmstat need not be read any further.
+    swapped_pages_end: Option<usize>,
 }
 
 impl SystemReader {
@@ -64,6 +67,7 @@ impl SystemReader {
             disk_inventory: DiskInventory::new(roots),
             cpu_rows: 0,
             interface_rows: 0,
+            swapped_pages_end: None,
             host,
         }
     }

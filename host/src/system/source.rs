@@ -31,4 +31,9 @@ impl Source {
     pub(super) fn read<'b>(&mut self, buffer: &'b mut ReadBuffer) -> Result<&'b [u8], HostError> {
         self.file.read(buffer)
     }
+
+    /// The first `limit` bytes.
+    pub(super) fn read_start<'b>(&mut self, buffer: &'b mut ReadBuffer, limit: usize) -> Result<&'b [u8], HostError> {
+        self.file.read_start(buffer, limit)
+    }
 }

@@ -12,6 +12,7 @@ use super::{
     },
     source::Source,
 };
+use crate::HostError;
 
 /// Everything that is made of lines of /proc/meminfo.
 const SPACE: SystemFieldSet = bit::SWAP_TOTAL_BYTES
@@ -58,8 +59,8 @@ pub(super) fn read_traffic(reader: &mut SystemReader, answer: &mut Answer) {
     if !answer.wants(reader.vmstat.fields()) {
         return;
     }
-    let SwappedPages { read, written } = match reader.vmstat.read(&mut reader.buffer) {
-        Ok(text) => vmstat::swapped_pages(text),
+    let SwappedPages { read, written, .. } = match read_swapped_pages(reader) {
+        Ok(pages) => pages,
         Err(error) => return answer.unreadable(reader.vmstat.fields(), &error),
     };
     let page_size_bytes = reader.host.machine().page_size_bytes;
@@ -72,6 +73,24 @@ pub(super) fn read_traffic(reader: &mut SystemReader, answer: &mut Answer) {
     swap.swapped_in_bytes = swapped_in;
     swap.swapped_out_bytes = swapped_out;
 }
+
+/// Every line of this file costs the kernel a tenth of a microsecond, and the two are in the first half: once it is known where,
+/// the file is read no further.
+fn read_swapped_pages(reader: &mut SystemReader) -> Result<SwappedPages, HostError> {
+    if let Some(end) = reader.swapped_pages_end {
+        let text = reader.vmstat.read_start(&mut reader.buffer, end + ROOM_FOR_GROWTH_BYTES)?;
+        let pages = vmstat::swapped_pages(text);
+        if pages.end.is_some() {
+            return Ok(pages);
+        }
+    }
+    let pages = vmstat::swapped_pages(reader.vmstat.read(&mut reader.buffer)?);
+    reader.swapped_pages_end = pages.end;
+    Ok(pages)
+}
+
+/// Numbers grow by digits between two readings.
+const ROOM_FOR_GROWTH_BYTES: usize = 64;
 
 #[cfg(test)]
 #[allow(clippy::panic, reason = "tests fail by panicking")]

@@ -239,6 +239,21 @@ fn swapped_pages_have_the_size_of_the_machines_pages() {
 }
 
 #[test]
+fn swapped_pages_are_found_when_they_move_in_their_file() {
+    let tree = Tree::new();
+    let mut reader = tree.reader();
+    let mut swapped_in_after = |before: &str| {
+        tree.write("proc/vmstat", &format!("{before}pswpin 3\npswpout {}5\npgalloc 1\n", before.len()));
+        let swap = reader.read(bit::SWAP_SWAPPED_IN_BYTES.union(bit::SWAP_SWAPPED_OUT_BYTES)).swap.unwrap();
+        assert_eq!(swap.swapped_out_bytes, Some(format!("{}5", before.len()).parse::<u64>().unwrap() * 16_384));
+        swap.swapped_in_bytes
+    };
+    for lines_before in [1, 1, 2, 40, 3, 500] {
+        assert_eq!(swapped_in_after(&"nr_free_pages 1\n".repeat(lines_before)), Some(3 * 16_384), "{lines_before}");
+    }
+}
+
+#[test]
 fn two_readings_through_kept_descriptors_make_rates() {
     let tree = Tree::new()
         .with("proc/stat", "cpu 0 0 0 0\ncpu0 0 0 0 0\ncpu1 0 0 0 0\n")
