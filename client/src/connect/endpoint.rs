@@ -3,7 +3,6 @@
 use std::fmt;
 
 use http::Uri;
-use http::uri::Scheme;
 use rustls_pki_types::ServerName;
 
 use super::ConfigError;
@@ -23,11 +22,12 @@ impl Endpoint {
     /// Takes `https://host:port`, and also `host:port` and `host`.
     pub(crate) fn parse(text: &str) -> Result<Self, ConfigError> {
         let invalid = |detail| ConfigError::Endpoint { text: text.to_owned(), detail };
-        let absolute = if text.contains("://") { text.to_owned() } else { format!("https://{text}") };
-        let uri: Uri = absolute.parse().map_err(|_| invalid("write it as https://host:port"))?;
-        if uri.scheme() != Some(&Scheme::HTTPS) {
-            return Err(invalid("agents are reached by https only"));
-        }
+        let rest = match text.split_once("://") {
+            Some((scheme, rest)) if scheme.eq_ignore_ascii_case("https") => rest,
+            Some(_) => return Err(invalid("agents are reached by https only")),
+            None => text,
+        };
+        let uri: Uri = format!("https://{rest}").parse().map_err(|_| invalid("write it as https://host:port"))?;
         if !matches!(uri.path(), "" | "/") || uri.query().is_some() {
             return Err(invalid("it must not have a path or a query"));
         }
@@ -35,10 +35,10 @@ impl Endpoint {
         if authority.as_str().contains('@') {
             return Err(invalid("it must not have a user: identity comes from the client certificate"));
         }
-        let port = match authority.port() {
-            Some(port) => port.as_str().parse().map_err(|_| invalid("the port is not one of 1 to 65535"))?,
-            None if authority.as_str().ends_with(':') => return Err(invalid("the port is missing")),
+        // `Authority::port` is absent for one that is out of range, too.
+        let port = match authority.as_str().strip_prefix(authority.host()).and_then(|rest| rest.strip_prefix(':')) {
             None => DEFAULT_PORT,
+            Some(port) => port.parse().map_err(|_| invalid("the port is not one of 1 to 65535"))?,
         };
         if port == 0 {
             return Err(invalid("the port is not one of 1 to 65535"));
@@ -75,7 +75,7 @@ impl fmt::Display for Endpoint {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+#[allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 mod tests {
     use super::Endpoint;
 
@@ -86,6 +86,7 @@ mod tests {
             ("https://db1.example/", "https://db1.example:7443"),
             ("db1.example:1", "https://db1.example:1"),
             ("db1", "https://db1:7443"),
+            ("HTTPS://db1", "https://db1:7443"),
             ("10.0.0.1:9", "https://10.0.0.1:9"),
             ("https://[::1]:9", "https://[::1]:9"),
             ("[::1]", "https://[::1]:7443"),
@@ -112,7 +113,7 @@ mod tests {
             ("https://db1:", "port"),
             ("https://:7443", "host"),
         ] {
-            let error = Endpoint::parse(text).unwrap_err().to_string();
+            let error = Endpoint::parse(text).map_err(|error| error.to_string()).expect_err(text);
             assert!(error.contains(fault), "{text:?} gave {error:?}");
         }
     }
