@@ -145,6 +145,16 @@ mod tests {
     }
 
     #[test]
+    fn a_read_that_does_not_fill_the_buffer_need_not_be_the_last() {
+        // Records of a seq_file come a page at a time, and the mappings of a process need several.
+        let path = Path::new("/proc/self/smaps");
+        let first_read = File::open(path).unwrap().read_at(&mut vec![0; FIRST_BUFFER_BYTES], 0).unwrap();
+        let mut buffer = ReadBuffer::new();
+        let whole = KeptFile::new(path.into()).read(&mut buffer).unwrap();
+        assert!(first_read < FIRST_BUFFER_BYTES && whole.len() > first_read, "{first_read} of {}", whole.len());
+    }
+
+    #[test]
     fn the_start_of_a_file_is_no_more_than_that() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("vmstat");

@@ -212,6 +212,10 @@ mod tests {
         let mut disks = Vec::new();
         let odd = parse(b"3 0 hda 1 2 3 4\n3 1 hda1 5\nx\n8 0 sda 1 2 3 4 5 6 7 8 9 10 11\n", &mut disks);
         assert_eq!(odd, Some(2));
+        for columns in [3, 6, 8, 13, 16, 17] {
+            let line = ["1"; 20][..columns].join(" ");
+            assert_eq!(parse(line.as_bytes(), &mut Vec::new()), Some(1), "{columns} columns");
+        }
         assert_eq!(disks.iter().map(|disk| disk.name.as_slice()).collect::<Vec<_>>(), [b"hda", b"sda"]);
     }
 
