@@ -1,0 +1,284 @@
+//! The one door from async to blocking code.
+//!
+//! Reads of `/proc` may hang: `cmdline` waits for the target's memory lock, `io` for its exec lock. So each kind of work has a lane of
+//! its own with a stated number of threads, a stated queue and a deadline. A job that hangs keeps its thread's permit until it really
+//! ends: hung reads make a lane slower, never the agent bigger. Threads are tokio's blocking threads, which go away when idle.
+
+use std::{sync::Arc, time::Duration};
+
+use tokio::{
+    sync::{OwnedSemaphorePermit, Semaphore},
+    time::{Instant, timeout_at},
+};
+
+use crate::counters::Counters;
+
+/// A kind of work, with threads of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lane {
+    /// Reads that no other process can hold up.
+    Quick,
+    /// Reads that wait for locks of the process they look at.
+    Slow,
+    /// Looking at and signalling targets of control, and the audit record: never behind anybody's reads.
+    Control,
+}
+
+impl Lane {
+    /// Its name in the configuration and in messages.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Lane::Quick => "quick",
+            Lane::Slow => "slow",
+            Lane::Control => "control",
+        }
+    }
+}
+
+/// What bounds a lane.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LaneLimits {
+    /// Jobs that run at the same time.
+    pub threads: usize,
+    /// Jobs that may wait for a thread; one more is refused.
+    pub queue: usize,
+    /// Time from asking to the answer.
+    pub deadline: Duration,
+}
+
+/// What bounds the pool.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HostPoolLimits {
+    /// Bounds of [`Lane::Quick`].
+    pub quick: LaneLimits,
+    /// Bounds of [`Lane::Slow`].
+    pub slow: LaneLimits,
+    /// Bounds of [`Lane::Control`].
+    pub control: LaneLimits,
+}
+
+impl Default for HostPoolLimits {
+    fn default() -> Self {
+        let deadline = Duration::from_secs(5);
+        Self {
+            quick: LaneLimits { threads: 4, queue: 256, deadline },
+            slow: LaneLimits { threads: 4, queue: 64, deadline },
+            control: LaneLimits { threads: 4, queue: 1024, deadline },
+        }
+    }
+}
+
+/// Why the pool gives no answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum PoolError {
+    /// Too many jobs wait already.
+    #[error("{queue} jobs already wait for the {} lane of the host pool", lane.name())]
+    QueueFull {
+        /// The lane asked for.
+        lane: Lane,
+        /// How many it lets wait.
+        queue: usize,
+    },
+    /// The job, or those before it, did not end in time.
+    #[error("no answer from the {} lane of the host pool within {after:?}", lane.name())]
+    Deadline {
+        /// The lane asked for.
+        lane: Lane,
+        /// Its deadline.
+        after: Duration,
+    },
+    /// The job panicked, or the runtime is ending.
+    #[error("a job in the {} lane of the host pool did not return", lane.name())]
+    Lost {
+        /// The lane asked for.
+        lane: Lane,
+    },
+}
+
+/// Runs blocking work for async callers, within bounds.
+#[derive(Debug)]
+pub struct HostPool {
+    limits: HostPoolLimits,
+    quick: LanePermits,
+    slow: LanePermits,
+    control: LanePermits,
+    counters: Arc<Counters>,
+}
+
+#[derive(Debug)]
+struct LanePermits {
+    /// One for each job that runs.
+    running: Arc<Semaphore>,
+    /// One for each job that waits.
+    waiting: Semaphore,
+}
+
+impl HostPool {
+    /// An idle pool; it has no threads until there is work.
+    pub fn new(limits: HostPoolLimits, counters: Arc<Counters>) -> Self {
+        Self {
+            limits,
+            quick: LanePermits::new(limits.quick),
+            slow: LanePermits::new(limits.slow),
+            control: LanePermits::new(limits.control),
+            counters,
+        }
+    }
+
+    /// Runs `job` on a thread of `lane`. Dropping the future forgets the answer; a job that has begun still runs to its end.
+    ///
+    /// # Errors
+    /// When the lane's queue is full, its deadline passes, or the job panics.
+    pub async fn run<T: Send + 'static>(
+        &self,
+        lane: Lane,
+        job: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, PoolError> {
+        let after = self.limits(lane).deadline;
+        let deadline = Instant::now() + after;
+        let answer = async {
+            let permit = self.enter(lane).await?;
+            #[allow(clippy::disallowed_methods, reason = "this is the host pool")]
+            let thread = tokio::task::spawn_blocking(move || {
+                let _held_until_the_job_ends = permit;
+                job()
+            });
+            thread.await.map_err(|_| PoolError::Lost { lane })
+        };
+        timeout_at(deadline, answer).await.unwrap_or_else(|_| {
+            self.counters.host_read_timeouts.increment();
+            Err(PoolError::Deadline { lane, after })
+        })
+    }
+
+    async fn enter(&self, lane: Lane) -> Result<OwnedSemaphorePermit, PoolError> {
+        let permits = self.permits(lane);
+        if let Ok(permit) = Arc::clone(&permits.running).try_acquire_owned() {
+            return Ok(permit);
+        }
+        let queue = self.limits(lane).queue;
+        let _place = permits.waiting.try_acquire().map_err(|_| PoolError::QueueFull { lane, queue })?;
+        let _counted = self.counters.host_reads_queued.raise();
+        // The semaphore is never closed.
+        Arc::clone(&permits.running).acquire_owned().await.map_err(|_| PoolError::Lost { lane })
+    }
+
+    fn limits(&self, lane: Lane) -> LaneLimits {
+        match lane {
+            Lane::Quick => self.limits.quick,
+            Lane::Slow => self.limits.slow,
+            Lane::Control => self.limits.control,
+        }
+    }
+
+    fn permits(&self, lane: Lane) -> &LanePermits {
+        match lane {
+            Lane::Quick => &self.quick,
+            Lane::Slow => &self.slow,
+            Lane::Control => &self.control,
+        }
+    }
+}
+
+impl LanePermits {
+    fn new(limits: LaneLimits) -> Self {
+        Self { running: Arc::new(Semaphore::new(limits.threads)), waiting: Semaphore::new(limits.queue) }
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests fail by panicking")]
+mod tests {
+    use std::sync::mpsc;
+
+    use super::*;
+
+    fn pool(threads: usize, queue: usize, deadline: Duration) -> Arc<HostPool> {
+        let narrow = LaneLimits { threads, queue, deadline };
+        let limits = HostPoolLimits { quick: narrow, slow: narrow, control: narrow };
+        Arc::new(HostPool::new(limits, Arc::default()))
+    }
+
+    /// A job that runs until the sender is dropped.
+    fn hung_job() -> (mpsc::Sender<()>, impl FnOnce() + Send + 'static) {
+        let (release, held) = mpsc::channel();
+        (release, move || assert!(held.recv().is_err()))
+    }
+
+    const LONG: Duration = Duration::from_secs(60);
+
+    #[tokio::test]
+    async fn answers_come_back() {
+        assert_eq!(pool(1, 1, LONG).run(Lane::Quick, || 6 * 7).await, Ok(42));
+    }
+
+    #[tokio::test]
+    async fn a_hung_job_times_out_and_keeps_its_place_until_it_ends() {
+        let after = Duration::from_millis(10);
+        let pool = pool(1, 4, LONG);
+        let pool = HostPool::new(
+            HostPoolLimits { slow: LaneLimits { deadline: after, ..pool.limits.slow }, ..pool.limits },
+            Arc::default(),
+        );
+        let (release, job) = hung_job();
+        let timed_out = PoolError::Deadline { lane: Lane::Slow, after };
+        assert_eq!(pool.run(Lane::Slow, job).await, Err(timed_out));
+        assert_eq!(pool.counters.host_read_timeouts.get(), 1);
+        assert_eq!(pool.run(Lane::Slow, || ()).await, Err(timed_out), "its thread is still taken");
+        assert_eq!(pool.run(Lane::Quick, || ()).await, Ok(()), "other lanes do not notice");
+        drop(release);
+        let _thread_is_free_again = pool.slow.running.acquire().await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn the_queue_has_an_end() {
+        let pool = pool(1, 1, LONG);
+        let (release, job) = hung_job();
+        let running = tokio::spawn({
+            let pool = Arc::clone(&pool);
+            async move { pool.run(Lane::Quick, job).await }
+        });
+        while pool.quick.running.available_permits() > 0 {
+            tokio::task::yield_now().await;
+        }
+        let waiting = tokio::spawn({
+            let pool = Arc::clone(&pool);
+            async move { pool.run(Lane::Quick, || 1).await }
+        });
+        while pool.counters.host_reads_queued.get() == 0 {
+            tokio::task::yield_now().await;
+        }
+        let refused = pool.run(Lane::Quick, || 2).await;
+        assert_eq!(refused, Err(PoolError::QueueFull { lane: Lane::Quick, queue: 1 }));
+        drop(release);
+        assert_eq!(running.await.unwrap(), Ok(()));
+        assert_eq!(waiting.await.unwrap(), Ok(1));
+        assert_eq!(pool.counters.host_reads_queued.get(), 0);
+    }
+
+    #[tokio::test]
+    async fn a_panic_gives_the_place_back() {
+        let pool = pool(1, 1, LONG);
+        let lost = pool.run(Lane::Quick, || std::panic::resume_unwind(Box::new("odd file"))).await;
+        assert_eq!(lost, Err::<(), _>(PoolError::Lost { lane: Lane::Quick }));
+        assert_eq!(pool.run(Lane::Quick, || 1).await, Ok(1));
+    }
+
+    #[tokio::test]
+    async fn a_caller_who_leaves_the_queue_frees_his_place() {
+        let pool = pool(1, 1, LONG);
+        let (release, job) = hung_job();
+        let running = tokio::spawn({
+            let pool = Arc::clone(&pool);
+            async move { pool.run(Lane::Quick, job).await }
+        });
+        while pool.quick.running.available_permits() > 0 {
+            tokio::task::yield_now().await;
+        }
+        let left = tokio::time::timeout(Duration::from_millis(1), pool.run(Lane::Quick, || ())).await;
+        assert!(left.is_err());
+        assert_eq!((pool.quick.waiting.available_permits(), pool.counters.host_reads_queued.get()), (1, 0));
+        drop(release);
+        running.await.unwrap().unwrap();
+    }
+}

@@ -1,0 +1,109 @@
+#![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
+
+use std::sync::atomic::{AtomicU8, Ordering};
+
+use tokio::sync::broadcast::error::{RecvError, TryRecvError};
+
+use super::*;
+use crate::host_pool::HostPoolLimits;
+
+const SECOND: Duration = Duration::from_secs(1);
+
+fn samplers() -> Samplers<u8> {
+    let counters = Arc::<Counters>::default();
+    let pool = Arc::new(HostPool::new(HostPoolLimits::default(), Arc::clone(&counters)));
+    Samplers::new(pool, counters)
+}
+
+/// Samples are 1, 2, 3; the first has no rates.
+fn counting() -> Read {
+    let number = AtomicU8::new(0);
+    Box::new(move || {
+        let number = number.fetch_add(1, Ordering::Relaxed) + 1;
+        Sample { fields: Bytes::from(vec![number]), has_rates: number > 1 }
+    })
+}
+
+fn must_not_start() -> Read {
+    panic!("a second sampler was started")
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_watches_the_same_at_the_same_pace_shares_a_sampler() {
+    let samplers = samplers();
+    let mut first = samplers.subscribe(7, SECOND, counting).unwrap();
+    let mut second = samplers.subscribe(7, SECOND, must_not_start).unwrap();
+    let other_pace = samplers.subscribe(7, 2 * SECOND, counting).unwrap();
+    let other_subject = samplers.subscribe(8, SECOND, counting).unwrap();
+    assert_eq!(samplers.counters.samplers.get(), 3);
+    for number in 1..=3 {
+        let (one, two) = (first.samples.recv().await.unwrap(), second.samples.recv().await.unwrap());
+        assert_eq!(one, [number].as_slice());
+        assert_eq!(one.as_ptr(), two.as_ptr(), "encoded once");
+    }
+    drop((other_pace, other_subject));
+    assert_eq!(samplers.counters.samplers.get(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn it_stops_with_the_last_and_starts_anew() {
+    let samplers = samplers();
+    let mut first = samplers.subscribe(7, SECOND, counting).unwrap();
+    let second = samplers.subscribe(7, SECOND, must_not_start).unwrap();
+    drop(second);
+    assert_eq!(first.samples.recv().await.unwrap(), [1].as_slice());
+    assert_eq!(first.samples.recv().await.unwrap(), [2].as_slice());
+    let Subscription { mut samples, guard, .. } = first;
+    drop(guard);
+    assert_eq!(samples.recv().await, Err(RecvError::Closed));
+    let mut anew = samplers.subscribe(7, SECOND, counting).unwrap();
+    assert_eq!(anew.samples.recv().await.unwrap(), [1].as_slice());
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_joins_gets_the_last_sample_with_rates_at_once_and_never_twice() {
+    let samplers = samplers();
+    let mut first = samplers.subscribe(7, SECOND, counting).unwrap();
+    assert!(first.latest.is_none());
+    first.samples.recv().await.unwrap();
+    assert!(samplers.subscribe(7, SECOND, must_not_start).unwrap().latest.is_none(), "it has no rates");
+    first.samples.recv().await.unwrap();
+    let mut second = samplers.subscribe(7, SECOND, must_not_start).unwrap();
+    assert_eq!(second.latest.unwrap(), [2].as_slice());
+    assert_eq!(second.samples.try_recv(), Err(TryRecvError::Empty));
+    assert_eq!(second.samples.recv().await.unwrap(), [3].as_slice());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_slow_reader_loses_samples_and_slows_nobody() {
+    let samplers = samplers();
+    let mut slow = samplers.subscribe(7, SECOND, counting).unwrap();
+    let mut quick = samplers.subscribe(7, SECOND, must_not_start).unwrap();
+    for number in 1..=20 {
+        assert_eq!(quick.samples.recv().await.unwrap(), [number].as_slice());
+    }
+    assert_eq!(slow.samples.recv().await, Err(RecvError::Lagged(4)), "16 of 20 are kept");
+    assert_eq!(slow.samples.recv().await.unwrap(), [5].as_slice());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_reading_that_panics_ends_the_streams_and_the_next_starts_anew() {
+    let samplers = samplers();
+    let panicking = || -> Read { Box::new(|| std::panic::resume_unwind(Box::new("odd file"))) };
+    let mut failed = samplers.subscribe(7, SECOND, panicking).unwrap();
+    assert_eq!(failed.samples.recv().await, Err(RecvError::Closed));
+    let mut anew = samplers.subscribe(7, SECOND, counting).unwrap();
+    assert_eq!(anew.samples.recv().await.unwrap(), [1].as_slice());
+    drop(failed);
+    assert_eq!(anew.samples.recv().await.unwrap(), [2].as_slice(), "the end of the failed one changes nothing");
+}
+
+#[tokio::test(start_paused = true)]
+async fn there_are_only_so_many() {
+    let samplers = samplers();
+    let kept: Vec<_> = (0..64).map(|subject| samplers.subscribe(subject, SECOND, counting).unwrap()).collect();
+    let Err(refused) = samplers.subscribe(99, SECOND, counting) else { panic!("one too many") };
+    assert!(refused.message().contains("samplers = 64"), "{refused}");
+    drop(kept);
+    samplers.subscribe(99, SECOND, counting).unwrap();
+}

@@ -1,0 +1,117 @@
+//! ControlService: acts on processes, by whole references only.
+
+mod ending;
+mod protection;
+mod record;
+mod request;
+mod runs;
+mod terminate;
+mod wait;
+
+use std::sync::Arc;
+
+use procwire_proto::v1::{
+    SignalProcessesRequest, SignalProcessesResponse, TerminateProcessesRequest, UpdateProcessRequest,
+    UpdateProcessResponse, WaitProcessRequest, WaitProcessResponse, control_service_server,
+};
+use tonic::{Request, Response, Status};
+
+use self::{
+    protection::Protection,
+    record::Record,
+    request::{Termination, WaitSpec},
+    runs::{Begun, FollowStream, Runs},
+};
+use super::request::caller;
+use crate::{context::Context, host_pool::HostPool, status::Failure};
+
+const TERMINATE: &str = "/procwire.v1.ControlService/TerminateProcesses";
+
+/// Answers ControlService.
+pub struct ControlService {
+    shared: Arc<Shared>,
+    runs: Runs,
+}
+
+/// What a detached run needs.
+struct Shared {
+    context: Context,
+    pool: Arc<HostPool>,
+    protection: Protection,
+}
+
+impl ControlService {
+    pub(crate) fn new(context: Context, pool: Arc<HostPool>) -> Self {
+        let protection = Protection::new(&context.host, &context.config.control);
+        let runs = Runs::new(context.config.limits.terminations);
+        Self { shared: Arc::new(Shared { context, pool, protection }), runs }
+    }
+
+    /// Parses, and starts a run that goes on whatever becomes of the caller; a repeated request id follows the run it started.
+    async fn terminate(&self, request: Request<TerminateProcessesRequest>) -> Result<FollowStream, Failure> {
+        let caller = caller(request.extensions())?;
+        let request = request.into_inner();
+        let termination = match Termination::parse(&request) {
+            Ok(termination) => termination,
+            Err(failure) => {
+                Record::malformed(&caller, &request, &failure).write_or_log(&self.shared.context.audit).await;
+                return Err(failure);
+            }
+        };
+        let follower = match self.runs.begin(&caller.name, &termination)? {
+            Begun::Repeat(follower) => follower,
+            Begun::New(log, follower) => {
+                tokio::spawn(terminate::run(Arc::clone(&self.shared), caller, termination, log));
+                follower
+            }
+        };
+        Ok(FollowStream::new(follower, self.shared.context.host_name.clone()))
+    }
+
+    async fn wait(&self, request: Request<WaitProcessRequest>) -> Result<WaitProcessResponse, Failure> {
+        caller(request.extensions())?;
+        let longest = self.shared.context.config.limits.wait_timeout_max;
+        let spec = WaitSpec::parse(request.into_inner(), longest)?;
+        wait::wait(&self.shared, spec).await
+    }
+
+    fn not_served<T>(&self, method: &str, instead: &str) -> Result<T, Status> {
+        Err(Failure::not_served(method, instead).on(&self.shared.context.host_name))
+    }
+}
+
+#[tonic::async_trait]
+impl control_service_server::ControlService for ControlService {
+    async fn signal_processes(
+        &self,
+        _: Request<SignalProcessesRequest>,
+    ) -> Result<Response<SignalProcessesResponse>, Status> {
+        self.not_served("SignalProcesses", "TerminateProcesses sends any signal that is to end a process")
+    }
+
+    type TerminateProcessesStream = FollowStream;
+
+    async fn terminate_processes(
+        &self,
+        request: Request<TerminateProcessesRequest>,
+    ) -> Result<Response<FollowStream>, Status> {
+        self.terminate(request).await.map(Response::new).map_err(|failure| failure.on(&self.shared.context.host_name))
+    }
+
+    async fn wait_process(
+        &self,
+        request: Request<WaitProcessRequest>,
+    ) -> Result<Response<WaitProcessResponse>, Status> {
+        self.wait(request).await.map(Response::new).map_err(|failure| failure.on(&self.shared.context.host_name))
+    }
+
+    async fn update_process(
+        &self,
+        _: Request<UpdateProcessRequest>,
+    ) -> Result<Response<UpdateProcessResponse>, Status> {
+        self.not_served("UpdateProcess", "run renice, ionice, taskset or prlimit on the host")
+    }
+}
+
+#[cfg(test)]
+mod tests;

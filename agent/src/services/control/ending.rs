@@ -1,0 +1,104 @@
+//! Waiting for the end of a process without holding a thread.
+
+use std::{
+    io,
+    os::fd::{AsFd as _, AsRawFd, RawFd},
+    sync::Arc,
+    time::Duration,
+};
+
+use procwire_host::{Liveness, ProcessHandle};
+use procwire_proto::v1::{ExitStatus, ExitUnknown, ProcessState, exit_status::End};
+use tokio::{
+    io::{Interest, unix::AsyncFd},
+    time::{Instant, sleep},
+};
+
+use crate::host_pool::{HostPool, Lane, PoolError};
+
+/// How long the exit status of a zombie is waited for: its parent usually collects it at once, and may never do so.
+const STATUS_WAIT: Duration = Duration::from_secs(2);
+const LOOK_EVERY: Duration = Duration::from_millis(100);
+
+/// A process whose end is awaited through its pidfd.
+pub(crate) struct Watched {
+    handle: Arc<ProcessHandle>,
+    readiness: AsyncFd<Readable>,
+    pool: Arc<HostPool>,
+}
+
+/// The pidfd of a shared handle, as tokio's reactor wants it.
+struct Readable(Arc<ProcessHandle>);
+
+impl AsRawFd for Readable {
+    fn as_raw_fd(&self) -> RawFd {
+        self.0.as_fd().as_raw_fd()
+    }
+}
+
+impl Watched {
+    pub(crate) fn new(handle: ProcessHandle, pool: Arc<HostPool>) -> io::Result<Self> {
+        let handle = Arc::new(handle);
+        #[allow(
+            deprecated,
+            reason = "its successor is unsafe and asks for what holds here: the handle keeps one descriptor open for its whole life"
+        )]
+        let readiness = AsyncFd::with_interest(Readable(Arc::clone(&handle)), Interest::READABLE)?;
+        Ok(Self { handle, readiness, pool })
+    }
+
+    pub(crate) fn handle(&self) -> &Arc<ProcessHandle> {
+        &self.handle
+    }
+
+    /// Looks once.
+    pub(crate) async fn look(&self) -> Result<Liveness, PoolError> {
+        let handle = Arc::clone(&self.handle);
+        self.pool.run(Lane::Control, move || handle.liveness()).await
+    }
+
+    /// Its state, for the report that it lives on.
+    pub(crate) async fn state(&self) -> ProcessState {
+        match self.look().await {
+            Ok(Liveness::Running(state)) => state,
+            Ok(Liveness::ZombieUnknown | Liveness::Ended(_)) => ProcessState::Zombie,
+            Err(_) => ProcessState::Unspecified,
+        }
+    }
+
+    /// Completes when it has ended. Dropping the future leaves no trace.
+    pub(crate) async fn ended(&self) -> ExitStatus {
+        // The descriptor stays readable, so the readiness is not cleared. An error means that the reactor is gone.
+        let _ = self.readiness.readable().await;
+        let seen_dead = Instant::now();
+        loop {
+            match self.look().await {
+                Ok(Liveness::Ended(status)) => return status,
+                Ok(Liveness::ZombieUnknown) if seen_dead.elapsed() >= STATUS_WAIT => {
+                    return unknown(
+                        "its parent has not collected its exit status, and until then nobody else can read it",
+                    );
+                }
+                Ok(Liveness::ZombieUnknown | Liveness::Running(_)) | Err(_) => sleep(LOOK_EVERY).await,
+            }
+        }
+    }
+}
+
+fn unknown(detail: &str) -> ExitStatus {
+    ExitStatus { end: Some(End::Unknown(ExitUnknown { detail: detail.to_owned() })), core_dumped: false }
+}
+
+/// In words, for the audit record: "code=0", "signal=KILL".
+pub(crate) fn in_words(status: &ExitStatus) -> String {
+    let core = if status.core_dumped { " core_dumped" } else { "" };
+    match &status.end {
+        Some(End::Code(code)) => format!("code={code}{core}"),
+        Some(End::Signal(signal)) => {
+            let name = super::request::signal_name(i32::try_from(*signal).unwrap_or(i32::MAX));
+            format!("signal={name}{core}")
+        }
+        Some(End::Unknown(ExitUnknown { detail })) => format!("status unknown: {detail}"),
+        None => "status unknown".to_owned(),
+    }
+}

@@ -1,0 +1,101 @@
+#![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
+
+use procwire_proto::v1::{ProcessRef, TerminateProcessesRequest, TerminateSummary};
+use tokio_stream::StreamExt as _;
+
+use super::*;
+
+fn termination(request_id: &str, dry_run: bool) -> Termination {
+    let target = ProcessRef { pid: 7, start_ticks: 1, boot_id: vec![1; 16].into(), pidfd_inode: None };
+    let request = TerminateProcessesRequest {
+        request_id: request_id.to_owned(),
+        dry_run,
+        targets: vec![target],
+        ..Default::default()
+    };
+    Termination::parse(&request).unwrap()
+}
+
+fn summary(exited: u32) -> Event {
+    Event::Summary(TerminateSummary { exited, ..Default::default() })
+}
+
+fn new(begun: Begun) -> (RunLog, Follower) {
+    match begun {
+        Begun::New(log, follower) => (log, follower),
+        Begun::Repeat(_) => panic!("a run of that name was known"),
+    }
+}
+
+async fn all(follower: Follower) -> Vec<Result<Event, tonic::Code>> {
+    let stream = FollowStream::new(follower, HostName::new(b"h"));
+    stream.map(|event| event.map(|event| event.event.unwrap()).map_err(|status| status.code())).collect().await
+}
+
+#[tokio::test]
+async fn a_repeated_request_id_gets_the_same_answer_and_starts_nothing() {
+    let runs = Runs::new(8);
+    let (log, first) = new(runs.begin("alice", &termination("a", false)).unwrap());
+    log.push(summary(1));
+    let Begun::Repeat(during) = runs.begin("alice", &termination("a", false)).unwrap() else { panic!("started twice") };
+    log.push(summary(2));
+    log.end(Ok(()));
+    drop(log);
+    let Begun::Repeat(after) = runs.begin("alice", &termination("a", false)).unwrap() else { panic!("started again") };
+    for follower in [first, during, after] {
+        assert_eq!(all(follower).await, [Ok(summary(1)), Ok(summary(2))]);
+    }
+}
+
+#[tokio::test]
+async fn other_contents_under_the_same_id_are_a_conflict() {
+    let runs = Runs::new(8);
+    let (log, _follower) = new(runs.begin("alice", &termination("a", false)).unwrap());
+    let other = Termination { signal: 9, ..termination("a", false) };
+    let Err(failure) = runs.begin("alice", &other) else { panic!("taken for a repeat") };
+    assert_eq!(failure.reason(), ErrorReason::RequestIdConflict);
+    new(runs.begin("bob", &other).unwrap());
+    drop(log);
+}
+
+#[tokio::test]
+async fn what_did_nothing_is_not_remembered() {
+    let runs = Runs::new(8);
+    let (log, follower) = new(runs.begin("alice", &termination("a", false)).unwrap());
+    drop(log);
+    assert_eq!(all(follower).await, [Err(tonic::Code::Internal)], "a run that panicked says so");
+    let (log, _) = new(runs.begin("alice", &termination("a", true)).unwrap());
+    log.end(Ok(()));
+    new(runs.begin("alice", &termination("a", false)).unwrap());
+}
+
+#[tokio::test(start_paused = true)]
+async fn answers_are_forgotten_ten_minutes_after_the_end() {
+    let runs = Runs::new(8);
+    let (log, _follower) = new(runs.begin("alice", &termination("a", false)).unwrap());
+    log.end(Ok(()));
+    tokio::time::advance(REMEMBERED_FOR - Duration::from_millis(1)).await;
+    assert!(matches!(runs.begin("alice", &termination("a", false)).unwrap(), Begun::Repeat(_)));
+    tokio::time::advance(Duration::from_millis(1)).await;
+    new(runs.begin("alice", &termination("a", false)).unwrap());
+}
+
+#[tokio::test]
+async fn so_many_may_run_at_a_time() {
+    let runs = Runs::new(1);
+    let (log, _follower) = new(runs.begin("alice", &termination("a", false)).unwrap());
+    let Err(failure) = runs.begin("bob", &termination("b", false)) else { panic!("more than the limit") };
+    assert_eq!(failure.reason(), ErrorReason::LimitReached);
+    log.end(Ok(()));
+    new(runs.begin("bob", &termination("b", false)).unwrap());
+}
+
+#[tokio::test]
+async fn a_run_notices_when_everyone_has_left() {
+    let runs = Runs::new(1);
+    let (log, follower) = new(runs.begin("alice", &termination("a", false)).unwrap());
+    assert!(log.is_followed());
+    drop(FollowStream::new(follower, HostName::new(b"h")));
+    log.everyone_left().await;
+    assert!(!log.is_followed());
+}

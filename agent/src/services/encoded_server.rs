@@ -1,0 +1,157 @@
+//! The generated servers, with the streams of encoded messages in front: those two methods go through a codec that passes bytes on,
+//! all others through the generated code.
+
+use std::{
+    convert::Infallible,
+    future::Future,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+};
+
+use http::Request as HttpRequest;
+use http_body::Body as HttpBody;
+use procwire_proto::v1::{
+    ListProcessesRequest, WatchSystemRequest, process_service_server::ProcessServiceServer,
+    system_service_server::SystemServiceServer,
+};
+use tonic::{
+    Request, Response, Status,
+    body::Body,
+    server::{Grpc, NamedService, ServerStreamingService},
+};
+use tower::{BoxError, Service};
+
+use super::{
+    encoded::{Encoded, EncodedCodec},
+    process::{ListStream, ProcessService},
+    system::{SystemService, WatchStream},
+};
+
+type Answer = Pin<Box<dyn Future<Output = Result<http::Response<Body>, Infallible>> + Send>>;
+
+/// ProcessService; ListProcesses is encoded by whoever reads the rows.
+#[derive(Clone)]
+pub struct EncodedProcessServer {
+    generated: ProcessServiceServer<ProcessService>,
+    list: ListProcesses,
+    request_bytes: usize,
+}
+
+/// SystemService; a sample of WatchSystem is encoded once for all who watch.
+#[derive(Clone)]
+pub struct EncodedSystemServer {
+    generated: SystemServiceServer<SystemService>,
+    watch: WatchSystem,
+    request_bytes: usize,
+}
+
+impl EncodedProcessServer {
+    pub(super) fn new(service: Arc<ProcessService>, request_bytes: usize) -> Self {
+        let generated = ProcessServiceServer::from_arc(Arc::clone(&service)).max_decoding_message_size(request_bytes);
+        Self { generated, list: ListProcesses(service), request_bytes }
+    }
+}
+
+impl EncodedSystemServer {
+    pub(super) fn new(service: Arc<SystemService>, request_bytes: usize) -> Self {
+        let generated = SystemServiceServer::from_arc(Arc::clone(&service)).max_decoding_message_size(request_bytes);
+        Self { generated, watch: WatchSystem(service), request_bytes }
+    }
+}
+
+impl<B> Service<HttpRequest<B>> for EncodedProcessServer
+where
+    B: HttpBody + Send + 'static,
+    B::Error: Into<BoxError> + Send + 'static,
+{
+    type Response = http::Response<Body>;
+    type Error = Infallible;
+    type Future = Answer;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: HttpRequest<B>) -> Answer {
+        match request.uri().path() {
+            "/procwire.v1.ProcessService/ListProcesses" => {
+                stream::<_, _, ListProcessesRequest>(self.list.clone(), request, self.request_bytes)
+            }
+            _ => self.generated.call(request),
+        }
+    }
+}
+
+impl<B> Service<HttpRequest<B>> for EncodedSystemServer
+where
+    B: HttpBody + Send + 'static,
+    B::Error: Into<BoxError> + Send + 'static,
+{
+    type Response = http::Response<Body>;
+    type Error = Infallible;
+    type Future = Answer;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: HttpRequest<B>) -> Answer {
+        match request.uri().path() {
+            "/procwire.v1.SystemService/WatchSystem" => {
+                stream::<_, _, WatchSystemRequest>(self.watch.clone(), request, self.request_bytes)
+            }
+            _ => self.generated.call(request),
+        }
+    }
+}
+
+impl NamedService for EncodedProcessServer {
+    const NAME: &'static str = procwire_proto::v1::process_service_server::SERVICE_NAME;
+}
+
+impl NamedService for EncodedSystemServer {
+    const NAME: &'static str = procwire_proto::v1::system_service_server::SERVICE_NAME;
+}
+
+/// What the generated code does for a method, with our codec.
+fn stream<M, B, Message>(method: M, request: HttpRequest<B>, request_bytes: usize) -> Answer
+where
+    M: ServerStreamingService<Message, Response = Encoded> + Send + 'static,
+    M::Future: Send,
+    M::ResponseStream: Send + 'static,
+    Message: prost::Message + Default + 'static,
+    B: HttpBody + Send + 'static,
+    B::Error: Into<BoxError> + Send + 'static,
+{
+    Box::pin(async move {
+        let mut grpc = Grpc::new(EncodedCodec::<Message>::default()).max_decoding_message_size(request_bytes);
+        Ok(grpc.server_streaming(method, request).await)
+    })
+}
+
+#[derive(Clone)]
+struct ListProcesses(Arc<ProcessService>);
+
+impl ServerStreamingService<ListProcessesRequest> for ListProcesses {
+    type Response = Encoded;
+    type ResponseStream = ListStream;
+    type Future = std::future::Ready<Result<Response<ListStream>, Status>>;
+
+    fn call(&mut self, request: Request<ListProcessesRequest>) -> Self::Future {
+        std::future::ready(self.0.list(request).map(Response::new))
+    }
+}
+
+#[derive(Clone)]
+struct WatchSystem(Arc<SystemService>);
+
+impl ServerStreamingService<WatchSystemRequest> for WatchSystem {
+    type Response = Encoded;
+    type ResponseStream = WatchStream;
+    type Future = std::future::Ready<Result<Response<WatchStream>, Status>>;
+
+    fn call(&mut self, request: Request<WatchSystemRequest>) -> Self::Future {
+        std::future::ready(self.0.watch(request).map(Response::new))
+    }
+}

@@ -1,0 +1,127 @@
+//! ProcessService: the process table and single processes.
+
+mod chunk;
+mod list;
+mod query;
+mod reading;
+mod scan;
+mod single;
+mod stuck;
+
+use std::sync::Arc;
+
+use procwire_host::{Host, ProcessReader};
+use procwire_proto::v1::{
+    GetProcessRequest, GetProcessResponse, ListProcessesRequest, ListProcessesResponse, WatchProcessEventsRequest,
+    WatchProcessEventsResponse, WatchProcessesRequest, WatchProcessesResponse, process_service_server,
+};
+use tonic::{Request, Response, Status};
+
+pub(crate) use self::{list::ListStream, reading::unmasked_role};
+use self::{
+    query::{GetQuery, ListQuery, Target},
+    reading::Reading,
+    scan::Scan,
+    stuck::StuckProcesses,
+};
+use super::{
+    encoded::{Decoded, Unserved},
+    idle::Idle,
+    request,
+};
+use crate::{context::Context, host_pool::HostPool, status::Failure};
+
+/// What reads of processes need.
+pub(crate) struct Source {
+    host: Arc<Host>,
+    pool: Arc<HostPool>,
+    readers: Idle<ProcessReader>,
+    stuck: Arc<StuckProcesses>,
+}
+
+/// Answers ProcessService.
+pub(crate) struct ProcessService {
+    context: Context,
+    source: Arc<Source>,
+}
+
+impl ProcessService {
+    pub(crate) fn new(context: Context, pool: Arc<HostPool>) -> Self {
+        let host = Arc::clone(&context.host);
+        let source = Source { host, pool, readers: Idle::default(), stuck: Arc::default() };
+        Self { context, source: Arc::new(source) }
+    }
+
+    /// ListProcesses, as messages that are encoded already.
+    pub(crate) fn list(&self, request: Request<ListProcessesRequest>) -> Result<ListStream, Status> {
+        self.begin_list(request).map_err(|failure| failure.on(&self.context.host_name))
+    }
+
+    fn begin_list(&self, request: Request<ListProcessesRequest>) -> Result<ListStream, Failure> {
+        let caller = request::caller(request.extensions())?;
+        let query = ListQuery::parse(request.into_inner())?;
+        let scan = Scan::new(Arc::clone(&self.source), Reading::new(query.fields, caller.roles), query.limit);
+        let stall_limit = self.context.config.limits.stream_lag;
+        Ok(list::stream(scan, stall_limit, self.context.host_name.clone()))
+    }
+
+    async fn get(&self, request: Request<GetProcessRequest>) -> Result<GetProcessResponse, Failure> {
+        let caller = request::caller(request.extensions())?;
+        let GetQuery { target, fields } = GetQuery::parse(request.into_inner())?;
+        if let Target::Reference(reference) = &target
+            && reference.boot_id != self.source.host.machine().boot_id
+        {
+            return Err(Failure::host_rebooted(reference.pid));
+        }
+        let reading = Reading::new(fields, caller.roles);
+        let effective_mask = Some(reading.asked().to_mask());
+        let sampled = Some(self.source.host.sample_time());
+        let process = single::read(&self.source, &target, reading).await?;
+        Ok(GetProcessResponse { process: Some(process), sampled, effective_mask })
+    }
+
+    fn not_served<T>(&self, method: &str, instead: &str) -> Result<T, Status> {
+        Err(Failure::not_served(method, instead).on(&self.context.host_name))
+    }
+}
+
+#[tonic::async_trait]
+impl process_service_server::ProcessService for ProcessService {
+    type ListProcessesStream = Decoded<ListStream, ListProcessesResponse>;
+
+    /// The server passes the encoded stream on (see `EncodedProcessServer`); this is the same for callers in the process.
+    async fn list_processes(
+        &self,
+        request: Request<ListProcessesRequest>,
+    ) -> Result<Response<Self::ListProcessesStream>, Status> {
+        self.list(request).map(Decoded::new).map(Response::new)
+    }
+
+    async fn get_process(&self, request: Request<GetProcessRequest>) -> Result<Response<GetProcessResponse>, Status> {
+        self.get(request).await.map(Response::new).map_err(|failure| failure.on(&self.context.host_name))
+    }
+
+    type WatchProcessesStream = Unserved<WatchProcessesResponse>;
+
+    async fn watch_processes(
+        &self,
+        _: Request<WatchProcessesRequest>,
+    ) -> Result<Response<Self::WatchProcessesStream>, Status> {
+        self.not_served("WatchProcesses", "call ListProcesses at an interval")
+    }
+
+    type WatchProcessEventsStream = Unserved<WatchProcessEventsResponse>;
+
+    async fn watch_process_events(
+        &self,
+        _: Request<WatchProcessEventsRequest>,
+    ) -> Result<Response<Self::WatchProcessEventsStream>, Status> {
+        self.not_served(
+            "WatchProcessEvents",
+            "call ListProcesses at an interval, or WaitProcess for the end of one process",
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,113 @@
+//! One message of a list, encoded while its rows are read, so that no row is kept and the async side only passes bytes on.
+
+use bytes::Bytes;
+use procwire_proto::v1::{ListHeader, ListProcessesResponse, ListSummary, Process};
+use prost::{Message, encoding::encode_varint};
+
+/// A message is sent when the next row would make it longer than this. A single row may be longer.
+pub(crate) const CHUNK_BYTES: usize = 256 * 1024;
+
+/// Key of field `processes` of `ListProcessesResponse`: number 2, length-delimited.
+const PROCESSES_KEY: u8 = 2 << 3 | 2;
+/// Longest key and length before a row.
+const ROW_PREFIX_BYTES: usize = 6;
+
+/// A message being filled.
+#[derive(Debug, Default)]
+pub(crate) struct Chunk {
+    bytes: Vec<u8>,
+    rows: u32,
+}
+
+impl Chunk {
+    /// An empty message with room for so many rows.
+    pub(crate) fn for_rows(rows: usize) -> Self {
+        const USUAL_ROW_BYTES: usize = 256;
+        let bytes = Vec::with_capacity(rows.saturating_mul(USUAL_ROW_BYTES).min(CHUNK_BYTES));
+        Self { bytes, rows: 0 }
+    }
+
+    /// Adds the header of the list.
+    pub(crate) fn open(&mut self, header: ListHeader) {
+        self.append(&ListProcessesResponse { header: Some(header), ..Default::default() });
+    }
+
+    /// Adds a row. False: the message is full, the row belongs into the next.
+    #[must_use]
+    pub(crate) fn push(&mut self, row: &Process) -> bool {
+        let row_bytes = row.encoded_len();
+        if self.rows > 0 && self.bytes.len() + ROW_PREFIX_BYTES + row_bytes > CHUNK_BYTES {
+            return false;
+        }
+        self.bytes.reserve(ROW_PREFIX_BYTES + row_bytes);
+        self.bytes.push(PROCESSES_KEY);
+        encode_varint(u64::try_from(row_bytes).unwrap_or(u64::MAX), &mut self.bytes);
+        row.encode_raw(&mut self.bytes);
+        self.rows += 1;
+        true
+    }
+
+    /// Adds the summary of the list.
+    pub(crate) fn close(&mut self, summary: ListSummary) {
+        self.append(&ListProcessesResponse { summary: Some(summary), ..Default::default() });
+    }
+
+    /// Rows in it so far.
+    pub(crate) fn rows(&self) -> u32 {
+        self.rows
+    }
+
+    pub(crate) fn into_bytes(self) -> Bytes {
+        self.bytes.into()
+    }
+
+    /// The encodings of two messages of one type, one after the other, are the encoding of both merged.
+    fn append(&mut self, part: &ListProcessesResponse) {
+        self.bytes.reserve(part.encoded_len());
+        part.encode_raw(&mut self.bytes);
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests fail by panicking")]
+mod tests {
+    use procwire_proto::FieldMask;
+
+    use super::*;
+
+    fn row(pid: u32, name_bytes: usize) -> Process {
+        Process { pid, name: Some(vec![b'x'; name_bytes]), ..Default::default() }
+    }
+
+    #[test]
+    fn a_chunk_is_the_message_that_prost_would_encode() {
+        let header = ListHeader { sampled: None, effective_mask: Some(FieldMask { paths: vec!["pid".to_owned()] }) };
+        let summary = ListSummary { listed: 3, returned: 2, vanished: 1, ..Default::default() };
+        let rows = vec![row(1, 5), row(300, 0)];
+        let mut chunk = Chunk::for_rows(2);
+        chunk.open(header.clone());
+        assert!(rows.iter().all(|row| chunk.push(row)));
+        chunk.close(summary);
+        let expected = ListProcessesResponse { header: Some(header), processes: rows, summary: Some(summary) };
+        assert_eq!(ListProcessesResponse::decode(chunk.into_bytes()).unwrap(), expected);
+    }
+
+    #[test]
+    fn a_full_chunk_turns_the_row_away_and_stays_within_its_size() {
+        let mut chunk = Chunk::default();
+        let big = row(1, 100 * 1024);
+        assert!(chunk.push(&big) && chunk.push(&big));
+        assert!(!chunk.push(&big));
+        assert_eq!(chunk.rows(), 2);
+        let bytes = chunk.into_bytes();
+        assert!(bytes.len() <= CHUNK_BYTES);
+        assert_eq!(ListProcessesResponse::decode(bytes).unwrap().processes.len(), 2);
+    }
+
+    #[test]
+    fn a_row_longer_than_a_chunk_travels_alone() {
+        let mut chunk = Chunk::default();
+        assert!(chunk.push(&row(1, 2 * CHUNK_BYTES)));
+        assert!(!chunk.push(&row(2, 1)));
+    }
+}

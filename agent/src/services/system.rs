@@ -1,0 +1,160 @@
+//! SystemService: the host at one moment, and at an interval.
+
+mod admission;
+mod query;
+mod watch;
+
+use std::sync::Arc;
+
+use procwire_host::{SystemReader, system::add_rates_of};
+use procwire_proto::{
+    SystemFieldSet,
+    v1::{
+        GetDiskUsageRequest, GetDiskUsageResponse, GetSystemRequest, GetSystemResponse, ListSocketsRequest,
+        ListSocketsResponse, ListUnitsRequest, ListUnitsResponse, System, WatchSystemRequest, WatchSystemResponse,
+        system_service_server, watch_system_response::Event,
+    },
+};
+use prost::Message as _;
+use tonic::{Request, Response, Status};
+
+pub(crate) use self::watch::WatchStream;
+use self::{
+    admission::Admission,
+    query::{SnapshotQuery, WatchSpec},
+};
+use super::{
+    encoded::{Decoded, Unserved},
+    idle::Idle,
+    request,
+};
+use crate::{
+    context::Context,
+    host_pool::{HostPool, Lane},
+    sampler::{Read, Sample, Samplers},
+    shutdown::Shutdown,
+    status::Failure,
+};
+
+/// Answers SystemService.
+pub(crate) struct SystemService {
+    context: Context,
+    pool: Arc<HostPool>,
+    readers: Arc<Idle<SystemReader>>,
+    samplers: Samplers<SystemFieldSet>,
+    admission: Admission,
+}
+
+impl SystemService {
+    pub(crate) fn new(context: Context, pool: Arc<HostPool>) -> Self {
+        let samplers = Samplers::new(Arc::clone(&pool), Arc::clone(&context.counters));
+        let admission = Admission::new(&context.config.limits, Arc::clone(&context.counters));
+        Self { context, pool, readers: Arc::default(), samplers, admission }
+    }
+
+    /// WatchSystem, as messages that are encoded already.
+    pub(crate) fn watch(&self, request: Request<WatchSystemRequest>) -> Result<WatchStream, Status> {
+        self.begin_watch(request).map_err(|failure| failure.on(&self.context.host_name))
+    }
+
+    fn begin_watch(&self, request: Request<WatchSystemRequest>) -> Result<WatchStream, Failure> {
+        let caller = request::caller(request.extensions())?;
+        // The end of this connection, if the server told; else of the agent.
+        let shutdown = request.extensions().get::<Shutdown>().unwrap_or(&self.context.shutdown).clone();
+        let limits = &self.context.config.limits;
+        let intervals = limits.stream_interval_min..=limits.stream_interval_max;
+        let spec = WatchSpec::parse(request.into_inner(), intervals)?;
+        let admitted = self.admission.admit(&caller.name)?;
+        let subscription = self.samplers.subscribe(spec.fields, spec.interval, || self.sampler_of(spec.fields))?;
+        let heartbeat_interval = limits.heartbeat_interval;
+        Ok(WatchStream::new(&self.context, spec, subscription, admitted, &shutdown, heartbeat_interval))
+    }
+
+    fn sampler_of(&self, fields: SystemFieldSet) -> Read {
+        let mut reader = SystemReader::new(Arc::clone(&self.context.host));
+        let mut previous: Option<System> = None;
+        Box::new(move || {
+            let mut current = reader.read(fields);
+            if let Some(previous) = &previous {
+                add_rates_of(fields, previous, &mut current);
+            }
+            let has_rates = previous.is_some();
+            let message = WatchSystemResponse { seq: 0, event: Some(Event::Sample(current)) };
+            let encoded = message.encode_to_vec().into();
+            if let Some(Event::Sample(current)) = message.event {
+                previous = Some(current);
+            }
+            Sample { fields: encoded, has_rates }
+        })
+    }
+
+    async fn get(&self, request: Request<GetSystemRequest>) -> Result<GetSystemResponse, Failure> {
+        request::caller(request.extensions())?;
+        let SnapshotQuery { fields, usage_window } = SnapshotQuery::parse(request.into_inner())?;
+        let (mut reader, first) = {
+            let (readers, host) = (Arc::clone(&self.readers), Arc::clone(&self.context.host));
+            let read = move || {
+                let mut reader = readers.take(|| SystemReader::new(host));
+                let system = reader.read(fields);
+                (reader, system)
+            };
+            self.pool.run(Lane::Quick, read).await?
+        };
+        let system = match usage_window {
+            None => first,
+            Some(window) => {
+                tokio::time::sleep(window).await;
+                let read = move || {
+                    let mut second = reader.read(fields);
+                    add_rates_of(fields, &first, &mut second);
+                    (reader, second)
+                };
+                let second;
+                (reader, second) = self.pool.run(Lane::Quick, read).await?;
+                second
+            }
+        };
+        self.readers.put_back(reader);
+        Ok(GetSystemResponse { system: Some(system), effective_mask: Some(fields.to_mask()) })
+    }
+
+    fn not_served<T>(&self, method: &str, instead: &str) -> Result<T, Status> {
+        Err(Failure::not_served(method, instead).on(&self.context.host_name))
+    }
+}
+
+#[tonic::async_trait]
+impl system_service_server::SystemService for SystemService {
+    async fn get_system(&self, request: Request<GetSystemRequest>) -> Result<Response<GetSystemResponse>, Status> {
+        self.get(request).await.map(Response::new).map_err(|failure| failure.on(&self.context.host_name))
+    }
+
+    type WatchSystemStream = Decoded<WatchStream, WatchSystemResponse>;
+
+    /// The server passes the encoded stream on (see `EncodedSystemServer`); this is the same for callers in the process.
+    async fn watch_system(
+        &self,
+        request: Request<WatchSystemRequest>,
+    ) -> Result<Response<Self::WatchSystemStream>, Status> {
+        self.watch(request).map(Decoded::new).map(Response::new)
+    }
+
+    type ListSocketsStream = Unserved<ListSocketsResponse>;
+
+    async fn list_sockets(&self, _: Request<ListSocketsRequest>) -> Result<Response<Self::ListSocketsStream>, Status> {
+        self.not_served("ListSockets", "run ss on the host")
+    }
+
+    async fn get_disk_usage(&self, _: Request<GetDiskUsageRequest>) -> Result<Response<GetDiskUsageResponse>, Status> {
+        self.not_served("GetDiskUsage", "run df on the host")
+    }
+
+    type ListUnitsStream = Unserved<ListUnitsResponse>;
+
+    async fn list_units(&self, _: Request<ListUnitsRequest>) -> Result<Response<Self::ListUnitsStream>, Status> {
+        self.not_served("ListUnits", "run systemctl on the host")
+    }
+}
+
+#[cfg(test)]
+mod tests;
