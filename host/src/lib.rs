@@ -23,4 +23,4 @@ pub use machine::Machine;
 pub use own_cost::OwnCost;
 pub use process::{ProcessPlan, ProcessReader};
 pub use roots::Roots;
-pub use system::{SystemReader, add_rates};
+pub use system::{SystemReader, add_rates, add_rates_of};
