@@ -16,28 +16,28 @@ use crate::{
 #[command(next_help_heading = "Agent (without any of these: the one inside this process)")]
 pub(crate) struct ConnectionArgs {
     /// Named agent of the configuration file, or "local"
-    #[arg(long, value_name = "NAME", env = "PROCWIRE_CONTEXT", global = true)]
+    #[arg(long, value_name = "NAME", hide_env_values = true, env = "PROCWIRE_CONTEXT", global = true)]
     pub(crate) context: Option<String>,
     /// Address of the agent: https://HOST:7443
-    #[arg(long, value_name = "URL", env = "PROCWIRE_ENDPOINT", global = true)]
+    #[arg(long, value_name = "URL", hide_env_values = true, env = "PROCWIRE_ENDPOINT", global = true)]
     pub(crate) endpoint: Option<String>,
     /// Authority that the agent's certificate must come from, PEM
-    #[arg(long, value_name = "FILE", env = "PROCWIRE_CA", global = true)]
+    #[arg(long, value_name = "FILE", hide_env_values = true, env = "PROCWIRE_CA", global = true)]
     pub(crate) ca: Option<PathBuf>,
     /// Own certificate, PEM
-    #[arg(long, value_name = "FILE", env = "PROCWIRE_CERT", global = true)]
+    #[arg(long, value_name = "FILE", hide_env_values = true, env = "PROCWIRE_CERT", global = true)]
     pub(crate) cert: Option<PathBuf>,
     /// Its key, PEM
-    #[arg(long, value_name = "FILE", env = "PROCWIRE_KEY", global = true)]
+    #[arg(long, value_name = "FILE", hide_env_values = true, env = "PROCWIRE_KEY", global = true)]
     pub(crate) key: Option<PathBuf>,
     /// Name that the agent's certificate must have, if not the host of the address
-    #[arg(long, value_name = "NAME", env = "PROCWIRE_SERVER_NAME", global = true)]
+    #[arg(long, value_name = "NAME", hide_env_values = true, env = "PROCWIRE_SERVER_NAME", global = true)]
     pub(crate) server_name: Option<String>,
     /// Longest time for one call; for `wait`: how long to wait
     #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration, global = true)]
     pub(crate) timeout: Option<Duration>,
     /// Configuration file, if not the one of this user
-    #[arg(long, value_name = "FILE", env = "PROCWIRE_CONFIG", global = true)]
+    #[arg(long, value_name = "FILE", global = true)]
     pub(crate) config: Option<PathBuf>,
 }
 
@@ -122,10 +122,11 @@ impl Connection {
 
 fn remote_client(context: Context, timeout: Option<Duration>) -> Result<Client, CliError> {
     let Context { endpoint, ca, cert, key, server_name } = context;
-    let mut builder = Client::builder(endpoint);
-    if let Some(ca) = ca {
-        builder = builder.ca_file(ca);
-    }
+    let Some(ca) = ca else {
+        let problem = "an agent over the network needs --ca, the authority that its certificate comes from";
+        return Err(CliError::Usage(problem.to_owned()));
+    };
+    let mut builder = Client::builder(endpoint).ca_file(ca);
     builder = match (cert, key) {
         (Some(cert), Some(key)) => builder.identity_files(cert, key),
         (None, None) => builder,
@@ -216,7 +217,12 @@ mod tests {
             ..ConnectionArgs::default()
         };
         assert!(matches!(nowhere.target(), Err(CliError::Usage(_))));
-        let keyless = Context { endpoint: "https://x:7443".to_owned(), cert: Some("/a".into()), ..Context::default() };
+        let keyless = Context {
+            endpoint: "https://x:7443".to_owned(),
+            ca: Some("/ca".into()),
+            cert: Some("/a".into()),
+            ..Context::default()
+        };
         assert!(matches!(remote_client(keyless, None), Err(CliError::Usage(_))));
     }
 

@@ -131,7 +131,7 @@ fn after_agent(stored: &Stored, directory: &Directory, profile: &AgentProfile) -
         String::new(),
         "Next, on that host:".to_owned(),
         format!(
-            "  procwired --listen 0.0.0.0:7443 --cert {} --key {} --client-ca {}",
+            "  procwired --listen 0.0.0.0:7443 --tls-certificate {} --tls-key {} --tls-client-ca {}",
             stored.certificate.display(),
             stored.key.display(),
             directory.authority_certificate().display()

@@ -24,7 +24,8 @@ pub struct Validity {
 impl Validity {
     /// From now (a little earlier, for clocks that are behind) for so many days.
     pub fn days(days: u32) -> Self {
-        let now = SystemTime::now();
+        let since_epoch = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        let now = SystemTime::UNIX_EPOCH + Duration::from_secs(since_epoch.as_secs());
         Self { not_before: now - CLOCK_SKEW, not_after: now + Duration::from_secs(u64::from(days) * 86_400) }
     }
 }

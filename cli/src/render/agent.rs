@@ -1,10 +1,12 @@
 //! What an agent says about itself, as pages.
 
-use anstyle::{Effects, Style};
+use anstyle::Style;
 use procwire_proto::{
     escape, json,
     v1::{FieldCapability, FieldCost, GetCapabilitiesResponse, GetInfoResponse, GetStatusResponse},
 };
+
+use serde_json::Value;
 
 use super::{
     clock::Clock,
@@ -13,7 +15,10 @@ use super::{
     units,
 };
 
-const FAINT: Style = Style::new().effects(Effects::DIMMED);
+/// Fields of a status that are told in words.
+const TOLD: [&str; 3] = ["sampled", "uptime", "certificate_expires"];
+const COST: [&str; 4] = ["cpu_time_ns", "resident_bytes", "fd_count", "thread_count"];
+const NOW: [&str; 5] = ["connections", "calls_in_progress", "streams", "samplers", "host_reads_queued"];
 
 /// Who answers.
 pub(crate) fn info_page(info: &GetInfoResponse, clock: &Clock) -> Page {
@@ -54,20 +59,19 @@ pub(crate) fn capabilities_page(capabilities: &GetCapabilitiesResponse, _: &Cloc
     let GetCapabilitiesResponse { methods, process_fields, system_fields, features } = capabilities;
     let mut page = Page::default();
 
-    let mut table = Table::new(columns(&["METHOD", "SERVED", "ALLOWED", "ROLE", "DETAIL"]));
+    let mut table = Table::new(columns(&["METHOD", "SERVED", "ALLOWED", "ROLE", "DETAIL"])).wrapping();
     for method in methods {
         let name = method.method.trim_start_matches('/').trim_start_matches("procwire.v1.");
         let cells = [name, yes(method.served), yes(method.allowed), &method.role, &method.detail];
-        table.push(safe(&cells), if method.served && method.allowed { Style::new() } else { FAINT });
+        table.push(safe(&cells), Style::new());
     }
     page.table("Methods", table);
     page.table("Fields of processes", field_table(process_fields));
     page.table("Fields of the system", field_table(system_fields));
 
-    let mut table = Table::new(columns(&["FEATURE", "THERE", "DETAIL"]));
+    let mut table = Table::new(columns(&["FEATURE", "THERE", "DETAIL"])).wrapping();
     for feature in features {
-        let style = if feature.available { Style::new() } else { FAINT };
-        table.push(safe(&[&feature.name, yes(feature.available), &feature.detail]), style);
+        table.push(safe(&[&feature.name, yes(feature.available), &feature.detail]), Style::new());
     }
     page.table("Features of kernel and privilege", table);
     page
@@ -78,7 +82,7 @@ fn field_table(fields: &[FieldCapability]) -> Table {
     for (column, drop_order) in columns.iter_mut().zip([None, None, Some(2), Some(1), Some(3), Some(4), None]) {
         column.drop_order = drop_order;
     }
-    let mut table = Table::new(columns);
+    let mut table = Table::new(columns).wrapping();
     for field in fields {
         let cost = match field.cost() {
             FieldCost::Unspecified => "-",
@@ -88,7 +92,7 @@ fn field_table(fields: &[FieldCapability]) -> Table {
         };
         let (there, default) = (yes(field.available), yes(field.in_default_mask));
         let cells = [&field.path, there, default, cost, &field.role, &field.source, &field.detail];
-        table.push(safe(&cells), if field.available { Style::new() } else { FAINT });
+        table.push(safe(&cells), Style::new());
     }
     table
 }
@@ -103,18 +107,24 @@ pub(crate) fn status_page(status: &GetStatusResponse, clock: &Clock) -> Page {
     });
     let agent = [("up", uptime.map(units::span)), ("certificate ends", certificate)];
     page.list("Agent", pairs(agent));
-    // Every other number is named well enough by its field.
+    // The numbers are named well enough by their fields.
     let mut object = json::to_json(status);
+    let take = |names: &[&str]| {
+        let taken = names.iter().filter_map(|name| Some(((*name).to_owned(), object.get(*name)?.clone())));
+        pairs_of(&Value::Object(taken.collect()), clock)
+    };
+    let (cost, now) = (take(&COST), take(&NOW));
     if let Some(members) = object.as_object_mut() {
-        for shown in ["sampled", "uptime", "certificate_expires"] {
-            members.remove(shown);
-        }
+        members.retain(|name, _| {
+            !COST.contains(&name.as_str()) && !NOW.contains(&name.as_str()) && !TOLD.contains(&name.as_str())
+        });
     }
+    page.grid("Cost", cost);
+    page.grid("Now", now);
     page.grid("Since its start", pairs_of(&object, clock));
     page
 }
 
-/// The first names the row and is never cut.
 fn columns(headers: &[&str]) -> Vec<Column> {
     let mut columns: Vec<_> = headers.iter().map(|header| Column::new(*header, Align::Left)).collect();
     if let Some(first) = columns.first_mut() {

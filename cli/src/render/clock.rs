@@ -45,6 +45,11 @@ impl Clock {
         self.zoned(moment).map_or_else(|| "?".to_owned(), |moment| moment.strftime("%F %T %:z").to_string())
     }
 
+    /// For a cell: `2026-11-18T14:05:09`.
+    pub(crate) fn sortable(&self, moment: &prost_types::Timestamp) -> String {
+        self.zoned(moment).map_or_else(|| "?".to_owned(), |moment| moment.strftime("%FT%T").to_string())
+    }
+
     /// How long ago it was; `None` for the future.
     pub(crate) fn since(&self, moment: &prost_types::Timestamp) -> Option<Duration> {
         let moment = self.zoned(moment)?;

@@ -12,3 +12,4 @@ pub(crate) mod termination;
 pub(crate) mod units;
 pub(crate) mod unreadable;
 pub(crate) mod value;
+pub(crate) mod wrap;

@@ -8,12 +8,16 @@ use serde_json::Value;
 use super::{
     clock::Clock,
     table::{Column, HEADER, Table},
-    value::{self, MISSING},
+    value::{self, Form, MISSING},
+    wrap::wrap,
 };
 
 const LABEL: Style = AnsiColor::Cyan.on_default();
 const INDENT: &str = "  ";
 const GAP: usize = 4;
+
+/// A value is never broken into shorter lines than this.
+const LEAST_ROOM: usize = 20;
 
 /// A page.
 #[derive(Clone, Debug, Default)]
@@ -78,7 +82,7 @@ impl Page {
             }
             writeln!(out, "{HEADER}{}{HEADER:#}", section.title)?;
             match &section.body {
-                Body::List(pairs) => write_list(out, pairs)?,
+                Body::List(pairs) => write_list(out, pairs, width)?,
                 Body::Grid(pairs) => write_grid(out, pairs, width)?,
                 Body::Table(table) => table.write_indented(out, width, INDENT)?,
             }
@@ -101,7 +105,7 @@ fn collect_pairs(object: &Value, prefix: &str, clock: &Clock, pairs: &mut Vec<(S
             continue;
         } else if member.is_object() {
             collect_pairs(member, &format!("{label} "), clock, pairs);
-        } else if let Some(shown) = value::show_member(object, name, clock) {
+        } else if let Some(shown) = value::show_member(object, name, Form::Page, clock) {
             pairs.push((label, shown));
         }
     }
@@ -120,16 +124,23 @@ fn table_of_objects(items: &[Value], clock: &Clock) -> Table {
     });
     let mut table = Table::new(columns.collect());
     for item in items {
-        let cell = |name: &&String| value::show_member(item, name, clock).unwrap_or_else(|| MISSING.to_owned());
+        let cell =
+            |name: &&String| value::show_member(item, name, Form::Cell, clock).unwrap_or_else(|| MISSING.to_owned());
         table.push(names.iter().map(cell).collect(), Style::new());
     }
     table
 }
 
-fn write_list(out: &mut dyn Write, pairs: &[(String, String)]) -> io::Result<()> {
+fn write_list(out: &mut dyn Write, pairs: &[(String, String)], width: Option<u16>) -> io::Result<()> {
     let label_width = widest(pairs.iter().map(|(label, _)| label));
+    let left = INDENT.len() + label_width + INDENT.len();
+    let room = width.map_or(usize::MAX, |width| usize::from(width).saturating_sub(left).max(LEAST_ROOM));
     for (label, value) in pairs {
-        writeln!(out, "{INDENT}{LABEL}{label:label_width$}{LABEL:#}  {value}")?;
+        let mut label = label.as_str();
+        for line in wrap(value, room) {
+            writeln!(out, "{INDENT}{LABEL}{label:label_width$}{LABEL:#}{INDENT}{line}")?;
+            label = "";
+        }
     }
     Ok(())
 }
@@ -182,6 +193,17 @@ mod tests {
         );
         assert_eq!(lines(&memory(), Some(200)).len(), 2);
         assert_eq!(lines(&memory(), None).len(), 4, "one pair per line without a terminal");
+    }
+
+    #[test]
+    fn long_values_are_broken_below_their_beginning() {
+        let mut page = Page::default();
+        page.list("List", vec![("label".to_owned(), "twenty-two characters and a few more of them".to_owned())]);
+        assert_eq!(
+            lines(&page, Some(40)),
+            ["List", "  label  twenty-two characters and a few", "         more of them"]
+        );
+        assert_eq!(lines(&page, None).len(), 2);
     }
 
     #[test]

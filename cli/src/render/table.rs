@@ -25,6 +25,8 @@ pub(crate) struct Column {
     pub(crate) drop_order: Option<u8>,
     /// Width that it has even if its cells are narrower, so that tables printed one after another stand in line.
     pub(crate) min_width: u16,
+    /// Width that it has at most on a terminal.
+    pub(crate) max_width: u16,
     /// Whether it may be cut when there is no room.
     pub(crate) may_be_cut: bool,
 }
@@ -42,7 +44,14 @@ impl Column {
     /// A column that always stays.
     pub(crate) fn new(header: impl Into<String>, align: Align) -> Self {
         // A number that is cut is another number.
-        Self { header: header.into(), align, drop_order: None, min_width: 0, may_be_cut: align == Align::Left }
+        Self {
+            header: header.into(),
+            align,
+            drop_order: None,
+            min_width: 0,
+            max_width: u16::MAX,
+            may_be_cut: align == Align::Left,
+        }
     }
 
     /// The same, at least so wide.
@@ -57,12 +66,19 @@ impl Column {
 pub(crate) struct Table {
     columns: Vec<Column>,
     rows: Vec<(Vec<String>, Style)>,
+    wraps: bool,
 }
 
 impl Table {
     /// A table without rows.
     pub(crate) fn new(columns: Vec<Column>) -> Self {
-        Self { columns, rows: Vec::new() }
+        Self { columns, rows: Vec::new(), wraps: false }
+    }
+
+    /// The same, with cells that have no room broken over several lines in place of cut. Rows have no styles then.
+    #[must_use]
+    pub(crate) fn wrapping(self) -> Self {
+        Self { wraps: true, ..self }
     }
 
     /// Adds a row in a style; one cell per column.
@@ -72,33 +88,47 @@ impl Table {
 
     /// Prints the names of the columns and the rows. Without a width nothing is cut or dropped.
     pub(crate) fn write(&self, out: &mut dyn Write, width: Option<u16>) -> io::Result<()> {
-        let styles = std::iter::once(HEADER).chain(self.rows.iter().map(|(_, style)| *style));
-        write_lines(out, self.lay_out(width).lines().zip(styles))
+        write_lines(out, self.lay_out(width).lines().zip(self.styles()))
     }
 
     /// Prints the rows alone, for a table whose header has been printed.
     pub(crate) fn write_rows(&self, out: &mut dyn Write, width: Option<u16>) -> io::Result<()> {
-        let styles = self.rows.iter().map(|(_, style)| *style);
-        write_lines(out, self.lay_out(width).lines().skip(1).zip(styles))
+        write_lines(out, self.lay_out(width).lines().zip(self.styles()).skip(1))
     }
 
     /// Prints it a little to the right.
     pub(crate) fn write_indented(&self, out: &mut dyn Write, width: Option<u16>, indent: &str) -> io::Result<()> {
         let indent_width = u16::try_from(indent.len()).unwrap_or_default();
-        let styles = std::iter::once(HEADER).chain(self.rows.iter().map(|(_, style)| *style));
         let table = self.lay_out(width.map(|width| width.saturating_sub(indent_width)));
-        write_lines(out, table.lines().map(|line| format!("{indent}{line}")).zip(styles))
+        write_lines(out, table.lines().map(|line| format!("{indent}{line}")).zip(self.styles()))
+    }
+
+    /// The style of each line: header, rows, and for a row of several lines none.
+    fn styles(&self) -> impl Iterator<Item = Style> {
+        let rows = self.rows.iter().map(|(_, style)| if self.wraps { Style::new() } else { *style });
+        std::iter::once(HEADER).chain(rows).chain(std::iter::repeat(Style::new()))
     }
 
     fn lay_out(&self, available: Option<u16>) -> comfy_table::Table {
         let mut table = comfy_table::Table::new();
         table.load_style(TableStyle::from(NOTHING)).set_truncation_indicator("…");
         table.set_content_arrangement(ContentArrangement::Disabled);
-        // Split anywhere, not at spaces: a cut cell shall use all its room.
-        table.set_delimiter('\0');
-        let longest = available.map_or(usize::MAX, |available| usize::from(available) + 1);
-        table.set_header(one_line(self.columns.iter().map(|column| column.header.as_str()), longest));
-        table.add_rows(self.rows.iter().map(|(cells, _)| one_line(cells.iter().map(String::as_str), longest)));
+        // A cell that is cut shall use all its room, so it is split anywhere, not only at spaces.
+        table.set_delimiter(if self.wraps { ' ' } else { '\0' });
+        let most = match available {
+            // Enough to be cut; no time is lost on the rest of a long command.
+            Some(available) if !self.wraps => usize::from(available) + 1,
+            _ => usize::MAX,
+        };
+        let row = |cells: &mut dyn Iterator<Item = &str>| {
+            let mut row = Row::from(cells.map(|cell| cell.chars().take(most).collect::<String>()).collect::<Vec<_>>());
+            if !self.wraps {
+                row.max_height(1);
+            }
+            row
+        };
+        table.set_header(row(&mut self.columns.iter().map(|column| column.header.as_str())));
+        table.add_rows(self.rows.iter().map(|(cells, _)| row(&mut cells.iter().map(String::as_str))));
         let widths = fit(&self.columns, &table.column_max_content_widths(), available);
         let last = self.columns.len().saturating_sub(1);
         for (index, (column, shown)) in self.columns.iter().zip(table.column_iter_mut()).enumerate() {
@@ -122,6 +152,9 @@ fn fit(columns: &[Column], natural: &[u16], available: Option<u16>) -> Vec<Optio
     let mut widths: Vec<Option<u16>> =
         columns.iter().zip(natural).map(|(column, width)| Some(column.min_width.max(*width))).collect();
     let Some(available) = available.map(usize::from) else { return widths };
+    for (column, width) in columns.iter().zip(&mut widths) {
+        *width = width.map(|width| width.min(column.max_width));
+    }
 
     // Columns go until the widest text has some room.
     let widest = widest_text(columns, &widths);
@@ -157,13 +190,6 @@ fn fit(columns: &[Column], natural: &[u16], available: Option<u16>) -> Vec<Optio
 fn widest_text(columns: &[Column], widths: &[Option<u16>]) -> Option<usize> {
     let texts = columns.iter().zip(widths).enumerate().filter(|(_, (column, _))| column.may_be_cut);
     texts.filter_map(|(index, (_, width))| Some(((*width)?, index))).max().map(|(_, index)| index)
-}
-
-/// Cells of one line, cut to a length that is too long to be shown whole, so that no time is lost on the rest.
-fn one_line<'a>(cells: impl Iterator<Item = &'a str>, longest: usize) -> Row {
-    let mut row = Row::from(cells.map(|cell| cell.chars().take(longest).collect::<String>()).collect::<Vec<_>>());
-    row.max_height(1);
-    row
 }
 
 fn write_lines(out: &mut dyn Write, lines: impl Iterator<Item = (String, Style)>) -> io::Result<()> {
@@ -232,6 +258,26 @@ mod tests {
         let lines = lines(None);
         assert!(lines[2].ends_with("long command long command"), "{}", lines[2]);
         assert!(lines[0].contains("VIRT"));
+    }
+
+    #[test]
+    fn a_wrapping_table_loses_nothing() {
+        let mut table = Table::new(vec![Column::new("N", Align::Right), Column::new("DETAIL", Align::Left)]).wrapping();
+        table.push(vec!["1".to_owned(), "designed, not served yet".to_owned()], HEADER);
+        let mut out = Vec::new();
+        table.write_rows(&mut out, Some(15)).unwrap();
+        assert_eq!(String::from_utf8(out).unwrap(), "1 designed, not\n  served yet\n");
+    }
+
+    #[test]
+    fn a_column_may_have_a_greatest_width_on_a_terminal() {
+        let mut table = Table::new(vec![Column { max_width: 4, ..Column::new("NAME", Align::Left) }]);
+        table.push(vec!["long name".to_owned()], Style::new());
+        for (width, wanted) in [(Some(80), "lon…\n"), (None, "long name\n")] {
+            let mut out = Vec::new();
+            table.write_rows(&mut out, width).unwrap();
+            assert_eq!(String::from_utf8(out).unwrap(), wanted);
+        }
     }
 
     #[test]

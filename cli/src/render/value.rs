@@ -14,25 +14,37 @@ const UNIT_SUFFIXES: [&str; 7] = ["_bytes_per_second", "_per_second", "_bytes", 
 /// What stands where a value is missing.
 pub(crate) const MISSING: &str = "-";
 
+/// How much room there is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Form {
+    /// A page: `3.4 MiB`.
+    Page,
+    /// A cell, without spaces: `3.4M`.
+    Cell,
+}
+
 /// The value of a field called `name`, on one line and safe to print.
-pub(crate) fn show(name: &str, value: &Value, clock: &Clock) -> String {
+pub(crate) fn show(name: &str, value: &Value, form: Form, clock: &Clock) -> String {
     match value {
         Value::Null => MISSING.to_owned(),
         Value::Bool(yes) => if *yes { "yes" } else { "no" }.to_owned(),
-        Value::Number(number) => show_number(name, number),
-        Value::String(text) => show_text(name, text, clock),
+        Value::Number(number) => show_number(name, number, form),
+        Value::String(text) => show_text(name, text, form, clock),
         Value::Array(items) if items.is_empty() => MISSING.to_owned(),
-        Value::Array(items) => items.iter().map(|item| show(name, item, clock)).collect::<Vec<_>>().join(" "),
+        Value::Array(items) => items.iter().map(|item| show(name, item, form, clock)).collect::<Vec<_>>().join(" "),
         Value::Object(members) => {
             let pairs = members.iter().filter(|(name, _)| !name.ends_with("_base64"));
-            pairs.map(|(name, value)| format!("{name}={}", show(name, value, clock))).collect::<Vec<_>>().join(",")
+            pairs
+                .map(|(name, value)| format!("{name}={}", show(name, value, form, clock)))
+                .collect::<Vec<_>>()
+                .join(",")
         }
     }
 }
 
 /// The value of a member of an object; `None` if it has none of that name. Bytes that are no text are shown escaped, from the
 /// base64 beside the nearest text.
-pub(crate) fn show_member(object: &Value, name: &str, clock: &Clock) -> Option<String> {
+pub(crate) fn show_member(object: &Value, name: &str, form: Form, clock: &Clock) -> Option<String> {
     let value = object.get(name)?;
     let exact = match object.get(format!("{name}_base64")) {
         Some(Value::String(text)) => unescaped_bytes(text),
@@ -42,7 +54,7 @@ pub(crate) fn show_member(object: &Value, name: &str, clock: &Clock) -> Option<S
         }
         _ => None,
     };
-    Some(exact.unwrap_or_else(|| show(name, value, clock)))
+    Some(exact.unwrap_or_else(|| show(name, value, form, clock)))
 }
 
 fn unescaped_bytes(base64: &str) -> Option<String> {
@@ -52,8 +64,17 @@ fn unescaped_bytes(base64: &str) -> Option<String> {
 
 /// The name of a field without its unit, in words: `resident_bytes` is `resident`.
 pub(crate) fn label(name: &str) -> String {
-    let bare = UNIT_SUFFIXES.iter().find_map(|suffix| name.strip_suffix(suffix)).unwrap_or(name);
-    bare.replace('_', " ")
+    match name {
+        "fd_count" => "open descriptors".to_owned(),
+        "thread_count" => "threads".to_owned(),
+        "cpu_number" => "last on cpu".to_owned(),
+        _ => without_unit(name).replace('_', " "),
+    }
+}
+
+/// The name of a field without its unit.
+pub(crate) fn without_unit(name: &str) -> &str {
+    UNIT_SUFFIXES.iter().find_map(|suffix| name.strip_suffix(suffix)).unwrap_or(name)
 }
 
 /// The name of a message as the title of a section.
@@ -84,13 +105,18 @@ pub(crate) fn align(name: &str, value: &Value) -> Align {
     }
 }
 
-fn show_number(name: &str, number: &serde_json::Number) -> String {
+fn show_number(name: &str, number: &serde_json::Number, form: Form) -> String {
     let as_float = number.as_f64().unwrap_or_default();
+    let is_cell = form == Form::Cell;
     match number.as_u64() {
+        _ if name.ends_with("bytes_per_second") && is_cell => units::byte_rate_short(as_float),
         _ if name.ends_with("bytes_per_second") => units::byte_rate(as_float),
         _ if name.ends_with("_per_second") => format!("{as_float:.1}/s"),
+        _ if name.ends_with("_ratio") && is_cell => format!("{:.1}%", as_float * 100.0),
         _ if name.ends_with("_ratio") => units::percent(as_float),
+        Some(number) if name.ends_with("_bytes") && is_cell => units::bytes_short(number),
         Some(number) if name.ends_with("_bytes") => units::bytes(number),
+        Some(number) if name.ends_with("_ns") && is_cell => units::cpu_time(number),
         Some(number) if name.ends_with("_ns") => show_nanoseconds(number),
         Some(number) if name.ends_with("_hz") => format!("{:.0} MHz", number as f64 / 1e6),
         Some(number) => number.to_string(),
@@ -104,12 +130,14 @@ fn show_nanoseconds(nanoseconds: u64) -> String {
     if span < Duration::from_secs(60) { format!("{:.2} s", span.as_secs_f64()) } else { units::span(span) }
 }
 
-fn show_text(name: &str, text: &str, clock: &Clock) -> String {
+fn show_text(name: &str, text: &str, form: Form, clock: &Clock) -> String {
     let moment = is_moment(name).then(|| text.parse::<jiff::Timestamp>().ok()).flatten();
-    if let Some(moment) = moment {
-        return clock.full(&prost_types::Timestamp { seconds: moment.as_second(), nanos: moment.subsec_nanosecond() });
+    let Some(moment) = moment else { return escape::terminal(text.as_bytes()).into_owned() };
+    let moment = prost_types::Timestamp { seconds: moment.as_second(), nanos: moment.subsec_nanosecond() };
+    match form {
+        Form::Page => clock.full(&moment),
+        Form::Cell => clock.sortable(&moment),
     }
-    escape::terminal(text.as_bytes()).into_owned()
 }
 
 fn is_moment(name: &str) -> bool {
@@ -126,7 +154,7 @@ mod tests {
 
     fn shown(name: &str, value: Value) -> String {
         let clock = Clock::fixed("2026-11-21T22:30:00Z".parse().unwrap(), TimeZone::UTC);
-        show(name, &value, &clock)
+        show(name, &value, Form::Page, &clock)
     }
 
     #[test]
@@ -143,6 +171,19 @@ mod tests {
     }
 
     #[test]
+    fn cells_have_no_spaces() {
+        let clock = Clock::fixed("2026-11-21T22:30:00Z".parse().unwrap(), TimeZone::UTC);
+        for (name, value, wanted) in [
+            ("resident_bytes", json!(3_565_158), "3.4M"),
+            ("user_ns", json!(3_219_999_999_u64), "0:03.21"),
+            ("memory_ratio", json!(0.1234), "12.3%"),
+            ("start_time", json!("2026-11-18T13:05:09Z"), "2026-11-18T13:05:09"),
+        ] {
+            assert_eq!(show(name, &value, Form::Cell, &clock), wanted);
+        }
+    }
+
+    #[test]
     fn hostile_text_is_escaped_at_every_depth() {
         assert_eq!(shown("cmdline", json!(["a", "\u{1b}[2J"])), r"a \x1b[2J");
         assert_eq!(shown("start_time", json!("\n")), r"\n");
@@ -156,9 +197,9 @@ mod tests {
             "name": "caf\u{fffd}", "name_base64": "Y2Fm6Q==",
             "cmdline": ["a", "\u{fffd}"], "cmdline_base64": ["YQ==", "/w=="],
         });
-        assert_eq!(show_member(&object, "name", &clock).unwrap(), r"caf\xe9");
-        assert_eq!(show_member(&object, "cmdline", &clock).unwrap(), r"a \xff");
-        assert_eq!(show_member(&object, "exe", &clock), None);
+        assert_eq!(show_member(&object, "name", Form::Page, &clock).unwrap(), r"caf\xe9");
+        assert_eq!(show_member(&object, "cmdline", Form::Page, &clock).unwrap(), r"a \xff");
+        assert_eq!(show_member(&object, "exe", Form::Page, &clock), None);
     }
 
     #[test]

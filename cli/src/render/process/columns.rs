@@ -68,13 +68,20 @@ impl Layout {
     }
 }
 
+/// Names of users, terminals and threads are short; the few that are not leave their room to the command.
+const LONGEST_NAME: u16 = 16;
+
 /// The table of these processes.
 pub(crate) fn table(layout: &Layout, processes: &[Process], clock: &Clock) -> Table {
     let columns = layout
         .0
         .iter()
         .map(|column| Column { drop_order: column.drop_order, ..Column::new(column.header, column.align) });
-    let mut table = Table::new(columns.collect());
+    let mut columns: Vec<_> = columns.collect();
+    if let Some((_command, others)) = columns.split_last_mut() {
+        others.iter_mut().filter(|column| column.may_be_cut).for_each(|column| column.max_width = LONGEST_NAME);
+    }
+    let mut table = Table::new(columns);
     for process in processes {
         let cell = |column: &&ProcessColumn| (column.cell)(process, clock).unwrap_or_else(|| MISSING.to_owned());
         table.push(layout.0.iter().map(cell).collect(), style(process));

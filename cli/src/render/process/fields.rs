@@ -7,7 +7,7 @@ use super::columns::style;
 use crate::render::{
     clock::Clock,
     table::{Align, Column, Table},
-    value::{self, MISSING},
+    value::{self, Form, MISSING},
 };
 
 /// The table of these processes with the fields asked for, in that order. A message stands for all its fields that
@@ -17,11 +17,11 @@ pub(crate) fn table_of_fields(asked: &[String], effective: &FieldMask, processes
     let objects: Vec<Value> = processes.iter().map(json::to_json).collect();
     let columns = paths.iter().map(|path| {
         let first = objects.iter().find_map(|object| parent(object, path)?.get(leaf(path)));
-        Column::new(path.to_ascii_uppercase(), first.map_or(Align::Left, |value| value::align(leaf(path), value)))
+        Column::new(header(path, &paths), first.map_or(Align::Left, |value| value::align(leaf(path), value)))
     });
     let mut table = Table::new(columns.collect());
     for (process, object) in processes.iter().zip(&objects) {
-        let shown = |path: &String| value::show_member(parent(object, path)?, leaf(path), clock);
+        let shown = |path: &String| value::show_member(parent(object, path)?, leaf(path), Form::Cell, clock);
         table
             .push(paths.iter().map(|path| shown(path).unwrap_or_else(|| MISSING.to_owned())).collect(), style(process));
     }
@@ -51,6 +51,13 @@ fn expand(asked: &[String], effective: &FieldMask) -> Vec<String> {
         }
     }
     paths
+}
+
+/// The field's own name without its unit, or the whole path where that names two columns.
+fn header(path: &str, paths: &[String]) -> String {
+    let short = |path: &str| value::without_unit(leaf(path)).to_ascii_uppercase();
+    let is_unique = paths.iter().filter(|other| short(other) == short(path)).count() == 1;
+    if is_unique { short(path) } else { path.to_ascii_uppercase() }
 }
 
 /// The object that a path leads to the door of.
@@ -85,18 +92,22 @@ mod tests {
     #[test]
     fn columns_follow_the_fields_in_their_order() {
         let lines = lines(&["name", "pid", "memory.resident_bytes"], &["pid", "name", "memory.resident_bytes"]);
-        assert_eq!(
-            lines,
-            ["NAME  PID MEMORY.RESIDENT_BYTES", "one     7                12 MiB", "two  1234                12 MiB"]
-        );
+        assert_eq!(lines, ["NAME  PID RESIDENT", "one     7      12M", "two  1234      12M"]);
     }
 
     #[test]
     fn a_message_stands_for_its_fields() {
         let lines = lines(&["uids", "cpu_times"], &["uids", "cpu_times.user_ns", "cpu_times.system_ns"]);
         let words = |line: &str| line.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
-        assert_eq!(words(&lines[0]), ["UIDS", "CPU_TIMES.USER_NS", "CPU_TIMES.SYSTEM_NS"]);
-        assert_eq!(words(&lines[1]), ["real=1000,effective=1000,saved=1000,filesystem=1000", "3.00", "s", "0.21", "s"]);
+        assert_eq!(words(&lines[0]), ["UIDS", "USER", "SYSTEM"]);
+        assert_eq!(words(&lines[1]), ["real=1000,effective=1000,saved=1000,filesystem=1000", "0:03.00", "0:00.21"]);
+    }
+
+    #[test]
+    fn two_fields_of_one_name_are_told_apart() {
+        let header = |asked: &[&str]| lines(asked, asked)[0].split_whitespace().map(str::to_owned).collect::<Vec<_>>();
+        let asked = ["memory.swap_bytes", "memory_footprint.swap_bytes"];
+        assert_eq!(header(&asked), ["MEMORY.SWAP_BYTES", "MEMORY_FOOTPRINT.SWAP_BYTES"]);
     }
 
     #[test]

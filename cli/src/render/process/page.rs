@@ -40,7 +40,9 @@ pub(crate) fn write_page(out: &mut dyn Write, process: &Process, clock: &Clock, 
         match member {
             Value::Object(_) => page.value(value::title(name), member, clock),
             Value::Array(items) if items.iter().any(Value::is_object) => page.value(value::title(name), member, clock),
-            _ => details.extend(value::show_member(&object, name, clock).map(|shown| (value::label(name), shown))),
+            _ => details.extend(
+                value::show_member(&object, name, value::Form::Page, clock).map(|shown| (value::label(name), shown)),
+            ),
         }
     }
     page.grid("Other", details);
@@ -59,6 +61,10 @@ fn identity(process: &Process, clock: &Clock) -> Vec<(String, String)> {
         None => clock.full(start),
     });
     let state = process.state.map(|_| format!("{} ({})", process.state().as_words(), process.state().letter()));
+    let user = match (text(&process.username), process.uids) {
+        (Some(name), Some(uids)) => Some(format!("{name} ({})", uids.real)),
+        (name, uids) => name.or(uids.map(|uids| uids.real.to_string())),
+    };
     let kind = process.kernel_thread().then(|| "kernel thread".to_owned());
     let command = (!process.cmdline.is_empty()).then(|| process.display_command());
     let pairs = [
@@ -66,7 +72,7 @@ fn identity(process: &Process, clock: &Clock) -> Vec<(String, String)> {
         ("command", command),
         ("program", path(&process.exe, process.exe_deleted)),
         ("directory", path(&process.cwd, process.cwd_deleted)),
-        ("user", text(&process.username)),
+        ("user", user),
         ("state", state),
         ("parent", process.ppid.map(|ppid| ppid.to_string())),
         ("started", started),

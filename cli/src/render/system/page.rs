@@ -161,6 +161,7 @@ fn memory_summary(memory: &Memory, swap: Option<&Swap>) -> Pairs {
 }
 
 fn memory_details(memory: &Memory, swap: Option<&Swap>) -> Pairs {
+    let swap = swap.filter(|swap| swap.total_bytes != Some(0));
     let bytes = [
         ("available", memory.available_bytes),
         ("free", memory.free_bytes),
