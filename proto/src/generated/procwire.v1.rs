@@ -5358,7 +5358,7 @@ impl ::prost::Name for CpuTimes {
         "/procwire.v1.CpuTimes".into()
     }
 }
-/// Shares of processor time between two readings, each 0 to 1; all but busy, guest and guest_nice add up to 1.
+/// Shares of processor time between two readings, each 0 to 1; all but busy add up to 1. Absent if less than a tick passed.
 #[derive(Clone, Copy, PartialEq, ::prost::Message)]
 pub struct CpuUsage {
     /// 1 - idle - iowait. psutil: cpu_percent() / 100, not rounded.
@@ -6481,8 +6481,10 @@ impl Duplex {
 /// Request of GetSystem.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct GetSystemRequest {
-    /// Fields of System to read: sections ("memory") or parts of them ("memory.available_bytes").
-    /// Empty: host, boot, cpu, load, memory, swap, disks, network. "*": every field that this agent serves.
+    /// Fields of System to read: sections ("memory") or parts of them ("memory.available_bytes"), also within lists
+    /// ("network.interfaces.counters"; rows carry their number or name in any case). A rate brings the counters it is made of.
+    /// Empty: host, boot, cpu, load, memory without its statistics, swap, disks, network, as far as this agent serves them.
+    /// "*": every field that this agent serves.
     #[prost(message, optional, tag = "1")]
     pub read_mask: ::core::option::Option<::prost_types::FieldMask>,
     /// Measure rates and usage ratios over this window, at most 1 minute; the call takes that long. Absent: counters only.
