@@ -11,7 +11,7 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use tokio::{task::spawn_blocking, time};
+use tokio::{sync::OwnedMutexGuard, task::spawn_blocking, time};
 
 pub use self::{
     file::AuditError,
@@ -36,7 +36,7 @@ pub struct Audit {
 #[derive(Clone, Debug)]
 enum Sink {
     Log,
-    File(Arc<Mutex<AuditFile>>),
+    File(Arc<tokio::sync::Mutex<AuditFile>>),
 }
 
 impl Audit {
@@ -48,7 +48,7 @@ impl Audit {
     /// Into a file of its own, appended to, made with mode 0600 if it is not there.
     pub fn to_file(path: &Path) -> Result<Audit, AuditError> {
         let file = AuditFile::open(path)?;
-        Ok(Audit { sink: Sink::File(Arc::new(Mutex::new(file))), repeats: Arc::default() })
+        Ok(Audit { sink: Sink::File(Arc::new(tokio::sync::Mutex::new(file))), repeats: Arc::default() })
     }
 
     /// As configured.
@@ -105,17 +105,19 @@ impl Audit {
                 tracing::info!(target: AUDIT_LOG_TARGET, "{text}");
                 Ok(())
             }
-            Sink::File(file) => {
-                let file = Arc::clone(file);
-                let written = spawn_blocking(move || file.lock().unwrap_or_else(PoisonError::into_inner).append(text));
-                written.await.map_err(|_| AuditError::Interrupted)?
-            }
+            Sink::File(file) => append(Arc::clone(file).lock_owned().await, text).await,
         }
     }
 
     fn repeats(&self) -> std::sync::MutexGuard<'_, Repeats> {
         self.repeats.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Off the runtime's thread, because a disk may be slow. One at a time: the lock is taken before a thread is.
+#[allow(clippy::disallowed_methods, reason = "bounded by the lock to one thread, and never behind reads of the host")]
+async fn append(mut file: OwnedMutexGuard<AuditFile>, text: String) -> Result<(), AuditError> {
+    spawn_blocking(move || file.append(text)).await.map_err(|_| AuditError::Interrupted)?
 }
 
 #[cfg(test)]

@@ -16,13 +16,14 @@ use procwire_agent::{
 };
 use tokio::{
     runtime,
-    signal::unix::{SignalKind, signal},
+    signal::unix::{Signal, SignalKind, signal},
+    sync::oneshot,
 };
 
 /// `EX_USAGE` of sysexits.h: what the operator said cannot be used.
 const EXIT_USAGE: u8 = 64;
 /// What a shell says of a program that was interrupted.
-const EXIT_INTERRUPTED: i32 = 130;
+const EXIT_INTERRUPTED: u8 = 130;
 
 fn main() -> ExitCode {
     let flags = match Flags::try_parse() {
@@ -49,6 +50,8 @@ enum Error {
     Config(#[from] ConfigError),
     #[error(transparent)]
     Start(#[from] StartError),
+    #[error("stopped at once by a second signal")]
+    Interrupted,
     #[error("{0}")]
     Io(#[from] io::Error),
     #[error("{operation} {path}: {source}")]
@@ -62,6 +65,7 @@ impl Error {
         match self {
             Error::Config(_) => ExitCode::from(EXIT_USAGE),
             Error::Start(error) if error.is_configuration() => ExitCode::from(EXIT_USAGE),
+            Error::Interrupted => ExitCode::from(EXIT_INTERRUPTED),
             _ => ExitCode::FAILURE,
         }
     }
@@ -95,27 +99,33 @@ async fn serve(config: Config, address_file: Option<&Path>) -> Result<(), Error>
         write_address(path, address)?;
     }
     tracing::info!(%address, version = env!("CARGO_PKG_VERSION"), "listening");
-    let stop = async move {
-        let name = tokio::select! {
-            _ = terminate.recv() => "SIGTERM",
-            _ = interrupt.recv() => "SIGINT",
-        };
+    let (first, asked_to_stop) = oneshot::channel();
+    let signals = async move {
+        let name = next(&mut terminate, &mut interrupt).await;
         tracing::info!(signal = name, "asked to stop; a second signal stops at once");
-        tokio::spawn(async move {
-            tokio::select! {
-                _ = terminate.recv() => {}
-                _ = interrupt.recv() => {}
-            }
-            std::process::exit(EXIT_INTERRUPTED);
-        });
+        // If nobody listens any more, the agent has ended by itself.
+        let _ = first.send(());
+        next(&mut terminate, &mut interrupt).await;
     };
-    match agent.run(stop).await {
+    let stop = async move { drop(asked_to_stop.await) };
+    let ended = tokio::select! {
+        ended = agent.run(stop) => ended,
+        () = signals => return Err(Error::Interrupted),
+    };
+    match ended {
         Ok(()) => Ok(()),
         Err(error @ RunError::CutOff { .. }) => {
             tracing::warn!("{error}");
             Ok(())
         }
         Err(error) => Err(io::Error::other(error).into()),
+    }
+}
+
+async fn next(terminate: &mut Signal, interrupt: &mut Signal) -> &'static str {
+    tokio::select! {
+        _ = terminate.recv() => "SIGTERM",
+        _ = interrupt.recv() => "SIGINT",
     }
 }
 

@@ -1,6 +1,6 @@
 //! From settings to a valid [`Config`]: ranges, and what goes together.
 
-use std::{fmt::Display, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
+use std::{fmt::Display, net::SocketAddr, ops::RangeInclusive, path::PathBuf, sync::Arc, time::Duration};
 
 use procwire_host::Roots;
 
@@ -194,12 +194,12 @@ impl Reader<'_> {
 
     fn duration(&self, key: &'static str, least: Duration, most: Duration) -> Result<Duration, ConfigError> {
         let value = self.parsed(key, parse::duration)?;
-        self.within(key, value, least, most, |duration| parse::show_duration(*duration))
+        self.within(key, value, least..=most, |duration| parse::show_duration(*duration))
     }
 
     fn size<T: TryFrom<u64>>(&self, key: &'static str, least: u64, most: u64) -> Result<T, ConfigError> {
         let value = self.parsed(key, parse::size_bytes)?;
-        let value = self.within(key, value, least, most, |bytes| format!("{bytes} bytes"))?;
+        let value = self.within(key, value, least..=most, |bytes| format!("{bytes} bytes"))?;
         T::try_from(value).map_err(|_| self.wrong(key, "too large"))
     }
 
@@ -207,7 +207,7 @@ impl Reader<'_> {
         let Some((Value::Whole(number), _)) = self.settings.value(key) else {
             return Err(self.wrong(key, "not a whole number"));
         };
-        let number = self.within(key, *number, least, most, ToString::to_string)?;
+        let number = self.within(key, *number, least..=most, ToString::to_string)?;
         T::try_from(number).map_err(|_| self.wrong(key, "too large"))
     }
 
@@ -215,14 +215,14 @@ impl Reader<'_> {
         &self,
         key: &'static str,
         value: T,
-        least: T,
-        most: T,
+        allowed: RangeInclusive<T>,
         show: impl Fn(&T) -> String,
     ) -> Result<T, ConfigError> {
-        if value >= least && value <= most {
+        if allowed.contains(&value) {
             return Ok(value);
         }
-        Err(self.wrong(key, format!("{} is not within {} to {}", show(&value), show(&least), show(&most))))
+        let (least, most) = (show(allowed.start()), show(allowed.end()));
+        Err(self.wrong(key, format!("{} is not within {least} to {most}", show(&value))))
     }
 
     fn parsed<T>(&self, key: &'static str, parse: impl Fn(&str) -> Result<T, String>) -> Result<T, ConfigError> {

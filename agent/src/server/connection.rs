@@ -69,7 +69,7 @@ where
     match time::timeout(grace, connection).await {
         Ok(ended) => log_end(&principal, ended),
         Err(_) => {
-            tracing::info!(principal = principal.name, ?grace, "cut a connection whose calls did not end in time")
+            tracing::info!(principal = principal.name, ?grace, "cut a connection whose calls did not end in time");
         }
     }
 }

@@ -12,6 +12,7 @@ use http::{Request, Response};
 use tonic::{Status, body::Body, server::NamedService};
 use tower::Service;
 
+/// As the generated servers answer.
 pub(super) type Answer = Pin<Box<dyn Future<Output = Result<Response<Body>, Infallible>> + Send>>;
 type Handler = dyn Fn(Request<Body>) -> Answer + Send + Sync;
 
@@ -26,16 +27,11 @@ impl Routes {
     #[must_use]
     pub(crate) fn add<S>(mut self, service: S) -> Routes
     where
-        S: Service<Request<Body>, Response = Response<Body>, Error = Infallible>
-            + NamedService
-            + Clone
-            + Send
-            + Sync
-            + 'static,
-        S::Future: Send + 'static,
+        S: Service<Request<Body>, Response = Response<Body>, Error = Infallible, Future = Answer>,
+        S: NamedService + Clone + Send + Sync + 'static,
     {
         // The generated servers are always ready.
-        let handler = move |request| -> Answer { Box::pin(service.clone().call(request)) };
+        let handler = move |request| service.clone().call(request);
         self.services.push((S::NAME, Arc::new(handler)));
         self
     }
@@ -75,14 +71,14 @@ mod tests {
     impl Service<Request<Body>> for Named {
         type Response = Response<Body>;
         type Error = Infallible;
-        type Future = std::future::Ready<Result<Response<Body>, Infallible>>;
+        type Future = Answer;
 
         fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
             Poll::Ready(Ok(()))
         }
 
         fn call(&mut self, _: Request<Body>) -> Self::Future {
-            ready(Ok(Response::new(Body::empty())))
+            Box::pin(ready(Ok(Response::new(Body::empty()))))
         }
     }
 
