@@ -11,6 +11,9 @@ use procwire_proto::{ERROR_DOMAIN, escape, v1::ErrorReason};
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt as _};
 
+/// A client comes back after this when the agent stops: about as long as a restart takes.
+pub const RETRY_AFTER_SHUTDOWN: Duration = Duration::from_secs(1);
+
 /// The host's name as messages carry it, safe to print.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HostName(Arc<str>);

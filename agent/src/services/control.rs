@@ -20,17 +20,16 @@ use self::{
     protection::Protection,
     record::Record,
     request::{Termination, WaitSpec},
-    runs::{Begun, FollowStream, Runs},
+    runs::{Begun, FollowStream, Follower, Runs},
 };
 use super::request::caller;
-use crate::{context::Context, host_pool::HostPool, status::Failure};
+use crate::{access::Principal, context::Context, host_pool::HostPool, shutdown::Shutdown, status::Failure};
 
 const TERMINATE: &str = "/procwire.v1.ControlService/TerminateProcesses";
 
 /// Answers ControlService.
 pub struct ControlService {
     shared: Arc<Shared>,
-    runs: Runs,
 }
 
 /// What a detached run needs.
@@ -38,45 +37,58 @@ struct Shared {
     context: Context,
     pool: Arc<HostPool>,
     protection: Protection,
+    runs: Runs,
 }
 
 impl ControlService {
     pub(crate) fn new(context: Context, pool: Arc<HostPool>) -> Self {
         let protection = Protection::new(&context.host, &context.config.control);
         let runs = Runs::new(context.config.limits.terminations);
-        Self { shared: Arc::new(Shared { context, pool, protection }), runs }
+        Self { shared: Arc::new(Shared { context, pool, protection, runs }) }
     }
 
-    /// Parses, and starts a run that goes on whatever becomes of the caller; a repeated request id follows the run it started.
     async fn terminate(&self, request: Request<TerminateProcessesRequest>) -> Result<FollowStream, Failure> {
         let caller = caller(request.extensions())?;
-        let request = request.into_inner();
-        let termination = match Termination::parse(&request) {
-            Ok(termination) => termination,
-            Err(failure) => {
-                Record::malformed(&caller, &request, &failure).write_or_log(&self.shared.context.audit).await;
-                return Err(failure);
-            }
-        };
-        let follower = match self.runs.begin(&caller.name, &termination)? {
-            Begun::Repeat(follower) => follower,
-            Begun::New(log, follower) => {
-                tokio::spawn(terminate::run(Arc::clone(&self.shared), caller, termination, log));
-                follower
-            }
-        };
+        // A task of its own: tonic drops the handler of a caller who hangs up, and what is asked for is on record all the same.
+        let begun = tokio::spawn(begin(Arc::clone(&self.shared), caller, request.into_inner()));
+        let follower = begun.await.map_err(|_| Failure::internal("the beginning of a termination panicked"))??;
         Ok(FollowStream::new(follower, self.shared.context.host_name.clone()))
     }
 
     async fn wait(&self, request: Request<WaitProcessRequest>) -> Result<WaitProcessResponse, Failure> {
         caller(request.extensions())?;
+        // The end of this connection, if the server told; else of the agent.
+        let shutdown = request.extensions().get::<Shutdown>().unwrap_or(&self.shared.context.shutdown).clone();
         let longest = self.shared.context.config.limits.wait_timeout_max;
         let spec = WaitSpec::parse(request.into_inner(), longest)?;
-        wait::wait(&self.shared, spec).await
+        wait::wait(&self.shared, spec, &shutdown).await
     }
 
     fn not_served<T>(&self, method: &str, instead: &str) -> Result<T, Status> {
         Err(Failure::not_served(method, instead).on(&self.shared.context.host_name))
+    }
+}
+
+/// Parses, and starts a run that goes on whatever becomes of the caller; a repeated request id follows the run that it started.
+async fn begin(
+    shared: Arc<Shared>,
+    caller: Principal,
+    request: TerminateProcessesRequest,
+) -> Result<Follower, Failure> {
+    let begun = Termination::parse(&request).and_then(|termination| {
+        let begun = shared.runs.begin(&caller.name, &termination)?;
+        Ok((begun, termination))
+    });
+    match begun {
+        Ok((Begun::Repeat(follower), _)) => Ok(follower),
+        Ok((Begun::New(log, follower), termination)) => {
+            tokio::spawn(terminate::run(shared, caller, termination, log));
+            Ok(follower)
+        }
+        Err(failure) => {
+            Record::unacceptable(&caller, &request, &failure).write_or_log(&shared.context.audit).await;
+            Err(failure)
+        }
     }
 }
 

@@ -155,3 +155,6 @@ impl ServerStreamingService<WatchSystemRequest> for WatchSystem {
         std::future::ready(self.0.watch(request).map(Response::new))
     }
 }
+
+#[cfg(test)]
+mod tests;

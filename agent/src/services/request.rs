@@ -9,6 +9,10 @@ use crate::{access::Principal, status::Failure};
 
 /// Length of a boot id.
 const BOOT_ID_BYTES: usize = 16;
+/// Many times the number of fields there are.
+const MASK_PATHS_MAX: usize = 1024;
+/// Longer than the longest path there is; looking for a field of a similar name takes time that grows with it.
+const MASK_PATH_MAX_BYTES: usize = 256;
 
 /// The caller, whom the access layer has verified. A handler cannot go on without one.
 pub(crate) fn caller(extensions: &Extensions) -> Result<Principal, Failure> {
@@ -17,6 +21,19 @@ pub(crate) fn caller(extensions: &Extensions) -> Result<Principal, Failure> {
 
 /// A read mask in the field `read_mask`.
 pub(crate) fn read_mask<M: FieldTable>(mask: Option<&FieldMask>, default: FieldSet<M>) -> Result<FieldSet<M>, Failure> {
+    let paths = mask.map(|mask| mask.paths.as_slice()).unwrap_or_default();
+    if paths.len() > MASK_PATHS_MAX {
+        return Err(Failure::invalid(
+            "read_mask",
+            format!("has {} paths; at most {MASK_PATHS_MAX} are taken", paths.len()),
+        ));
+    }
+    if let Some(index) = paths.iter().position(|path| path.len() > MASK_PATH_MAX_BYTES) {
+        return Err(Failure::invalid(
+            format!("read_mask.paths[{index}]"),
+            format!("is longer than {MASK_PATH_MAX_BYTES} bytes; no field has such a name"),
+        ));
+    }
     FieldSet::from_mask(mask, default).map_err(|unknown| Failure::unknown_path("read_mask", &unknown))
 }
 
@@ -138,6 +155,16 @@ mod tests {
         assert_eq!(reference("ref", &short_boot).unwrap_err().field(), Some("ref.boot_id"));
         let no_pid = ProcessRef { pid: 0, ..whole };
         assert_eq!(reference("ref", &no_pid).unwrap_err().field(), Some("ref.pid"));
+    }
+
+    #[test]
+    fn a_mask_that_costs_more_to_answer_than_it_could_mean_is_refused() {
+        let parse = |paths| read_mask(Some(&FieldMask { paths }), FieldSet::<Process>::EMPTY);
+        parse(vec!["pid".to_owned(); 1024]).unwrap();
+        assert_eq!(parse(vec!["pid".to_owned(); 1025]).unwrap_err().field(), Some("read_mask"));
+        let long = parse(vec!["pid".to_owned(), "x".repeat(1 << 20)]).unwrap_err();
+        assert_eq!(long.field(), Some("read_mask.paths[1]"));
+        assert!(long.message().len() < 200);
     }
 
     #[test]

@@ -123,6 +123,12 @@ impl Failure {
             .with_retry_after(retry_after)
     }
 
+    /// The connection is about to be closed for its age.
+    pub fn connection_aged() -> Self {
+        Self::new(ErrorReason::ShuttingDown, "the connection has reached its age limit; call again on a new one")
+            .with_retry_after(Duration::ZERO)
+    }
+
     /// The audit record cannot be written.
     pub fn audit_unavailable(cause: &dyn std::error::Error) -> Self {
         Self::new(

@@ -11,9 +11,9 @@ use crate::{
 };
 
 /// A malformed request may name a thousand targets; the record names so many.
-const TARGETS_OF_A_MALFORMED_REQUEST: usize = 8;
+const TARGETS_OF_AN_UNACCEPTABLE_REQUEST: usize = 8;
 /// And so much of its texts.
-const TEXT_OF_A_MALFORMED_REQUEST: usize = 256;
+const TEXT_OF_AN_UNACCEPTABLE_REQUEST: usize = 256;
 
 /// A record in the making.
 #[derive(Debug)]
@@ -64,14 +64,18 @@ impl<'a> Record<'a> {
         Self { targets: vec![target], rule: rule(failure), ..Self::of(caller, termination) }
     }
 
-    /// It could not even be understood.
-    pub(crate) fn malformed(caller: &'a Principal, request: &'a TerminateProcessesRequest, failure: &Failure) -> Self {
+    /// It is malformed, asks for what is not served, or comes at a wrong time: it did not get as far as its target.
+    pub(crate) fn unacceptable(
+        caller: &'a Principal,
+        request: &'a TerminateProcessesRequest,
+        failure: &Failure,
+    ) -> Self {
         Self {
             event: AuditEvent::Denial,
             caller,
             request_id: beginning(&request.request_id),
             reason: beginning(&request.reason),
-            targets: request.targets.iter().take(TARGETS_OF_A_MALFORMED_REQUEST).map(named).collect(),
+            targets: request.targets.iter().take(TARGETS_OF_AN_UNACCEPTABLE_REQUEST).map(named).collect(),
             arguments: format!("targets={} signal={}", request.targets.len(), request.signal),
             decision: AuditDecision::Denied,
             rule: rule(failure),
@@ -135,5 +139,5 @@ fn named(reference: &ProcessRef) -> AuditTarget<'_> {
 }
 
 fn beginning(text: &str) -> &str {
-    text.get(..text.floor_char_boundary(TEXT_OF_A_MALFORMED_REQUEST)).unwrap_or(text)
+    text.get(..text.floor_char_boundary(TEXT_OF_AN_UNACCEPTABLE_REQUEST)).unwrap_or(text)
 }

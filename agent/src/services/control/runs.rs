@@ -48,6 +48,13 @@ struct Log {
     end: Option<End>,
 }
 
+impl Log {
+    /// True once a signal was sent, which is when the first progress is told; a refusal never ends in a failure.
+    fn has_acted(&self) -> bool {
+        self.events.iter().any(|told| matches!(told.event, Some(Event::Progress(_))))
+    }
+}
+
 #[derive(Clone, Debug)]
 struct End {
     at: Instant,
@@ -70,7 +77,8 @@ impl Runs {
         Self { running_limit, known: Mutex::default() }
     }
 
-    /// Looks the request id up. A failed run did nothing, so asking again begins anew; dry runs are never remembered.
+    /// Looks the request id up. After a run that failed before it did anything, asking again begins anew; dry runs are never
+    /// remembered.
     pub(crate) fn begin(&self, caller: &str, termination: &Termination) -> Result<Begun, Failure> {
         let (sender, receiver) = watch::channel(Log::default());
         let log = Arc::new(sender);
@@ -99,10 +107,13 @@ impl Runs {
 }
 
 fn forget(known: &mut HashMap<Key, Known>, now: Instant) {
-    known.retain(|_, run| match &run.log.borrow().end {
-        None => true,
-        Some(End { result: Err(_), .. }) => false,
-        Some(End { at, .. }) => now.duration_since(*at) < REMEMBERED_FOR,
+    known.retain(|_, run| {
+        let log = run.log.borrow();
+        match &log.end {
+            None => true,
+            Some(End { result: Err(_), .. }) if !log.has_acted() => false,
+            Some(End { at, .. }) => now.duration_since(*at) < REMEMBERED_FOR,
+        }
     });
     if known.len() >= REMEMBERED_MAX {
         let ended = known.iter().filter_map(|(key, run)| Some((run.log.borrow().end.as_ref()?.at, key.clone())));

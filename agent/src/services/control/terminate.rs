@@ -22,11 +22,15 @@ use super::{
     runs::RunLog,
     wait::watch,
 };
-use crate::{access::Principal, host_pool::Lane, services::request::wire_duration, status::Failure};
+use crate::{
+    access::Principal,
+    host_pool::Lane,
+    services::request::wire_duration,
+    status::{Failure, RETRY_AFTER_SHUTDOWN},
+};
 
 /// What the end of the agent leaves a run for its last wait.
 const LAST_WAIT: Duration = Duration::from_secs(3);
-const RETRY_AFTER_SHUTDOWN: Duration = Duration::from_secs(1);
 
 pub(super) async fn run(shared: Arc<Shared>, caller: Principal, termination: Termination, log: RunLog) {
     let _agent_waits_for_us = shared.context.shutdown.hold();
@@ -65,23 +69,30 @@ enum Waited {
 impl Run {
     async fn resolve_and_act(&self) -> Result<(), Failure> {
         let (host, target) = (Arc::clone(&self.shared.context.host), self.termination.target.clone());
-        let opened = self.shared.pool.run(Lane::Control, move || ProcessHandle::open(&host, &target)).await?;
-        let handle = match opened {
-            Ok(handle) => handle,
-            Err(error) => return self.refuse(None, error.into()).await,
+        let handle = match self.shared.pool.run(Lane::Control, move || ProcessHandle::open(&host, &target)).await {
+            Ok(Ok(handle)) => handle,
+            Ok(Err(error)) => return self.refuse(None, error.into()).await,
+            Err(error) => return Err(self.record_refusal(None, error.into()).await),
         };
         if let Some(why) = self.shared.protection.reason(&handle) {
             let failure = protected(&handle, why);
             return self.refuse(Some(&handle), failure).await;
         }
-        let watched = watch(handle, &self.shared)?;
-        self.decide_and_act(&watched).await
+        match watch(handle, &self.shared) {
+            Ok(watched) => self.decide_and_act(&watched).await,
+            Err(failure) => Err(self.record_refusal(None, failure).await),
+        }
+    }
+
+    async fn record_refusal(&self, handle: Option<&ProcessHandle>, failure: Failure) -> Failure {
+        let record = Record::refusal(&self.caller, &self.termination, handle, &failure);
+        record.write_or_log(&self.shared.context.audit).await;
+        failure
     }
 
     /// Nothing is done; the answer says why.
     async fn refuse(&self, handle: Option<&ProcessHandle>, failure: Failure) -> Result<(), Failure> {
-        let record = Record::refusal(&self.caller, &self.termination, handle, &failure);
-        record.write_or_log(&self.shared.context.audit).await;
+        let failure = self.record_refusal(handle, failure).await;
         self.say_plan(handle);
         self.say(Step::Refused(target_error(&failure)));
         self.log.push(Event::Summary(TerminateSummary { refused: 1, ..Default::default() }));

@@ -1,6 +1,6 @@
 //! WaitProcess: touches nothing, and a caller who hangs up ends it.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use procwire_host::{Liveness, ProcessHandle};
 use procwire_proto::v1::{
@@ -9,11 +9,13 @@ use procwire_proto::v1::{
 use tokio::time::{Instant, sleep};
 
 use super::{Shared, ending::Watched, request::WaitSpec};
-use crate::{host_pool::Lane, status::Failure};
+use crate::{
+    host_pool::Lane,
+    shutdown::{Ending, Shutdown},
+    status::{Failure, RETRY_AFTER_SHUTDOWN},
+};
 
-const RETRY_AFTER_SHUTDOWN: Duration = Duration::from_secs(1);
-
-pub(super) async fn wait(shared: &Shared, spec: WaitSpec) -> Result<WaitProcessResponse, Failure> {
+pub(super) async fn wait(shared: &Shared, spec: WaitSpec, shutdown: &Shutdown) -> Result<WaitProcessResponse, Failure> {
     let began = Instant::now();
     let WaitSpec { target, timeout } = spec;
     let host = Arc::clone(&shared.context.host);
@@ -33,7 +35,7 @@ pub(super) async fn wait(shared: &Shared, spec: WaitSpec) -> Result<WaitProcessR
     tokio::select! {
         status = watched.ended() => answer(exited(status)),
         () = sleep(timeout) => answer(still_running(watched.state().await)),
-        _ = shared.context.shutdown.signalled() => Err(Failure::shutting_down(RETRY_AFTER_SHUTDOWN)),
+        ending = shutdown.signalled() => Err(interrupted(ending)),
     }
 }
 
@@ -42,6 +44,13 @@ pub(super) fn watch(handle: ProcessHandle, shared: &Shared) -> Result<Watched, F
     let reference = handle.reference().clone();
     Watched::new(handle, Arc::clone(&shared.pool))
         .map_err(|error| Failure::internal(&format!("process {reference} cannot be waited for: {error}")))
+}
+
+fn interrupted(ending: Ending) -> Failure {
+    match ending {
+        Ending::Agent => Failure::shutting_down(RETRY_AFTER_SHUTDOWN),
+        Ending::ConnectionAge => Failure::connection_aged(),
+    }
 }
 
 fn exited(status: ExitStatus) -> Outcome {

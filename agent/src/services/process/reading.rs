@@ -104,10 +104,12 @@ pub(crate) fn unmasked_role(class: DataClass) -> Role {
     }
 }
 
-/// cmdline and environ wait for the memory lock (fs/proc/base.c: get_mm_cmdline, environ_read), io for the exec lock
-/// (do_io_accounting), and whatever is heavy walks page tables or threads.
+/// cmdline and environ wait for the memory lock (fs/proc/base.c: get_mm_cmdline, environ_read), and so does a name that the kernel
+/// cut and cmdline completes; io waits for the exec lock (do_io_accounting); whatever is heavy walks page tables or threads.
 fn waits_for_the_process(field: &Field) -> bool {
-    field.cost == FieldCost::Heavy || matches!(field.source, "/proc/PID/cmdline" | "/proc/PID/environ" | "/proc/PID/io")
+    field.cost == FieldCost::Heavy
+        || field.path == "name"
+        || matches!(field.source, "/proc/PID/cmdline" | "/proc/PID/environ" | "/proc/PID/io")
 }
 
 fn errors(fields: ProcessFieldSet, reason: FieldErrorReason, detail: &str) -> Vec<FieldError> {
@@ -133,7 +135,7 @@ mod tests {
 
     #[test]
     fn fields_not_served_are_left_to_the_plan_to_answer() {
-        let asked = bit::NAME.union(bit::THREADS).union(bit::ENVIRON);
+        let asked = bit::STATE.union(bit::THREADS).union(bit::ENVIRON);
         let reading = Reading::new(asked, roles(Role::Reader));
         for depth in [Depth::Whole, Depth::Light] {
             assert_eq!(reading.plan(depth).fields(), asked);
@@ -144,12 +146,14 @@ mod tests {
 
     #[test]
     fn what_may_hang_goes_to_the_slow_lane_and_can_be_left_out() {
-        let reading = Reading::new(bit::NAME.union(bit::CMDLINE), roles(Role::Reader));
-        assert_eq!((reading.lane(Depth::Whole), reading.lane(Depth::Light)), (Lane::Slow, Lane::Quick));
-        assert_eq!(reading.plan(Depth::Light).fields(), bit::NAME);
-        assert_eq!(said(&reading, Depth::Light), [("cmdline".to_owned(), FieldErrorReason::Timeout)]);
-        assert!(said(&reading, Depth::Whole).is_empty());
-        assert_eq!(Reading::new(bit::NAME, roles(Role::Reader)).lane(Depth::Whole), Lane::Quick);
+        for waiting in [bit::NAME, bit::CMDLINE, bit::IO_READ_BYTES] {
+            let reading = Reading::new(bit::STATE.union(waiting), roles(Role::Reader));
+            assert_eq!((reading.lane(Depth::Whole), reading.lane(Depth::Light)), (Lane::Slow, Lane::Quick));
+            assert_eq!(reading.plan(Depth::Light).fields(), bit::STATE);
+            assert_eq!(said(&reading, Depth::Light), [(waiting.to_mask().paths[0].clone(), FieldErrorReason::Timeout)]);
+            assert!(said(&reading, Depth::Whole).is_empty());
+        }
+        assert_eq!(Reading::new(bit::STATE, roles(Role::Reader)).lane(Depth::Whole), Lane::Quick);
     }
 
     #[test]

@@ -138,13 +138,13 @@ async fn a_process_that_hangs_its_reader_costs_its_slow_fields_and_not_the_list(
     let hung = stuck::Progress::new(Arc::clone(&service.source.stuck));
     assert!(hung.at(own));
     hung.give_up();
-    let request = ListProcessesRequest { read_mask: mask(&["name", "cmdline"]), ..Default::default() };
+    let request = ListProcessesRequest { read_mask: mask(&["ppid", "cmdline"]), ..Default::default() };
     let messages = list(&service, request.clone()).await;
     let row = |messages: &[ListProcessesResponse], pid| {
         messages.iter().flat_map(|message| message.processes.clone()).find(|row| row.pid == pid).unwrap()
     };
     let own_row = row(&messages, own);
-    assert!(own_row.name.is_some() && own_row.cmdline.is_empty());
+    assert!(own_row.ppid.is_some() && own_row.cmdline.is_empty());
     assert_eq!((own_row.errors[0].path.as_str(), own_row.errors[0].reason()), ("cmdline", FieldErrorReason::Timeout));
     drop(hung.ended_on_drop());
     assert!(!row(&list(&service, request).await, own).cmdline.is_empty());

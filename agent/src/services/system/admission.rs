@@ -2,7 +2,10 @@
 
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
     time::Duration,
 };
 
@@ -20,12 +23,14 @@ pub(crate) struct Admission {
     limit: usize,
     limit_per_caller: usize,
     open: Arc<Mutex<HashMap<String, usize>>>,
+    opened: AtomicU64,
     counters: Arc<Counters>,
 }
 
 /// One open stream; dropping it makes room.
 #[derive(Debug)]
 pub(crate) struct Admitted {
+    number: u64,
     caller: String,
     open: Arc<Mutex<HashMap<String, usize>>>,
     _counted: Raised,
@@ -33,7 +38,13 @@ pub(crate) struct Admitted {
 
 impl Admission {
     pub(crate) fn new(limits: &ServiceLimits, counters: Arc<Counters>) -> Self {
-        Self { limit: limits.streams, limit_per_caller: limits.streams_per_principal, open: Arc::default(), counters }
+        Self {
+            limit: limits.streams,
+            limit_per_caller: limits.streams_per_principal,
+            open: Arc::default(),
+            opened: AtomicU64::new(0),
+            counters,
+        }
     }
 
     pub(crate) fn admit(&self, caller: &str) -> Result<Admitted, Failure> {
@@ -47,10 +58,22 @@ impl Admission {
         }
         *own += 1;
         Ok(Admitted {
+            number: self.opened.fetch_add(1, Ordering::Relaxed) + 1,
             caller: caller.to_owned(),
             open: Arc::clone(&self.open),
             _counted: self.counters.streams.raise(),
         })
+    }
+}
+
+impl Admitted {
+    /// Counts streams from the agent's start.
+    pub(crate) fn number(&self) -> u64 {
+        self.number
+    }
+
+    pub(crate) fn caller(&self) -> &str {
+        &self.caller
     }
 }
 
@@ -77,7 +100,13 @@ mod tests {
 
     #[test]
     fn streams_are_limited_in_all_and_for_each_caller() {
-        let admission = Admission { limit: 3, limit_per_caller: 2, open: Arc::default(), counters: Arc::default() };
+        let admission = Admission {
+            limit: 3,
+            limit_per_caller: 2,
+            open: Arc::default(),
+            opened: AtomicU64::new(0),
+            counters: Arc::default(),
+        };
         let first = admission.admit("alice").unwrap();
         let _second = admission.admit("alice").unwrap();
         let own = admission.admit("alice").unwrap_err();

@@ -3,10 +3,7 @@
 use std::{
     future::Future,
     pin::Pin,
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
+    sync::Arc,
     task::{Context as TaskContext, Poll},
     time::Duration,
 };
@@ -31,12 +28,8 @@ use crate::{
     sampler::{Losses, Subscription, SubscriptionGuard},
     services::{encoded::Encoded, request::wire_duration},
     shutdown::{Ending, Shutdown},
+    status::RETRY_AFTER_SHUTDOWN,
 };
-
-/// A client comes back after this when the agent stops: about as long as a restart takes.
-const RETRY_AFTER_SHUTDOWN: Duration = Duration::from_secs(1);
-
-static STREAMS_OPENED: AtomicU64 = AtomicU64::new(0);
 
 /// Messages of one stream. Only what the caller takes is made; what it does not take in time is lost and counted.
 pub(crate) struct WatchStream {
@@ -66,9 +59,10 @@ impl WatchStream {
         heartbeat_interval: Duration,
     ) -> Self {
         let Subscription { samples, latest, guard } = subscription;
-        let number = STREAMS_OPENED.fetch_add(1, Ordering::Relaxed) + 1;
+        let stream_id = format!("system-{}", admitted.number());
+        tracing::debug!(stream_id, principal = admitted.caller(), interval = ?spec.interval, "stream opened");
         let header = StreamHeader {
-            stream_id: format!("system-{number}"),
+            stream_id,
             effective_mask: Some(spec.fields.to_mask()),
             interval: Some(wire_duration(spec.interval)),
             opened: Some(context.host.sample_time()),

@@ -1,6 +1,6 @@
 #![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
 
-use procwire_proto::v1::{ProcessRef, TerminateProcessesRequest, TerminateSummary};
+use procwire_proto::v1::{ProcessRef, TerminateProcessesRequest, TerminateProgress, TerminateSummary};
 use tokio_stream::StreamExt as _;
 
 use super::*;
@@ -67,6 +67,18 @@ async fn what_did_nothing_is_not_remembered() {
     let (log, _) = new(runs.begin("alice", &termination("a", true)).unwrap());
     log.end(Ok(()));
     new(runs.begin("alice", &termination("a", false)).unwrap());
+}
+
+#[tokio::test]
+async fn what_failed_after_its_first_signal_is_not_done_again() {
+    let runs = Runs::new(8);
+    let (log, _follower) = new(runs.begin("alice", &termination("a", false)).unwrap());
+    log.push(Event::Progress(TerminateProgress::default()));
+    log.end(Err(Failure::internal("the pool is gone")));
+    let Begun::Repeat(follower) = runs.begin("alice", &termination("a", false)).unwrap() else {
+        panic!("started again")
+    };
+    assert_eq!(all(follower).await.last(), Some(&Err(tonic::Code::Internal)));
 }
 
 #[tokio::test(start_paused = true)]
