@@ -93,7 +93,9 @@ impl ConnectionArgs {
             Err(_) if name.is_none() => return Ok(None),
             Err(error) => return Err(error),
         };
-        let contexts = file.load()?;
+        // An agent that was chosen in a file that cannot be read is not silently replaced by another.
+        let contexts =
+            file.load().map_err(|error| CliError::Usage(format!("{error}; --context local does without the file")))?;
         Ok(contexts.get(name.unwrap_or(contexts.current()))?.cloned())
     }
 }

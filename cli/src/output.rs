@@ -62,7 +62,7 @@ pub(crate) struct Output {
 impl Output {
     /// Standard output and standard error.
     pub(crate) fn standard(args: &OutputArgs) -> Self {
-        let size = io::stdout().is_terminal().then(|| terminal_size());
+        let size = io::stdout().is_terminal().then(terminal_size);
         let choice = match args.output {
             // JSON has no styles: nothing to take out.
             Format::Json | Format::Ndjson => ColorChoice::AlwaysAnsi,

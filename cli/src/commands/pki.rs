@@ -130,12 +130,10 @@ fn after_agent(stored: &Stored, directory: &Directory, profile: &AgentProfile) -
         format!("It is good for {}.", names.join(", ")),
         String::new(),
         "Next, on that host:".to_owned(),
-        format!(
-            "  procwired --listen 0.0.0.0:7443 --tls-certificate {} --tls-key {} --tls-client-ca {}",
-            stored.certificate.display(),
-            stored.key.display(),
-            directory.authority_certificate().display()
-        ),
+        "  procwired --listen 0.0.0.0:7443 \\".to_owned(),
+        format!("    --tls-certificate {} \\", stored.certificate.display()),
+        format!("    --tls-key {} \\", stored.key.display()),
+        format!("    --tls-client-ca {}", directory.authority_certificate().display()),
     ]
 }
 
@@ -145,12 +143,9 @@ fn after_client(stored: &Stored, directory: &Directory, profile: &ClientProfile)
         format!("It is {} with the role {}.", profile.name, profile.role),
         String::new(),
         "Next, once for each agent:".to_owned(),
-        format!(
-            "  procwire context add NAME --endpoint https://HOST:7443 --ca {} --cert {} --key {}",
-            directory.authority_certificate().display(),
-            stored.certificate.display(),
-            stored.key.display()
-        ),
+        "  procwire context add NAME --endpoint https://HOST:7443 \\".to_owned(),
+        format!("    --ca {} \\", directory.authority_certificate().display()),
+        format!("    --cert {} --key {}", stored.certificate.display(), stored.key.display()),
     ]
 }
 

@@ -59,10 +59,15 @@ pub(crate) fn capabilities_page(capabilities: &GetCapabilitiesResponse, _: &Cloc
     let GetCapabilitiesResponse { methods, process_fields, system_fields, features } = capabilities;
     let mut page = Page::default();
 
-    let mut table = Table::new(columns(&["METHOD", "SERVED", "ALLOWED", "ROLE", "DETAIL"])).wrapping();
+    let mut table = Table::new(columns(&["METHOD", "ANSWERED", "ROLE", "DETAIL"])).wrapping();
     for method in methods {
         let name = method.method.trim_start_matches('/').trim_start_matches("procwire.v1.");
-        let cells = [name, yes(method.served), yes(method.allowed), &method.role, &method.detail];
+        let (answered, detail) = match (method.served, method.allowed) {
+            (false, _) => ("not yet", ""),
+            (true, false) => ("role missing", method.detail.as_str()),
+            (true, true) => ("yes", method.detail.as_str()),
+        };
+        let cells = [name, answered, &method.role, detail];
         table.push(safe(&cells), Style::new());
     }
     page.table("Methods", table);
@@ -175,6 +180,7 @@ mod tests {
         let capabilities = GetCapabilitiesResponse {
             methods: vec![MethodCapability {
                 method: "/procwire.v1.ProcessService/WatchProcessEvents".to_owned(),
+                served: true,
                 detail: "x".repeat(200),
                 ..MethodCapability::default()
             }],

@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use anstyle::{Effects, Style};
-use comfy_table::{CellAlignment, ColumnConstraint, ContentArrangement, Row, TableStyle, Width, presets::NOTHING};
+use comfy_table::{CellAlignment, ColumnConstraint, ContentArrangement, Row, Width, presets::NOTHING};
 
 /// What the widest text keeps before other columns are dropped for it.
 const ROOM_FOR_TEXT: u16 = 28;
@@ -111,7 +111,7 @@ impl Table {
 
     fn lay_out(&self, available: Option<u16>) -> comfy_table::Table {
         let mut table = comfy_table::Table::new();
-        table.load_style(TableStyle::from(NOTHING)).set_truncation_indicator("…");
+        table.load_style(NOTHING).set_truncation_indicator("…");
         table.set_content_arrangement(ContentArrangement::Disabled);
         // A cell that is cut shall use all its room, so it is split anywhere, not only at spaces.
         table.set_delimiter(if self.wraps { ' ' } else { '\0' });

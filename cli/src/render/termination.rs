@@ -8,7 +8,7 @@ use procwire_proto::{
     escape, json,
     v1::{
         ControlMechanism, ErrorReason, Escalation, TargetError, TerminatePlan, TerminateProcessesResponse,
-        TerminateProgress, TerminateSignalled, TerminateStillRunning, TerminateSummary,
+        TerminateProgress, TerminateSignalled, TerminateStillRunning, TerminateSummary, TerminateTarget,
         terminate_processes_response::Event, terminate_progress::Step,
     },
 };
@@ -27,16 +27,13 @@ pub(crate) fn plan_lines(plan: &TerminatePlan) -> Vec<String> {
         Escalation::GiveUp => "then give up",
         _ => "then SIGKILL",
     };
-    let verb = if plan.dry_run { "would terminate" } else { "terminating" };
-    let line = |target: &procwire_proto::v1::TerminateTarget| {
+    let dry_run = if plan.dry_run { "; dry run, nothing is done" } else { "" };
+    let line = |target: &TerminateTarget| {
         let name = target.name.as_deref().map_or_else(|| "process".into(), escape::terminal);
         let reference = target.r#ref.as_ref().map(ToString::to_string).unwrap_or_default();
         let uid = target.uid.map(|uid| format!(", uid {uid}")).unwrap_or_default();
-        format!(
-            "{verb} {name} ({reference}{uid}): SIG{}, {} of grace, {then}",
-            plan.signal().as_code(),
-            units::span(grace)
-        )
+        let (signal, grace) = (plan.signal().as_code(), units::span(grace));
+        format!("{name} ({reference}{uid}): SIG{signal}, {grace} of grace, {then}{dry_run}")
     };
     plan.targets.iter().map(line).collect()
 }
@@ -113,7 +110,7 @@ fn sent(signal: Signal, mechanism: ControlMechanism) -> String {
 
 #[cfg(test)]
 mod tests {
-    use procwire_proto::v1::{ExitStatus, ProcessState, TerminateTarget};
+    use procwire_proto::v1::{ExitStatus, ProcessState};
 
     use super::*;
 
@@ -139,7 +136,7 @@ mod tests {
         };
         assert_eq!(
             plan_lines(&plan),
-            [r"would terminate evil\n\x1b[2J (7@99, uid 1000): SIGTERM, 10.0 s of grace, then SIGKILL"]
+            [r"evil\n\x1b[2J (7@99, uid 1000): SIGTERM, 10.0 s of grace, then SIGKILL; dry run, nothing is done"]
         );
     }
 

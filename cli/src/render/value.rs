@@ -152,22 +152,22 @@ mod tests {
 
     use super::*;
 
-    fn shown(name: &str, value: Value) -> String {
+    fn shown(name: &str, value: &Value) -> String {
         let clock = Clock::fixed("2026-11-21T22:30:00Z".parse().unwrap(), TimeZone::UTC);
-        show(name, &value, Form::Page, &clock)
+        show(name, value, Form::Page, &clock)
     }
 
     #[test]
     fn units_follow_names() {
-        assert_eq!(shown("resident_bytes", json!(3_565_158)), "3.4 MiB");
-        assert_eq!(shown("user_ns", json!(1_230_000_000)), "1.23 s");
-        assert_eq!(shown("user_ns", json!(3_723_000_000_000_u64)), "1 h 2 min");
-        assert_eq!(shown("busy_ratio", json!(0.1234)), "12.3 %");
-        assert_eq!(shown("received_bytes_per_second", json!(1536.5)), "1.5 KiB/s");
-        assert_eq!(shown("reads_per_second", json!(2.25)), "2.2/s");
-        assert_eq!(shown("nice", json!(-5)), "-5");
-        assert_eq!(shown("start_time", json!("2026-11-18T13:05:09Z")), "2026-11-18 13:05:09 +00:00");
-        assert_eq!(shown("kernel_thread", json!(false)), "no");
+        assert_eq!(shown("resident_bytes", &json!(3_565_158)), "3.4 MiB");
+        assert_eq!(shown("user_ns", &json!(1_230_000_000)), "1.23 s");
+        assert_eq!(shown("user_ns", &json!(3_723_000_000_000_u64)), "1 h 2 min");
+        assert_eq!(shown("busy_ratio", &json!(0.1234)), "12.3 %");
+        assert_eq!(shown("received_bytes_per_second", &json!(1536.5)), "1.5 KiB/s");
+        assert_eq!(shown("reads_per_second", &json!(2.25)), "2.2/s");
+        assert_eq!(shown("nice", &json!(-5)), "-5");
+        assert_eq!(shown("start_time", &json!("2026-11-18T13:05:09Z")), "2026-11-18 13:05:09 +00:00");
+        assert_eq!(shown("kernel_thread", &json!(false)), "no");
     }
 
     #[test]
@@ -185,9 +185,9 @@ mod tests {
 
     #[test]
     fn hostile_text_is_escaped_at_every_depth() {
-        assert_eq!(shown("cmdline", json!(["a", "\u{1b}[2J"])), r"a \x1b[2J");
-        assert_eq!(shown("start_time", json!("\n")), r"\n");
-        assert_eq!(shown("x", json!({ "name": "\r" })), r"name=\r");
+        assert_eq!(shown("cmdline", &json!(["a", "\u{1b}[2J"])), r"a \x1b[2J");
+        assert_eq!(shown("start_time", &json!("\n")), r"\n");
+        assert_eq!(shown("x", &json!({ "name": "\r" })), r"name=\r");
     }
 
     #[test]
@@ -211,6 +211,6 @@ mod tests {
 
     #[test]
     fn what_is_missing_is_a_dash() {
-        assert_eq!((shown("x", Value::Null), shown("x", json!([]))), ("-".to_owned(), "-".to_owned()));
+        assert_eq!((shown("x", &Value::Null), shown("x", &json!([]))), ("-".to_owned(), "-".to_owned()));
     }
 }

@@ -17,6 +17,7 @@ const READY: &str = "ready";
 const TIDYING: Duration = Duration::from_millis(400);
 
 /// The child's own main: waits for SIGTERM, or for the end of the process that started it.
+#[allow(clippy::disallowed_methods, reason = "its exit code is no answer of the tool, and it has nothing to put away")]
 pub(crate) async fn run() -> Result<Exit, CliError> {
     let mut terminate = signal(SignalKind::terminate())?;
     // The keyboard's interrupt is for the one who tells the story.

@@ -151,7 +151,7 @@ pub(super) fn audit_trail(stage: &Stage, say: &mut Narrator<'_>) -> Result<(), C
     for record in &records {
         let text = |name: &str| record.get(name).and_then(Value::as_str).unwrap_or(MISSING).to_owned();
         let pid = record.pointer("/targets/0/pid").map_or_else(|| MISSING.to_owned(), ToString::to_string);
-        let cells = vec![text("event"), text("principal"), text("decision"), text("rule"), pid, text("result")];
+        let cells = [text("event"), text("principal"), text("decision"), text("rule"), pid, text("result")];
         table.push(cells.iter().map(|cell| printable(cell).into_owned()).collect(), Style::new());
     }
     table.write(&mut say.out.answer, say.out.width)?;

@@ -232,7 +232,7 @@ pub(super) mod tests {
     fn a_hostile_name_stays_in_its_cell() {
         let hostile = process(7, b")\n\x1b[2J", &[]);
         for layout in [&COMPACT, &WIDE] {
-            let lines = lines(layout, &[hostile.clone()], None);
+            let lines = lines(layout, std::slice::from_ref(&hostile), None);
             assert_eq!(lines.len(), 2, "{lines:?}");
             assert!(lines[1].ends_with(r"[)\n\x1b[2J]"), "{}", lines[1]);
         }
