@@ -33,6 +33,7 @@ mod builder;
 mod call;
 mod client;
 mod connect;
+mod connection;
 mod control;
 mod error;
 mod process;

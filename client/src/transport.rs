@@ -4,24 +4,14 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
-use std::time::Duration;
 
-use bytes::Bytes;
 use http::{HeaderValue, Request, Response, header};
-use http_body::{Body, Frame, SizeHint};
-use hyper::body::Incoming;
-use hyper::client::conn::http2;
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use tokio::time::Instant;
 use tonic::codegen::Service;
 
-use crate::connect::{ConnectError, ConnectionFate, Connector, Watched};
-use crate::transport_error::{BrokenConnection, TransportError};
-
-/// While a call is open, an agent that is silent for this long is asked for a sign of life,
-const KEEP_ALIVE_INTERVAL: Duration = Duration::from_secs(30);
-/// and if that does not come within this time the connection is dead.
-const KEEP_ALIVE_TIMEOUT: Duration = Duration::from_secs(10);
+use crate::connect::{ConnectError, Connector};
+use crate::connection::{Connection, ResponseBody};
+use crate::transport_error::TransportError;
 
 const USER_AGENT: HeaderValue = HeaderValue::from_static(concat!("procwire-client/", env!("CARGO_PKG_VERSION")));
 
@@ -31,15 +21,9 @@ pub(crate) struct Transport(Arc<Shared>);
 
 struct Shared {
     connector: Connector,
-    current: Mutex<Option<Connection>>,
+    current: Arc<Mutex<Option<Connection>>>,
     /// Held while connecting, so that many calls make one connection; keeps the last failure for those that waited.
     connecting: tokio::sync::Mutex<Option<Failed>>,
-}
-
-#[derive(Clone)]
-struct Connection {
-    sender: http2::SendRequest<tonic::body::Body>,
-    fate: Arc<ConnectionFate>,
 }
 
 struct Failed {
@@ -49,7 +33,7 @@ struct Failed {
 
 impl Transport {
     pub(crate) fn new(connector: Connector) -> Self {
-        Self(Arc::new(Shared { connector, current: Mutex::new(None), connecting: tokio::sync::Mutex::new(None) }))
+        Self(Arc::new(Shared { connector, current: Arc::default(), connecting: tokio::sync::Mutex::new(None) }))
     }
 
     /// Makes the next call take a new connection, because nothing is heard on this one any more. Calls that are under way
@@ -80,18 +64,13 @@ impl Shared {
     /// Sends a request. One that comes back unsent, because the agent closed an idle connection at that very moment, goes
     /// out once more on a new one; one that may have reached the agent never does.
     async fn send(&self, request: Request<tonic::body::Body>) -> Result<Response<ResponseBody>, TransportError> {
-        let mut connection = self.connection().await?;
-        let mut failure = match connection.sender.try_send_request(request).await {
-            Ok(response) => return Ok(connection.watch(response)),
+        let mut failure = match self.connection().await?.send(request).await {
+            Ok(response) => return Ok(response),
             Err(failure) => failure,
         };
-        let Some(unsent) = failure.take_message().filter(|_| connection.fate.heard()) else {
-            return Err(broken(&connection.fate, failure.into_error()));
-        };
-        let mut connection = self.connection().await?;
-        match connection.sender.send_request(unsent).await {
-            Ok(response) => Ok(connection.watch(response)),
-            Err(failure) => Err(broken(&connection.fate, failure)),
+        match failure.unsent.take() {
+            Some(unsent) => self.connection().await?.send(unsent).await.map_err(|failure| failure.error),
+            None => Err(failure.error),
         }
     }
 
@@ -112,7 +91,7 @@ impl Shared {
         match self.open().await {
             Ok(connection) => {
                 *last_failure = None;
-                *self.current.lock().unwrap_or_else(PoisonError::into_inner) = Some(connection.clone());
+                self.keep(&connection);
                 Ok(connection)
             }
             Err(error) => {
@@ -124,63 +103,27 @@ impl Shared {
 
     fn live(&self) -> Option<Connection> {
         let current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
-        current.as_ref().filter(|connection| !connection.sender.is_closed()).cloned()
+        current.as_ref().filter(|connection| !connection.is_closed()).cloned()
     }
 
     async fn open(&self) -> Result<Connection, ConnectError> {
         let stream = (self.connector)().await?;
-        let fate = Arc::new(ConnectionFate::default());
-        let watched = Watched::new(stream, Arc::clone(&fate));
-        let (sender, driver) = http2::Builder::new(TokioExecutor::new())
-            .timer(TokioTimer::new())
-            .keep_alive_interval(KEEP_ALIVE_INTERVAL)
-            .keep_alive_timeout(KEEP_ALIVE_TIMEOUT)
-            .handshake(TokioIo::new(watched))
-            .await
-            .map_err(|source| ConnectError::Http2 { source: Arc::new(source) })?;
-        // Ends when the connection does, or when every client and every open stream is dropped. Its error reaches the
-        // calls that it concerns.
+        let (connection, driver) = Connection::start(stream).await?;
+        let current = Arc::downgrade(&self.current);
+        // Ends when the connection does, or when every client is dropped; then it lets go of the connection.
         tokio::spawn(async move {
-            let _ = driver.await;
+            driver.await;
+            if let Some(current) = current.upgrade() {
+                let mut current = current.lock().unwrap_or_else(PoisonError::into_inner);
+                current.take_if(|connection| connection.is_closed());
+            }
         });
-        Ok(Connection { sender, fate })
-    }
-}
-
-impl Connection {
-    fn watch(&self, response: Response<Incoming>) -> Response<ResponseBody> {
-        response.map(|body| ResponseBody { body, fate: Arc::clone(&self.fate) })
-    }
-}
-
-/// The body of an answer; if the connection breaks under it, it tells what is known of that.
-pub(crate) struct ResponseBody {
-    body: Incoming,
-    fate: Arc<ConnectionFate>,
-}
-
-impl Body for ResponseBody {
-    type Data = Bytes;
-    type Error = TransportError;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, TransportError>>> {
-        Pin::new(&mut self.body)
-            .poll_frame(context)
-            .map(|frame| frame.map(|frame| frame.map_err(|source| broken(&self.fate, source))))
+        Ok(connection)
     }
 
-    fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
+    /// Keeps a new connection for the calls to come, unless it has ended already.
+    fn keep(&self, connection: &Connection) {
+        let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
+        *current = Some(connection.clone()).filter(|connection| !connection.is_closed());
     }
-
-    fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
-    }
-}
-
-fn broken(fate: &ConnectionFate, source: hyper::Error) -> TransportError {
-    TransportError::Broken(BrokenConnection::new(fate, source))
 }

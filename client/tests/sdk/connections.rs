@@ -67,6 +67,26 @@ async fn one_turn() {
     .await;
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn no_call_is_left_waiting_on_a_connection_that_ends() {
+    let agent = FakeAgent::default();
+    let client = agent.client();
+    for _ in 0..300 {
+        let call = || {
+            agent.wait.then([Step::Fail(tonic::Status::not_found("gone"))]);
+            tokio::spawn(client.control().wait(&ProcessRef::default()).timeout(Duration::ZERO).into_future())
+        };
+        let (first, lines, rest) = (call(), agent.lines.clone(), [call(), call(), call()]);
+        let cut = tokio::spawn(async move { lines.cut() });
+        for call in [first].into_iter().chain(rest) {
+            let error = call.await.unwrap().unwrap_err();
+            // Answered, or broken off: the deadline of 10 s plays no part.
+            assert!(matches!(error.kind(), ErrorKind::NotFound | ErrorKind::ConnectionLost), "{error}");
+        }
+        cut.await.unwrap();
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn callers_that_wait_for_the_same_connection_share_its_failure() {
     let attempts = Arc::new(AtomicUsize::new(0));
