@@ -152,3 +152,6 @@ fn machine_id(host: &Host) -> Option<Vec<u8>> {
     let number = u128::from_str_radix(text.trim_end(), 16).ok()?;
     (text.trim_end().len() == 32).then(|| number.to_be_bytes().to_vec())
 }
+
+#[cfg(test)]
+mod tests;

@@ -124,4 +124,6 @@ impl process_service_server::ProcessService for ProcessService {
 }
 
 #[cfg(test)]
+mod hanging_tests;
+#[cfg(test)]
 mod tests;

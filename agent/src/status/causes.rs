@@ -6,7 +6,7 @@ use procwire_host::{ControlError, HostError};
 use procwire_proto::{UnknownPath, v1::ErrorReason};
 
 use super::Failure;
-use crate::host_pool::PoolError;
+use crate::host_pool::{Lane, PoolError};
 
 impl Failure {
     /// A field of the request is malformed. `problem` reads on from the field's name: "is shorter than 100 ms".
@@ -93,11 +93,12 @@ impl Failure {
         .with_metadata("have", have)
     }
 
-    /// A stated limit is reached.
+    /// A stated limit is reached. One that begins with "limits." is a key of the configuration.
     pub fn limit_reached(limit: &str, value: usize, retry_after: Duration) -> Self {
+        let remedy = if limit.starts_with("limits.") { ", or raise it in the agent's configuration" } else { "" };
         Self::new(
             ErrorReason::LimitReached,
-            format!("the limit {limit} = {value} is reached; retry in {retry_after:?}, or raise it in the agent's configuration"),
+            format!("the limit {limit} = {value} is reached; retry in {retry_after:?}{remedy}"),
         )
         .with_quota(limit, format!("at most {value}"))
         .with_metadata("limit", limit)
@@ -172,8 +173,11 @@ impl From<HostError> for Failure {
 impl From<PoolError> for Failure {
     fn from(error: PoolError) -> Self {
         match error {
-            PoolError::QueueFull { lane, queue } => {
-                Self::limit_reached(&format!("host_pool.{}.queue", lane.name()), queue, Duration::from_secs(1))
+            PoolError::QueueFull { lane: Lane::Quick | Lane::Slow, queue } => {
+                Self::limit_reached("limits.host_queue", queue, Duration::from_secs(1))
+            }
+            PoolError::QueueFull { lane: Lane::Control, queue } => {
+                Self::limit_reached("control_queue", queue, Duration::from_secs(1))
             }
             PoolError::Deadline { after, .. } => Self::host_read_timeout(after),
             PoolError::Lost { .. } => Self::internal(&error.to_string()),

@@ -1,0 +1,144 @@
+//! A captured tree in which one process hangs whoever reads its command line: a FIFO that nobody writes to, in place of a memory lock
+//! that nobody lets go of.
+
+#![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
+
+use std::{fs, path::PathBuf, process::Command, time::Duration};
+
+use procwire_host::{Machine, Roots};
+use procwire_proto::{
+    ProcessFieldSet,
+    process_fields::bit,
+    v1::{FieldErrorReason, Process},
+};
+use prost::Message as _;
+use tempfile::TempDir;
+
+use super::{query::Target, *};
+use crate::{
+    access::{Role, RoleSet},
+    counters::Counters,
+    host_pool::{HostPoolLimits, LaneLimits},
+};
+
+const HANGING: u32 = 7;
+
+struct Tree {
+    folder: TempDir,
+    source: Arc<Source>,
+    counters: Arc<Counters>,
+}
+
+fn tree(pids: &[u32], slow_threads: usize) -> Tree {
+    let folder = TempDir::new().unwrap();
+    for pid in pids {
+        let directory = folder.path().join(pid.to_string());
+        fs::create_dir(&directory).unwrap();
+        let after_state = ["0"; 18].join(" ");
+        fs::write(directory.join("stat"), format!("{pid} (fixture) S {after_state} 123 {}\n", ["0"; 30].join(" ")))
+            .unwrap();
+        fs::write(directory.join("status"), format!("Name:\tfixture\nTgid:\t{pid}\n")).unwrap();
+        fs::write(directory.join("cmdline"), b"fixture\0").unwrap();
+    }
+    let roots = Roots { proc: folder.path().to_owned(), ..Roots::default() };
+    let machine = Machine { page_size_bytes: 4096, ticks_per_second: 100, boot_id: vec![1; 16].into() };
+    let host = Arc::new(Host::with_machine(roots, machine).unwrap());
+    let counters = Arc::<Counters>::default();
+    let limits = HostPoolLimits::default();
+    let slow = LaneLimits { threads: slow_threads, queue: 8, deadline: Duration::from_millis(500) };
+    let pool = Arc::new(HostPool::new(HostPoolLimits { slow, ..limits }, Arc::clone(&counters)));
+    let source = Source { host, pool, readers: Idle::default(), stuck: Arc::default() };
+    Tree { folder, source: Arc::new(source), counters }
+}
+
+impl Tree {
+    fn cmdline(&self, pid: u32) -> PathBuf {
+        self.folder.path().join(pid.to_string()).join("cmdline")
+    }
+
+    /// From now on reading this command line waits for the returned one to be written to.
+    fn hang(&self, pid: u32) -> PathBuf {
+        let fifo = self.folder.path().join(format!("fifo-{pid}"));
+        assert!(Command::new("mkfifo").arg(&fifo).status().unwrap().success());
+        fs::remove_file(self.cmdline(pid)).unwrap();
+        fs::hard_link(&fifo, self.cmdline(pid)).unwrap();
+        fifo
+    }
+
+    fn reading() -> Reading {
+        Reading::new(bit::STATE.union(bit::CMDLINE), RoleSet::from_iter([Role::Admin]))
+    }
+
+    async fn rows(&self) -> Vec<Process> {
+        let mut scan = Scan::new(Arc::clone(&self.source), Self::reading(), usize::MAX);
+        let mut rows = Vec::new();
+        loop {
+            let piece = scan.next_piece().await.unwrap();
+            rows.extend(ListProcessesResponse::decode(piece.message).unwrap().processes);
+            if piece.is_last {
+                return rows;
+            }
+        }
+    }
+
+    async fn released(&self, fifo: PathBuf, pid: u32) {
+        fs::remove_file(self.cmdline(pid)).unwrap();
+        fs::write(self.cmdline(pid), b"released\0").unwrap();
+        // Opening waits for a reader, and closing ends its reading.
+        let write = std::thread::spawn(move || fs::write(fifo, b"late\0"));
+        while self.source.stuck.contains(pid) {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        write.join().unwrap().unwrap();
+    }
+}
+
+fn is_whole(row: &Process) -> bool {
+    row.errors.is_empty() && row.cmdline.len() == 1
+}
+
+fn is_light(row: &Process) -> bool {
+    let timed_out =
+        row.errors.iter().all(|error| error.path == "cmdline" && error.reason() == FieldErrorReason::Timeout);
+    row.state.is_some() && row.cmdline.is_empty() && timed_out && row.errors.len() == 1
+}
+
+#[tokio::test]
+async fn one_process_that_hangs_costs_its_own_slow_fields_until_it_lets_go() {
+    let tree = tree(&[5, HANGING, 9], 2);
+    let fifo = tree.hang(HANGING);
+    for round in 1..=3 {
+        let rows = tree.rows().await;
+        assert_eq!(rows.iter().map(|row| row.pid).collect::<Vec<_>>(), [5, HANGING, 9]);
+        assert!(is_whole(&rows[0]) && is_light(&rows[1]) && is_whole(&rows[2]), "{rows:?}");
+        assert_eq!(tree.counters.host_read_timeouts.get(), 1, "round {round} does not try again while it hangs");
+    }
+    let row = single::read(&tree.source, &Target::Pid(HANGING), Tree::reading()).await.unwrap();
+    assert!(is_light(&row), "{row:?}");
+    tree.released(fifo, HANGING).await;
+    assert!(tree.rows().await.iter().all(is_whole));
+}
+
+#[tokio::test]
+async fn with_every_slow_thread_hung_the_list_still_comes_without_slow_fields() {
+    let tree = tree(&[5, HANGING], 1);
+    let fifo = tree.hang(HANGING);
+    let rows = tree.rows().await;
+    assert!(rows.len() == 2 && rows.iter().all(is_light), "{rows:?}");
+    let row = single::read(&tree.source, &Target::Pid(5), Tree::reading()).await.unwrap();
+    assert!(is_light(&row), "{row:?}");
+    tree.released(fifo, HANGING).await;
+    assert!(tree.rows().await.iter().all(is_whole));
+}
+
+#[tokio::test]
+async fn who_does_not_ask_for_slow_fields_does_not_wait() {
+    let tree = tree(&[HANGING], 1);
+    let fifo = tree.hang(HANGING);
+    let whole = ProcessFieldSet::from_source("/proc/PID/stat").difference(bit::NAME).difference(bit::START_TIME);
+    let mut scan =
+        Scan::new(Arc::clone(&tree.source), Reading::new(whole, RoleSet::from_iter([Role::Reader])), usize::MAX);
+    assert!(scan.next_piece().await.unwrap().is_last);
+    assert_eq!(tree.counters.host_read_timeouts.get(), 0);
+    drop(fifo);
+}
