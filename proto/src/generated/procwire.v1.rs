@@ -5430,8 +5430,8 @@ pub struct CpuFrequencyPolicy {
     #[prost(uint64, optional, tag = "6")]
     pub hardware_max_hz: ::core::option::Option<u64>,
     /// "schedutil", "performance", ...
-    #[prost(string, tag = "7")]
-    pub governor: ::prost::alloc::string::String,
+    #[prost(string, optional, tag = "7")]
+    pub governor: ::core::option::Option<::prost::alloc::string::String>,
 }
 impl ::prost::Name for CpuFrequencyPolicy {
     const NAME: &'static str = "CpuFrequencyPolicy";
@@ -5901,9 +5901,9 @@ pub struct NetworkInterface {
     /// Index of the interface.
     #[prost(uint32, optional, tag = "11")]
     pub index: ::core::option::Option<u32>,
-    /// "veth", "bridge", "vlan", ...; empty for hardware.
-    #[prost(string, tag = "12")]
-    pub kind: ::prost::alloc::string::String,
+    /// "veth", "bridge", "vlan", ...; absent without error for hardware.
+    #[prost(string, optional, tag = "12")]
+    pub kind: ::core::option::Option<::prost::alloc::string::String>,
     /// Index of the bridge or bond it belongs to.
     #[prost(uint32, optional, tag = "13")]
     pub controller_index: ::core::option::Option<u32>,
@@ -6217,8 +6217,8 @@ pub struct Battery {
     #[prost(uint64, optional, tag = "3")]
     pub time_left_ns: ::core::option::Option<u64>,
     /// "Charging", "Discharging", "Full", ...
-    #[prost(string, tag = "4")]
-    pub status: ::prost::alloc::string::String,
+    #[prost(string, optional, tag = "4")]
+    pub status: ::core::option::Option<::prost::alloc::string::String>,
     /// Energy now.
     #[prost(double, optional, tag = "5")]
     pub energy_watt_hours: ::core::option::Option<f64>,
