@@ -1,0 +1,48 @@
+//! What the agent costs its host, as the kernel counts it.
+
+use std::{thread, time::Duration};
+
+use procwire_tests::Agent;
+use tokio::runtime::Runtime;
+
+use crate::contenders::{Contenders, FIELDS};
+
+/// What an agent uses.
+#[derive(Clone, Copy)]
+pub struct Cost {
+    pub resident_bytes: u64,
+    pub peak_resident_bytes: u64,
+    /// Clock ticks used while it was watched.
+    pub ticks: u64,
+}
+
+/// Watches an agent that nobody calls.
+pub fn idle(agent: &Agent) -> Cost {
+    thread::sleep(Duration::from_millis(500));
+    let before = ticks(agent);
+    thread::sleep(Duration::from_secs(5));
+    Cost { ticks: ticks(agent) - before, ..memory(agent) }
+}
+
+/// Lists the whole table many times over: memory must not grow with it.
+pub fn after_lists(runtime: &Runtime, contenders: &Contenders<'_>) -> Cost {
+    for _ in 0..20 {
+        runtime.block_on(async { contenders.client.processes().list().fields(FIELDS).await }).unwrap();
+    }
+    Cost { ticks: 0, ..memory(&contenders.agent) }
+}
+
+fn memory(agent: &Agent) -> Cost {
+    let status = std::fs::read_to_string(format!("/proc/{}/status", agent.pid())).unwrap();
+    let bytes = |key: &str| {
+        let line = status.lines().find_map(|line| line.strip_prefix(key)).unwrap();
+        line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() * 1024
+    };
+    Cost { resident_bytes: bytes("VmRSS:"), peak_resident_bytes: bytes("VmHWM:"), ticks: 0 }
+}
+
+fn ticks(agent: &Agent) -> u64 {
+    let stat = std::fs::read_to_string(format!("/proc/{}/stat", agent.pid())).unwrap();
+    let fields = stat.rsplit_once(')').unwrap().1;
+    fields.split_whitespace().skip(11).take(2).map(|ticks| ticks.parse::<u64>().unwrap()).sum()
+}

@@ -1,0 +1,145 @@
+//! Everyone who reads the table: pid, name, parent, state, processor times, start, threads, resident and virtual memory.
+
+mod floor;
+mod peers;
+
+use std::{sync::Arc, time::Instant};
+
+use procwire_client::Client;
+use procwire_host::{Host, ProcessPlan, ProcessReader, Roots};
+use procwire_proto::{FieldMask, ProcessFieldSet};
+use procwire_tests::{Agent, Role};
+use tokio::runtime::Runtime;
+
+use self::{floor::Floor, peers::Psutil};
+
+/// The fields that everyone reads.
+pub const FIELDS: [&str; 9] = [
+    "pid",
+    "name",
+    "ppid",
+    "state",
+    "cpu_times",
+    "start_time",
+    "thread_count",
+    "memory.resident_bytes",
+    "memory.virtual_bytes",
+];
+
+/// Who takes part, in the order of their turns.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Contender {
+    Floor,
+    Host,
+    Wire,
+    Psutil,
+    Ps,
+    Sysinfo,
+    Procfs,
+}
+
+impl Contender {
+    pub const ALL: [Self; 7] =
+        [Self::Floor, Self::Host, Self::Wire, Self::Psutil, Self::Ps, Self::Sysinfo, Self::Procfs];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Floor => "floor: open, read, close of stat and statm",
+            Self::Host => "procwire, host only",
+            Self::Wire => "procwire, over mTLS, decoded by the SDK",
+            Self::Psutil => "psutil 7.2.2 process_iter(attrs)",
+            Self::Ps => "ps -eo (procps)",
+            Self::Sysinfo => "crate sysinfo",
+            Self::Procfs => "crate procfs",
+        }
+    }
+}
+
+/// Microseconds per process, one entry per turn.
+pub struct Turns {
+    pub contender: Contender,
+    pub microseconds: Vec<f64>,
+}
+
+pub struct Contenders<'a> {
+    pub agent: Agent,
+    pub client: Client,
+    runtime: &'a Runtime,
+    reader: ProcessReader,
+    plan: ProcessPlan,
+    floor: Floor,
+    psutil: Psutil,
+}
+
+impl<'a> Contenders<'a> {
+    pub fn start(runtime: &'a Runtime) -> Self {
+        let agent = Agent::start();
+        let client = agent.client(Role::Reader);
+        let mask = FieldMask { paths: FIELDS.map(str::to_owned).to_vec() };
+        let fields = ProcessFieldSet::from_mask(Some(&mask), ProcessFieldSet::EMPTY).unwrap();
+        Self {
+            agent,
+            client,
+            runtime,
+            reader: ProcessReader::new(Arc::new(Host::open(Roots::default()).unwrap())),
+            plan: ProcessPlan::new(fields),
+            floor: Floor::open(),
+            psutil: Psutil::start(),
+        }
+    }
+
+    /// A turn to warm up, then the turns that count.
+    pub fn run(&mut self, rounds: u32) -> Vec<Turns> {
+        let mut turns: Vec<_> =
+            Contender::ALL.iter().map(|contender| Turns { contender: *contender, microseconds: Vec::new() }).collect();
+        for round in 0..=rounds {
+            for turns in &mut turns {
+                let (seconds, processes) = self.turn(turns.contender);
+                assert!(processes > 10, "{:?} saw {processes} processes", turns.contender);
+                if round > 0 {
+                    turns.microseconds.push(seconds * 1e6 / processes as f64);
+                }
+            }
+        }
+        turns
+    }
+
+    /// Seconds, and how many processes they were spent on.
+    fn turn(&mut self, contender: Contender) -> (f64, usize) {
+        match contender {
+            Contender::Floor => timed(|| self.floor.read()),
+            Contender::Host => timed(|| self.read_host()),
+            Contender::Wire => timed(|| self.read_wire()),
+            Contender::Psutil => self.psutil.read(),
+            Contender::Ps => timed(peers::ps),
+            Contender::Sysinfo => timed(peers::sysinfo),
+            Contender::Procfs => timed(peers::procfs),
+        }
+    }
+
+    fn read_host(&mut self) -> usize {
+        let pids = self.reader.list_pids().unwrap();
+        // As the agent does it, the rows are kept a chunk at a time.
+        let mut rows = Vec::with_capacity(1024);
+        let mut count = 0;
+        for pid in pids {
+            rows.extend(self.reader.read_listed(pid, &self.plan).unwrap());
+            if rows.len() == 1024 {
+                count += rows.len();
+                rows.clear();
+            }
+        }
+        count + rows.len()
+    }
+
+    fn read_wire(&self) -> usize {
+        let list = self.runtime.block_on(async { self.client.processes().list().fields(FIELDS).await });
+        list.unwrap().processes.len()
+    }
+}
+
+fn timed(read: impl FnOnce() -> usize) -> (f64, usize) {
+    let start = Instant::now();
+    let processes = read();
+    (start.elapsed().as_secs_f64(), processes)
+}
