@@ -116,13 +116,13 @@ impl Connection {
     pub(crate) fn open(args: &ConnectionArgs) -> Result<Self, CliError> {
         let (client, is_local) = match args.target()? {
             Target::Local => (local_client()?, true),
-            Target::Remote(context) => (remote_client(context, args.timeout)?, false),
+            Target::Remote(context) => (remote_client(context)?, false),
         };
         Ok(Self { client, is_local, timeout: args.timeout })
     }
 }
 
-fn remote_client(context: Context, timeout: Option<Duration>) -> Result<Client, CliError> {
+fn remote_client(context: Context) -> Result<Client, CliError> {
     let Context { endpoint, ca, cert, key, server_name } = context;
     let Some(ca) = ca else {
         let problem = "an agent over the network needs --ca, the authority that its certificate comes from";
@@ -137,9 +137,6 @@ fn remote_client(context: Context, timeout: Option<Duration>) -> Result<Client, 
     };
     if let Some(server_name) = server_name {
         builder = builder.server_name(server_name);
-    }
-    if let Some(timeout) = timeout {
-        builder = builder.connect_timeout(timeout);
     }
     Ok(builder.build()?)
 }
@@ -225,7 +222,7 @@ mod tests {
             cert: Some("/a".into()),
             ..Context::default()
         };
-        assert!(matches!(remote_client(keyless, None), Err(CliError::Usage(_))));
+        assert!(matches!(remote_client(keyless), Err(CliError::Usage(_))));
     }
 
     #[test]

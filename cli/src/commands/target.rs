@@ -1,11 +1,11 @@
 //! Naming a process on the command line.
 
-use std::str::FromStr;
+use std::{str::FromStr, time::Duration};
 
 use clap::Args;
-use procwire_client::ProcessRef;
+use procwire_client::{Client, ProcessRef};
 
-use crate::{connection::Connection, error::CliError};
+use crate::error::CliError;
 
 /// `4242`, or exactly one process and no later one with its pid: `4242@8817231`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,10 +41,10 @@ impl FromStr for Target {
 
 impl TargetArgs {
     /// Looks the process up: from here on it is that process and no other.
-    pub(crate) async fn resolve(&self, connection: &Connection) -> Result<ProcessRef, CliError> {
+    pub(crate) async fn resolve(&self, client: &Client, timeout: Option<Duration>) -> Result<ProcessRef, CliError> {
         let Target { pid, start_ticks } = self.target;
-        let mut request = connection.client.processes().get(pid).fields(["ref"]);
-        if let Some(timeout) = connection.timeout {
+        let mut request = client.processes().get(pid).fields(["ref"]);
+        if let Some(timeout) = timeout {
             request = request.timeout(timeout);
         }
         let found = request.await?.process.and_then(|process| process.r#ref);

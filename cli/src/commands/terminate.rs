@@ -42,7 +42,7 @@ pub(crate) struct TerminateArgs {
 
 /// Ends a process.
 pub(crate) async fn run(args: &TerminateArgs, connection: &Connection, out: &mut Output) -> Result<Exit, CliError> {
-    let target = args.target.resolve(connection).await?;
+    let target = args.target.resolve(&connection.client, connection.timeout).await?;
     let termination = request(args, connection.client.control().terminate(&target), connection.timeout).await?;
     let request_id = termination.request_id().to_owned();
     let outcome = tokio::select! {

@@ -27,7 +27,8 @@ pub(crate) struct WaitArgs {
 
 /// Waits for the end of a process. Whatever its exit status: that it ended is success.
 pub(crate) async fn run(args: &WaitArgs, connection: &Connection, out: &mut Output) -> Result<Exit, CliError> {
-    let target = args.target.resolve(connection).await?;
+    // The time given is for waiting, and may be none at all.
+    let target = args.target.resolve(&connection.client, None).await?;
     let mut request = connection.client.control().wait(&target);
     if let Some(timeout) = connection.timeout {
         request = request.timeout(timeout);

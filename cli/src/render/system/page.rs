@@ -5,37 +5,30 @@ use std::{
     time::Duration,
 };
 
-use anstyle::Style;
-use procwire_proto::{
-    escape, json,
-    v1::{Cpu, CpuUsage, Disk, LoadAverage, Memory, NetworkInterface, Swap, System},
-};
+use procwire_proto::{escape, json, v1::System};
 
-use crate::render::{
-    clock::Clock,
-    page::Page,
-    table::{Align, Column, Table},
-    units, unreadable,
-    value::{self, MISSING},
+use super::{
+    devices::{disk_table, network_table, was_used},
+    memory::{memory_details, memory_summary},
+    processors::{busy_title, each_processor, processors},
 };
+use crate::render::{clock::Clock, page::Page, units, unreadable, value};
 
 /// Sections in words of their own; others are shown as they come.
 const SHOWN_IN_WORDS: [&str; 9] = ["sampled", "host", "boot", "cpu", "load", "memory", "swap", "disks", "network"];
 
-type Pairs = Vec<(String, String)>;
+/// Labels and values.
+pub(super) type Pairs = Vec<(String, String)>;
 
 /// Prints the page of a host.
 pub(crate) fn write_page(out: &mut dyn Write, system: &System, clock: &Clock, width: Option<u16>) -> io::Result<()> {
     let mut page = Page::default();
     page.list(host_name(system), host(system, clock));
-    if let Some(cpu) = &system.cpu {
-        page.list("Processors", processors(cpu, system.load.as_ref()));
-        page.grid(busy_title(cpu), each_processor(cpu));
-    }
-    if let Some(memory) = &system.memory {
-        page.list("Memory", memory_summary(memory, system.swap.as_ref()));
-        page.grid("Memory in detail", memory_details(memory, system.swap.as_ref()));
-    }
+    let (cpu, memory) = (system.cpu.clone().unwrap_or_default(), system.memory.clone().unwrap_or_default());
+    page.list("Processors", processors(&cpu, system.load.as_ref()));
+    page.grid(busy_title(&cpu), each_processor(&cpu));
+    page.list("Memory", memory_summary(&memory, system.swap.as_ref()));
+    page.grid("Memory in detail", memory_details(&memory, system.swap.as_ref()));
     let disks: Vec<_> = system.disks.iter().filter(|disk| was_used(disk)).collect();
     if !disks.is_empty() {
         page.table("Disks", disk_table(&disks));
@@ -74,196 +67,14 @@ fn host(system: &System, clock: &Clock) -> Pairs {
     pairs
 }
 
-fn processors(cpu: &Cpu, load: Option<&LoadAverage>) -> Pairs {
-    let mut pairs = Pairs::new();
-    let mut push = |label: &str, text: Option<String>| pairs.extend(text.map(|text| (label.to_owned(), text)));
-    push(
-        "count",
-        cpu.logical_count.map(|count| match cpu.usable_count {
-            Some(usable) if usable != count => format!("{count}, {usable} usable by the agent"),
-            _ => count.to_string(),
-        }),
-    );
-    push(
-        "busy",
-        cpu.usage.as_ref().map(|usage| format!("{}  {}", bar(usage.busy_ratio), units::percent(usage.busy_ratio))),
-    );
-    push("of that", cpu.usage.as_ref().map(parts_of_usage));
-    push(
-        "load",
-        load.and_then(|load| {
-            let averages =
-                [load.one_minute?, load.five_minutes?, load.fifteen_minutes?].map(|load| format!("{load:.2}"));
-            Some(format!("{} over 1, 5 and 15 minutes", averages.join("  ")))
-        }),
-    );
-    push(
-        "threads",
-        load.and_then(|load| {
-            Some(format!("{} ready or running of {}", load.runnable_threads?, units::count(load.total_threads?.into())))
-        }),
-    );
-    push("since boot", counters(cpu));
-    pairs
-}
-
-fn parts_of_usage(usage: &CpuUsage) -> String {
-    let parts = [
-        ("user", usage.user_ratio),
-        ("nice", usage.nice_ratio),
-        ("system", usage.system_ratio),
-        ("irq", usage.irq_ratio + usage.softirq_ratio),
-        ("steal", usage.steal_ratio),
-        ("guest", usage.guest_ratio + usage.guest_nice_ratio),
-    ];
-    let always = ["user", "system"];
-    let shown = parts.into_iter().filter(|(name, ratio)| always.contains(name) || *ratio >= 0.0005);
-    let shown: Vec<_> = shown.map(|(name, ratio)| format!("{name} {}", units::percent(ratio))).collect();
-    format!("{}; waiting for disks {}", shown.join(", "), units::percent(usage.iowait_ratio))
-}
-
-fn counters(cpu: &Cpu) -> Option<String> {
-    let counters = [("context switches", cpu.context_switches), ("interrupts", cpu.interrupts), ("forks", cpu.forks)];
-    let shown = counters.iter().filter_map(|(name, count)| Some(format!("{} {name}", units::count((*count)?))));
-    Some(shown.collect::<Vec<_>>().join(", ")).filter(|shown| !shown.is_empty())
-}
-
-fn busy_title(cpu: &Cpu) -> String {
-    let window = cpu.cpus.iter().find_map(|one| one.usage).map(|usage| Duration::from_nanos(usage.window_ns));
-    window.map_or_else(|| "Each processor".to_owned(), |window| format!("Each processor over {}", units::span(window)))
-}
-
-fn each_processor(cpu: &Cpu) -> Pairs {
-    let usage = cpu.cpus.iter().filter_map(|one| Some((one.number, one.usage?)));
-    usage.map(|(number, usage)| (format!("cpu {number}"), units::percent(usage.busy_ratio))).collect()
-}
-
-fn memory_summary(memory: &Memory, swap: Option<&Swap>) -> Pairs {
-    let mut pairs = Pairs::new();
-    let line = |used: Option<u64>, total: Option<u64>, ratio: Option<f64>| {
-        let (used, total, ratio) = (used?, total?, ratio?);
-        let text = format!("{} of {} ({})", units::bytes(used), units::bytes(total), units::percent(ratio));
-        Some(format!("{}  {text}", bar(ratio)))
-    };
-    let push = |pairs: &mut Pairs, label: &str, text: Option<String>| {
-        pairs.extend(text.map(|text| (label.to_owned(), text)));
-    };
-    push(&mut pairs, "used", line(memory.used_bytes, memory.total_bytes, memory.used_ratio));
-    push(
-        &mut pairs,
-        "swap",
-        swap.and_then(|swap| match swap.total_bytes {
-            Some(0) => Some("none".to_owned()),
-            _ => line(swap.used_bytes, swap.total_bytes, swap.used_ratio),
-        }),
-    );
-    pairs
-}
-
-fn memory_details(memory: &Memory, swap: Option<&Swap>) -> Pairs {
-    let swap = swap.filter(|swap| swap.total_bytes != Some(0));
-    let bytes = [
-        ("available", memory.available_bytes),
-        ("free", memory.free_bytes),
-        ("cached", memory.cached_bytes),
-        ("buffers", memory.buffers_bytes),
-        ("shared", memory.shared_bytes),
-        ("active", memory.active_bytes),
-        ("inactive", memory.inactive_bytes),
-        ("slab", memory.slab_bytes),
-    ];
-    let rates = [
-        ("swapped in", swap.and_then(|swap| swap.swapped_in_bytes_per_second)),
-        ("swapped out", swap.and_then(|swap| swap.swapped_out_bytes_per_second)),
-    ];
-    let bytes = bytes.into_iter().filter_map(|(name, number)| Some((name.to_owned(), units::bytes(number?))));
-    let rates = rates.into_iter().filter_map(|(name, rate)| Some((name.to_owned(), units::byte_rate(rate?))));
-    bytes.chain(rates).collect()
-}
-
-fn was_used(disk: &Disk) -> bool {
-    disk.reads.unwrap_or_default() > 0 || disk.writes.unwrap_or_default() > 0
-}
-
-fn disk_table(disks: &[&Disk]) -> Table {
-    let right = |header| Column::new(header, Align::Right);
-    let mut table = Table::new(vec![
-        Column::new("NAME", Align::Left),
-        Column { drop_order: Some(2), ..Column::new("CLASS", Align::Left) },
-        Column { drop_order: Some(1), ..right("SIZE") },
-        right("READ"),
-        right("WRITTEN"),
-        right("READ/s"),
-        right("WRITE/s"),
-        right("BUSY"),
-    ]);
-    for disk in disks {
-        let bytes = |number: Option<u64>| number.map(units::bytes_short);
-        let rate = |rate: Option<f64>| rate.map(units::byte_rate_short);
-        let class = disk.class().as_str_name().trim_start_matches("DISK_CLASS_").to_lowercase().replace('_', " ");
-        push_row(
-            &mut table,
-            [
-                Some(escape::terminal(&disk.name).into_owned()),
-                Some(class),
-                bytes(disk.size_bytes),
-                bytes(disk.read_bytes),
-                bytes(disk.written_bytes),
-                rate(disk.rates.map(|rates| rates.read_bytes_per_second)),
-                rate(disk.rates.map(|rates| rates.written_bytes_per_second)),
-                disk.rates.map(|rates| units::percent(rates.busy_ratio)),
-            ],
-        );
-    }
-    table
-}
-
-fn network_table(interfaces: &[NetworkInterface]) -> Table {
-    let right = |header| Column::new(header, Align::Right);
-    let mut table = Table::new(vec![
-        Column::new("NAME", Align::Left),
-        right("RECEIVED"),
-        right("SENT"),
-        right("RECV/s"),
-        right("SENT/s"),
-        Column { drop_order: Some(1), ..right("ERRORS") },
-        Column { drop_order: Some(1), ..right("DROPS") },
-    ]);
-    for interface in interfaces {
-        let counters = interface.counters.unwrap_or_default();
-        let both = |one: Option<u64>, other: Option<u64>| Some(units::count(one?.saturating_add(other?)));
-        push_row(
-            &mut table,
-            [
-                Some(escape::terminal(&interface.name).into_owned()),
-                counters.received_bytes.map(units::bytes_short),
-                counters.sent_bytes.map(units::bytes_short),
-                interface.rates.map(|rates| units::byte_rate_short(rates.received_bytes_per_second)),
-                interface.rates.map(|rates| units::byte_rate_short(rates.sent_bytes_per_second)),
-                both(counters.receive_errors, counters.send_errors),
-                both(counters.receive_drops, counters.send_drops),
-            ],
-        );
-    }
-    table
-}
-
-fn push_row<const N: usize>(table: &mut Table, cells: [Option<String>; N]) {
-    table.push(cells.into_iter().map(|cell| cell.unwrap_or_else(|| MISSING.to_owned())).collect(), Style::new());
-}
-
-/// A share of one as a bar of 20.
-#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "`as` saturates, and the number is clamped")]
-fn bar(ratio: f64) -> String {
-    let full = (ratio * 20.0).round().clamp(0.0, 20.0) as usize;
-    format!("{}{}", "█".repeat(full), "░".repeat(20 - full))
-}
-
 #[cfg(test)]
 #[allow(clippy::unwrap_used, reason = "tests fail by panicking")]
 mod tests {
     use jiff::tz::TimeZone;
-    use procwire_proto::v1::{DiskClass, FieldError, FieldErrorReason, HostIdentity, LogicalCpu, Network};
+    use procwire_proto::v1::{
+        Cpu, CpuUsage, Disk, DiskClass, FieldError, FieldErrorReason, HostIdentity, LoadAverage, LogicalCpu, Memory,
+        Network, NetworkInterface, Swap,
+    };
 
     use super::*;
 
@@ -345,6 +156,20 @@ mod tests {
     }
 
     #[test]
+    fn a_section_asked_for_alone_is_shown() {
+        let load = LoadAverage {
+            one_minute: Some(0.5),
+            five_minutes: Some(1.0),
+            fifteen_minutes: Some(2.0),
+            ..LoadAverage::default()
+        };
+        let page = printed(&System { load: Some(load), ..System::default() }, Some(80));
+        assert_eq!(page, "Processors\n  load  0.50  1.00  2.00 over 1, 5 and 15 minutes\n");
+        let swap = Swap { total_bytes: Some(0), ..Swap::default() };
+        assert_eq!(printed(&System { swap: Some(swap), ..System::default() }, None), "Memory\n  swap  none\n");
+    }
+
+    #[test]
     fn no_line_is_longer_than_the_terminal() {
         for width in [80, 200] {
             let page = printed(&system(), Some(width));
@@ -355,12 +180,5 @@ mod tests {
     #[test]
     fn a_host_that_told_nothing_is_an_almost_empty_page() {
         assert_eq!(printed(&System::default(), Some(80)), "");
-    }
-
-    #[test]
-    fn bars_stay_within_their_length() {
-        for ratio in [-1.0, 0.0, 0.5, 1.0, 7.0, f64::NAN, f64::INFINITY] {
-            assert_eq!(bar(ratio).chars().count(), 20, "{ratio}");
-        }
     }
 }
