@@ -62,7 +62,7 @@ impl ClientBuilder {
     }
 
     /// Like [`identity_pem`](Self::identity_pem), from files that [`build`](Self::build) reads. A key file that everyone
-    /// on this machine can read or write is refused.
+    /// on this machine can read or write is refused. A renewed certificate needs a new client.
     pub fn identity_files(mut self, certificate: impl Into<PathBuf>, key: impl Into<PathBuf>) -> Self {
         self.tls.identity = Some((Pem::File(certificate.into()), Pem::File(key.into())));
         self

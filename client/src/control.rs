@@ -95,6 +95,29 @@ impl ControlCalls {
 }
 
 /// A termination to be asked for; made by [`ControlCalls::terminate`].
+///
+/// ```no_run
+/// # async fn example(client: procwire_client::Client, reference: procwire_client::ProcessRef) -> Result<(), procwire_client::Error> {
+/// use std::time::Duration;
+/// use procwire_client::v1::DisconnectAction;
+/// use procwire_client::{Escalation, Signal};
+///
+/// let rehearsal = client
+///     .control()
+///     .terminate(&reference)
+///     .signal(Signal::Int)
+///     .grace(Duration::from_secs(5))
+///     .then(Escalation::GiveUp)
+///     .on_disconnect(DisconnectAction::Stop)
+///     .reason("runaway import, ticket 4711")
+///     .request_id("4711-1")
+///     .dry_run(true)
+///     .timeout(Duration::from_secs(30))
+///     .await?;
+/// println!("would do: {:?}", rehearsal.plan());
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug)]
 #[must_use = "a request does nothing until it is awaited"]
 pub struct TerminateProcess {

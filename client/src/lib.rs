@@ -63,3 +63,8 @@ pub use system_watch::SystemWatch;
 pub use terminate_event::{TerminateEvent, TerminateStep, TerminationOutcome};
 pub use termination::Termination;
 pub use wait::{WaitOutcome, WaitProcess};
+
+/// Compiles the example of the README.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -108,6 +108,27 @@ impl From<&ProcessRef> for ProcessTarget {
 }
 
 /// A list of processes to be asked for; made by [`ProcessCalls::list`].
+///
+/// ```no_run
+/// # async fn example(client: procwire_client::Client) -> Result<(), procwire_client::Error> {
+/// use std::time::Duration;
+/// use procwire_client::v1::{OrderBy, ProcessFilter, ProcessPredicate};
+///
+/// let of_root = ProcessPredicate { uids: vec![0], ..Default::default() };
+/// let busiest = client
+///     .processes()
+///     .list()
+///     .fields(["pid", "name", "cpu_usage_ratio"])
+///     .filter(ProcessFilter { allow: vec![of_root], deny: vec![] })
+///     .order_by([OrderBy { path: "cpu_usage_ratio".into(), descending: true }])
+///     .limit(10)
+///     .usage_window(Duration::from_secs(1))
+///     .timeout(Duration::from_secs(20))
+///     .await?;
+/// println!("{:?}", busiest.processes);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug)]
 #[must_use = "a request does nothing until it is awaited"]
 pub struct ListProcesses {
@@ -200,6 +221,22 @@ impl IntoFuture for ListProcesses {
 }
 
 /// One process to be asked for; made by [`ProcessCalls::get`].
+///
+/// ```no_run
+/// # async fn example(client: procwire_client::Client) -> Result<(), procwire_client::Error> {
+/// use std::time::Duration;
+///
+/// let response = client
+///     .processes()
+///     .get(4242)
+///     .fields(["*"])
+///     .usage_window(Duration::from_millis(500))
+///     .timeout(Duration::from_secs(5))
+///     .await?;
+/// println!("{:?}", response.process.and_then(|process| process.cpu_usage_ratio));
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug)]
 #[must_use = "a request does nothing until it is awaited"]
 pub struct GetProcess {

@@ -77,6 +77,22 @@ impl SystemCalls {
 }
 
 /// A snapshot to be asked for; made by [`SystemCalls::get`].
+///
+/// ```no_run
+/// # async fn example(client: procwire_client::Client) -> Result<(), procwire_client::Error> {
+/// use std::time::Duration;
+///
+/// let response = client
+///     .system()
+///     .get()
+///     .fields(["cpu", "disks"])
+///     .usage_window(Duration::from_secs(2))
+///     .timeout(Duration::from_secs(5))
+///     .await?;
+/// println!("{:?}", response.system.and_then(|system| system.cpu).and_then(|cpu| cpu.usage));
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug)]
 #[must_use = "a request does nothing until it is awaited"]
 pub struct GetSystem {
@@ -124,6 +140,23 @@ impl IntoFuture for GetSystem {
 }
 
 /// A watch to be opened; made by [`SystemCalls::watch`].
+///
+/// ```no_run
+/// # async fn example(client: procwire_client::Client) -> Result<(), procwire_client::Error> {
+/// use std::time::Duration;
+///
+/// let watch = client
+///     .system()
+///     .watch()
+///     .fields(["memory"])
+///     .interval(Duration::from_millis(500))
+///     .reconnect(false)
+///     .timeout(Duration::from_secs(3))
+///     .await?;
+/// println!("stream {}", watch.header().stream_id);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug)]
 #[must_use = "a request does nothing until it is awaited"]
 pub struct WatchSystem {

@@ -20,7 +20,7 @@ impl Error {
         if let Some(source) = cause.source() {
             detail = format!("{detail}: {source}");
         }
-        Self::new(ErrorKind::Configuration, "set up the client", target, detail).with_cause(cause)
+        Self::new(ErrorKind::Configuration, "set up a client", target, detail).with_cause(cause)
     }
 
     pub(crate) fn from_transport(operation: &'static str, target: &Arc<str>, error: TransportError) -> Self {

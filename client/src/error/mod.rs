@@ -153,8 +153,9 @@ impl Error {
 
 impl fmt::Display for Error {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Parts { operation, target, detail, advice, .. } = &*self.0;
-        write!(formatter, "{operation} on {target}: {detail}")?;
+        let Parts { kind, operation, target, detail, advice, .. } = &*self.0;
+        let preposition = if *kind == ErrorKind::Configuration { "for" } else { "on" };
+        write!(formatter, "{operation} {preposition} {target}: {detail}")?;
         match advice {
             Some(advice) => write!(formatter, "; {advice}"),
             None => Ok(()),
