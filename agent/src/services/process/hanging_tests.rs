@@ -56,7 +56,7 @@ impl Tree {
         self.folder.path().join(pid.to_string()).join("cmdline")
     }
 
-    /// From now on reading this command line waits for the returned one to be written to.
+    /// From now on reading this command line waits for the returned FIFO to be opened for writing.
     fn hang(&self, pid: u32) -> PathBuf {
         let fifo = self.folder.path().join(format!("fifo-{pid}"));
         assert!(Command::new("mkfifo").arg(&fifo).status().unwrap().success());
@@ -84,12 +84,12 @@ impl Tree {
     async fn released(&self, fifo: PathBuf, pid: u32) {
         fs::remove_file(self.cmdline(pid)).unwrap();
         fs::write(self.cmdline(pid), b"released\0").unwrap();
-        // Opening waits for a reader, and closing ends its reading.
-        let write = std::thread::spawn(move || fs::write(fifo, b"late\0"));
+        // The reader hangs in its opening, which waits for ours.
+        let opened = std::thread::spawn(move || fs::OpenOptions::new().write(true).open(fifo));
         while self.source.stuck.contains(pid) {
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
-        write.join().unwrap().unwrap();
+        opened.join().unwrap().unwrap();
     }
 }
 
