@@ -16,7 +16,7 @@ pub enum Refusal {
     #[error("left during the handshake")]
     Left,
     /// No certificate, the wrong one, an old TLS, or not TLS at all.
-    #[error("handshake: {0}")]
+    #[error("handshake: {}", in_words(.0))]
     Handshake(io::Error),
     /// The peer does not get on with it.
     #[error("no TLS handshake and HTTP/2 preface within limits.handshake_timeout = {0:?}")]
@@ -47,6 +47,21 @@ impl Refusal {
             UnexpectedEof | ConnectionReset | BrokenPipe => Refusal::Left,
             _ => Refusal::Handshake(error),
         }
+    }
+}
+
+/// The peers one meets every day, in plain words; the rest as rustls has it.
+fn in_words(error: &io::Error) -> String {
+    use rustls::{
+        Error::{InvalidMessage, NoCertificatesPresented, PeerIncompatible},
+        InvalidMessage::InvalidContentType,
+        PeerIncompatible::SupportedVersionsExtensionRequired,
+    };
+    match error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
+        Some(InvalidMessage(InvalidContentType)) => "does not speak TLS".to_owned(),
+        Some(PeerIncompatible(SupportedVersionsExtensionRequired)) => "does not speak TLS 1.3".to_owned(),
+        Some(NoCertificatesPresented) => "showed no client certificate".to_owned(),
+        _ => error.to_string(),
     }
 }
 
@@ -104,6 +119,14 @@ mod tests {
         }
         assert_eq!(log.may_say(start + QUIET), Some(99));
         assert_eq!(log.may_say(start + QUIET), None);
+    }
+
+    #[test]
+    fn everyday_refusals_are_said_in_plain_words() {
+        let said = |error| Refusal::handshake(io::Error::new(io::ErrorKind::InvalidData, error)).to_string();
+        assert_eq!(said(rustls::Error::NoCertificatesPresented), "handshake: showed no client certificate");
+        let expired = rustls::Error::InvalidCertificate(rustls::CertificateError::Expired);
+        assert_eq!(said(expired), "handshake: invalid peer certificate: Expired");
     }
 
     #[test]
