@@ -1,3 +1,5 @@
+//! The permission table as a caller meets it: every method with every role.
+
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests fail by panicking")]
 
 use std::future::{Ready, ready};

@@ -1,3 +1,5 @@
+//! What the trail holds, and what it never holds.
+
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests fail by panicking")]
 
 use std::fs;

@@ -1,3 +1,5 @@
+//! Files that are fine, missing, garbled, open to others or of somebody else.
+
 #![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
 
 use super::*;
