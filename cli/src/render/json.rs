@@ -48,7 +48,7 @@ fn write_compact(out: &mut dyn Write, value: &Value) -> io::Result<()> {
     value.serialize(&mut Serializer::with_formatter(&mut *out, &mut formatter)).map_err(io::Error::from)
 }
 
-/// Writes what JSON may hold but a terminal would obey (DEL, C1 controls, text that runs backwards) as `\uXXXX`.
+/// Writes what JSON may hold but a terminal would obey (DEL, C1 controls, text that runs backwards) in hex, as `\u009b`.
 /// The document stays the same.
 struct Safe<F>(F);
 
