@@ -1,6 +1,6 @@
 //! The network side: an accept loop of its own, so that one bad peer never costs more than its own connection.
 //!
-//! accept -> TLS, preface and identity within a time limit ([`admission`]) -> HTTP/2 ([`connection`]) -> [`stack`].
+//! accept -> TLS, preface and identity within a time limit (`admission`) -> HTTP/2 (`connection`) -> `stack`.
 
 mod accept;
 mod admission;
