@@ -164,3 +164,11 @@ fn a_missing_authority_says_what_to_do() {
     let error = Directory::new(folder.path(), Existing::Keep).issue_agent(&agent("web1")).unwrap_err();
     assert!(error.to_string().contains("procwire pki init --dir"), "{error}");
 }
+
+#[test]
+fn agents_understand_every_role_that_is_issued() {
+    use clap::ValueEnum as _;
+    let understood = |role: &Role| procwire_agent::access::Role::from_organization(role.as_str());
+    let names: Vec<_> = Role::value_variants().iter().filter_map(understood).map(|role| role.name()).collect();
+    assert_eq!(names, procwire_agent::access::Role::ALL.map(procwire_agent::access::Role::name));
+}
