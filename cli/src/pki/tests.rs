@@ -169,6 +169,7 @@ fn a_missing_authority_says_what_to_do() {
 fn agents_understand_every_role_that_is_issued() {
     use clap::ValueEnum as _;
     let understood = |role: &Role| procwire_agent::access::Role::from_organization(role.as_str());
-    let names: Vec<_> = Role::value_variants().iter().filter_map(understood).map(|role| role.name()).collect();
+    let names: Vec<_> =
+        Role::value_variants().iter().filter_map(understood).map(procwire_agent::access::Role::name).collect();
     assert_eq!(names, procwire_agent::access::Role::ALL.map(procwire_agent::access::Role::name));
 }
