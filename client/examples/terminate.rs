@@ -6,7 +6,7 @@
 use std::error::Error;
 use std::time::Duration;
 
-use procwire_client::{Client, TerminationOutcome};
+use procwire_client::{Client, TerminateStep, TerminationOutcome};
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
@@ -22,7 +22,10 @@ async fn main() -> Result<(), Box<dyn Error>> {
         client.control().terminate(reference).grace(Duration::from_secs(20)).reason("example").await?;
     println!("{} ({}): request {}", process.display_name(), process.pid, termination.request_id());
     while let Some(event) = termination.next().await? {
-        println!("{:>8.3?} {:?}", event.elapsed, event.step);
+        match event.step {
+            TerminateStep::Refused(error) => println!("refused: {error}"),
+            step => println!("{:>7.3} s {step:?}", event.elapsed.as_secs_f64()),
+        }
     }
 
     // The short form: a rehearsal of the same, and its outcome in one.

@@ -37,7 +37,7 @@ pub(crate) type Cause = Arc<dyn std::error::Error + Send + Sync + 'static>;
 #[derive(Clone)]
 pub struct Error(Box<Parts>);
 
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 struct Parts {
     kind: ErrorKind,
     operation: &'static str,
@@ -88,12 +88,12 @@ impl Error {
         self.0.retry_after
     }
 
-    /// Why, without the call and the host.
+    /// Why, without the call and the host. The agent's words where it answered, made safe to print.
     pub fn detail(&self) -> &str {
         &self.0.detail
     }
 
-    /// What to do about it, where that is known.
+    /// What to do about it, where the SDK knows; an agent's [`detail`](Self::detail) says it itself.
     pub fn advice(&self) -> Option<&str> {
         self.0.advice.as_deref()
     }
@@ -165,7 +165,20 @@ impl fmt::Display for Error {
 
 impl fmt::Debug for Error {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Debug::fmt(&self.0, formatter)
+        let Parts { kind, operation, target, detail, advice, reason, field, metadata, retry_after, cause } = &*self.0;
+        formatter
+            .debug_struct("Error")
+            .field("kind", kind)
+            .field("operation", operation)
+            .field("target", target)
+            .field("detail", detail)
+            .field("advice", advice)
+            .field("reason", reason)
+            .field("field", field)
+            .field("metadata", metadata)
+            .field("retry_after", retry_after)
+            .field("cause", cause)
+            .finish()
     }
 }
 

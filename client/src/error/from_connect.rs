@@ -99,6 +99,9 @@ fn broken_connection(broken: &BrokenConnection) -> Finding {
         );
     }
     let detail = match &broken.io_error {
+        Some(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
+            "the agent's end of the connection vanished".to_owned()
+        }
         Some(error) => format!("the connection broke: {error}"),
         None if broken.source.is_timeout() => "the connection is dead: no answer to a keep-alive ping".to_owned(),
         None => "the agent closed the connection".to_owned(),

@@ -2,16 +2,13 @@
 
 use std::sync::Arc;
 
-use procwire_proto::escape;
 use procwire_proto::v1::{ErrorReason, TargetError};
+use procwire_proto::{ERROR_DOMAIN, escape};
 use tonic::Status;
 use tonic_types::StatusExt;
 
 use super::{Error, ErrorKind};
 use crate::transport_error::TransportError;
-
-/// The domain of procwire's reasons; those of others (proxies) are not ours to interpret.
-const DOMAIN: &str = "procwire";
 
 impl Error {
     /// What a call ended with.
@@ -32,13 +29,13 @@ impl Error {
         };
         let mut error = Self::new(kind, operation, target, detail);
         error.0.reason = Some(reason).filter(|reason| *reason != ErrorReason::Unspecified);
-        error.0.advice = advice_for(reason).map(str::to_owned);
         error
     }
 
     fn from_answer(operation: &'static str, target: &Arc<str>, status: Status) -> Self {
         let details = status.get_error_details();
-        let info = details.error_info().filter(|info| info.domain == DOMAIN);
+        // The reasons of others (proxies) are not ours to interpret.
+        let info = details.error_info().filter(|info| info.domain == ERROR_DOMAIN);
         let reason = info.and_then(|info| ErrorReason::from_code(&info.reason));
         let kind = reason.and_then(ErrorKind::of_reason).unwrap_or_else(|| ErrorKind::of_code(status.code()));
 
@@ -48,7 +45,6 @@ impl Error {
         }
         let mut error = Self::new(kind, operation, target, detail);
         error.0.reason = reason;
-        error.0.advice = reason.and_then(advice_for).map(str::to_owned);
         error.0.metadata = info.map(|info| info.metadata.clone().into_iter().collect()).unwrap_or_default();
         error.0.field = details
             .bad_request()
@@ -71,7 +67,7 @@ fn transport_error(status: &Status) -> Option<TransportError> {
     None
 }
 
-/// The agent's words. They may quote a process's name, and a proxy's may be anything, so they are made safe to print.
+/// The agent's words, which end with what to do. They may quote a process's name, and a proxy's may be anything, so they are made safe to print.
 fn detail_of(status: &Status) -> String {
     match status.message() {
         "" => format!("the agent answered {:?} and said no more", status.code()),
@@ -83,14 +79,4 @@ fn detail_of(status: &Status) -> String {
 fn printable(text: &str) -> String {
     let pieces: Vec<_> = text.split('\\').map(|piece| escape::terminal(piece.as_bytes())).collect();
     pieces.join("\\")
-}
-
-fn advice_for(reason: ErrorReason) -> Option<&'static str> {
-    match reason {
-        ErrorReason::RoleMissing => Some("use a certificate with a role that includes the call"),
-        ErrorReason::AgentLacksPrivilege => Some("the agent needs more privileges on its host"),
-        ErrorReason::NotServed | ErrorReason::KernelTooOld => Some("the agent's capabilities say what it serves"),
-        ErrorReason::PidReused | ErrorReason::HostRebooted => Some("look the process up again"),
-        _ => None,
-    }
 }

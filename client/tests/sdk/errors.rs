@@ -108,10 +108,7 @@ async fn details_are_handed_on() {
 #[tokio::test]
 async fn an_error_says_what_failed_where_and_why() {
     let error = error_of(with_reason(Code::FailedPrecondition, "PID_REUSED", "pid 42 is another process now")).await;
-    assert_eq!(
-        error.to_string(),
-        "get process on fake agent: pid 42 is another process now; look the process up again"
-    );
+    assert_eq!(error.to_string(), "get process on fake agent: pid 42 is another process now");
     assert_eq!((error.operation(), error.target()), ("get process", "fake agent"));
     assert!(error.source().unwrap().downcast_ref::<Status>().is_some());
 }
