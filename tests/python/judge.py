@@ -23,6 +23,9 @@ TICKS = os.sysconf("SC_CLK_TCK")
 NS = 10**9
 BOOT_ID = "x:" + open("/proc/sys/kernel/random/boot_id").read().strip().replace("-", "")
 DELETED = b" (deleted)"
+# Since kernel 6.2 its size is the number of descriptors, and shows even where the entries do not.
+FD_DIRECTORY_HAS_SIZE = [int(part) for part in re.findall(r"\d+", os.uname().release)[:2]] >= [6, 2]
+PF_KTHREAD = 0x00200000
 
 STATES = {
     psutil.STATUS_RUNNING: "RUNNING",
@@ -109,14 +112,15 @@ def fields_of_stat(pid):
 
 
 def lines_of(path):
-    with open(path) as file:
+    # Names may be any bytes.
+    with open(path, errors="surrogateescape") as file:
         return dict(re.findall(r"^(\w+):[ \t]*(.*)$", file.read(), re.M))
 
 
 def ask_psutil(row, process, comm):
     ask = lambda paths, question: row.ask("psutil", paths, question)
     ask("ppid", process.ppid)
-    if comm.isascii():
+    if len(comm) < 15 or comm.isascii():
         ask("name", lambda: octets(process.name()))
     else:
         # psutil counts characters where the kernel cuts after 15 bytes, and so does not complete such a name.
@@ -139,13 +143,16 @@ def ask_psutil(row, process, comm):
     ask("cmdline", lambda: [octets(argument) for argument in process.cmdline()])
     ask("cwd", lambda: octets(process.cwd()) if process.cwd() else absent("none"))
     ask("nice", process.nice)
-    ask("terminal", lambda: octets(process.terminal().removeprefix("/dev/")) if process.terminal() else absent("none"))
+    ask("terminal", lambda: octets(process.terminal()) if process.terminal() else absent("none"))
     ask(["context_switches.voluntary", "context_switches.involuntary"], lambda: tuple(process.num_ctx_switches()))
     ask(
         ["io.read_calls", "io.write_calls", "io.read_bytes", "io.write_bytes", "io.read_call_bytes", "io.write_call_bytes"],
         lambda: tuple(process.io_counters()),
     )
-    ask("fd_count", process.num_fds)
+    if os.access(f"/proc/{process.pid}/fd", os.R_OK) or not FD_DIRECTORY_HAS_SIZE:
+        ask("fd_count", process.num_fds)
+    else:
+        row.ask("kernel", "fd_count", lambda: os.stat(f"/proc/{process.pid}/fd").st_size)
     ask("cpu_number", process.cpu_num)
 
 
@@ -162,40 +169,24 @@ def username(process):
 
 def ask_kernel(row, pid, stat):
     """What psutil and procps do not show, and the files as they are where those two guess."""
-    flags = int(stat[9])
+    is_kernel_thread = bool(int(stat[9]) & PF_KTHREAD)
     row.say("kernel", "pid", pid)
     row.say("kernel", "ref.pid", pid)
     row.say("kernel", "ref.start_ticks", int(stat[22]))
     row.say("kernel", "ref.boot_id", BOOT_ID)
-    row.say("kernel", "kernel_thread", bool(flags & 0x00200000))
+    row.say("kernel", "kernel_thread", is_kernel_thread)
     row.say("kernel", "page_faults.children_minor", int(stat[11]))
     row.say("kernel", "page_faults.children_major", int(stat[13]))
-    row.ask("kernel", "ref.pidfd_inode", lambda: pidfd_inode(pid))
-    row.ask("kernel", ["exe", "exe_deleted"], lambda: link(pid, "exe", stat))
+    # A kernel thread has no program, whoever asks.
+    row.ask("kernel", ["exe", "exe_deleted"], lambda: absent("none") if is_kernel_thread else link(pid, "exe", stat))
     row.ask("kernel", ["cwd", "cwd_deleted"], lambda: link(pid, "cwd", stat))
     row.ask("kernel", "io.cancelled_write_bytes", lambda: int(lines_of(f"/proc/{pid}/io")["cancelled_write_bytes"]))
     status = lines_of(f"/proc/{pid}/status")
     for key, path in STATUS_KILOBYTES.items():
-        row.say("kernel", path, int(status[key].split()[0]) * 1024 if key in status else absent("none"))
+        # What has no memory of its own (kernel threads, zombies) has no such lines: psutil says 0, and so do we.
+        row.say("kernel", path, int(status.get(key, "0").split()[0]) * 1024)
     row.say("kernel", "context_switches.voluntary", int(status["voluntary_ctxt_switches"]))
     row.say("kernel", "context_switches.involuntary", int(status["nonvoluntary_ctxt_switches"]))
-
-
-def pidfd_inode(pid):
-    if not hasattr(os, "pidfd_open"):
-        return absent("none")
-    fd = os.pidfd_open(pid)
-    try:
-        inode = os.fstat(fd).st_ino
-        # Before pidfs (6.9) every pidfd shows the same anonymous inode.
-        own = os.pidfd_open(os.getpid())
-        try:
-            shared = os.fstat(own).st_ino == inode
-        finally:
-            os.close(own)
-        return absent("none") if shared else inode
-    finally:
-        os.close(fd)
 
 
 def link(pid, name, stat):
@@ -228,7 +219,7 @@ def ask_ps(rows):
                 say(path, int(told[column]))
         say("state", "PROCESS_STATE_" + STATE_LETTERS[told["s"]])
         say("memory.virtual_bytes", int(told["vsz"]) * 1024)
-        say("terminal", absent("none") if told["tty"] == "?" else octets(told["tty"]))
+        say("terminal", absent("none") if told["tty"] == "?" else octets("/dev/" + told["tty"]))
         if told["tpgid"] == "-1":
             say("foreground_process_group_id", absent("none"))
 

@@ -24,6 +24,7 @@ pub struct AgentOptions {
     settings: Vec<(String, String)>,
     variables: Vec<(String, String)>,
     uid: Option<u32>,
+    full_disk: bool,
     unready: bool,
 }
 
@@ -46,6 +47,13 @@ impl AgentOptions {
     #[must_use]
     pub fn unprivileged(mut self) -> Self {
         self.uid = programs::is_root().then_some(NOBODY);
+        self
+    }
+
+    /// Lets every write to its audit trail and its log fail, as on a full disk.
+    #[must_use]
+    pub fn full_disk(mut self) -> Self {
+        self.full_disk = true;
         self
     }
 
@@ -203,8 +211,11 @@ fn eprintln_log(log: &str) {
 
 fn command(options: &AgentOptions, folder: &Path) -> Command {
     let program = if options.uid.is_some() { copied(&programs::procwired(), folder) } else { programs::procwired() };
-    let log = fs::File::create(folder.join("log")).unwrap();
-    let mut command = Command::new(program);
+    let log = fs::File::options().create(true).append(true).open(folder.join("log")).unwrap();
+    let mut command = Command::new(&program);
+    if options.full_disk {
+        command = full_disk(&program, folder);
+    }
     for (name, _) in std::env::vars_os().filter(|(name, _)| is_ours(name)) {
         command.env_remove(name);
     }
@@ -221,6 +232,16 @@ fn command(options: &AgentOptions, folder: &Path) -> Command {
     for (key, value) in &options.settings {
         command.arg("--set").arg(format!("{key}={value}"));
     }
+    command
+}
+
+/// Files may not grow beyond 512 bytes, and these are as long already.
+fn full_disk(program: &Path, folder: &Path) -> Command {
+    for name in ["audit.jsonl", "log"] {
+        write_private(&folder.join(name), &"\n".repeat(512));
+    }
+    let mut command = Command::new("sh");
+    command.args(["-c", "trap '' XFSZ; ulimit -f 1; exec \"$0\" \"$@\""]).arg(program);
     command
 }
 

@@ -28,7 +28,7 @@ impl From<Issued> for Identity {
 impl Pki {
     /// A new authority.
     pub fn new() -> Self {
-        Self { authority: Authority::create("procwire test authority", Validity::days(2)).unwrap() }
+        Self { authority: Authority::create("procwire test authority", Validity::days(3650)).unwrap() }
     }
 
     /// The authority's certificate, PEM.
@@ -39,14 +39,14 @@ impl Pki {
     /// For an agent on loopback.
     pub fn agent(&self) -> Identity {
         let subject_names = ["DNS:localhost", "IP:127.0.0.1"].map(|name| name.parse::<SubjectName>().unwrap());
-        let validity = Validity::days(1);
+        let validity = Validity::days(365);
         let profile = AgentProfile { name: "agent".to_owned(), subject_names: subject_names.into(), validity };
         self.authority.issue_agent(&profile).unwrap().into()
     }
 
     /// For a client with a role; its name is "test-ROLE".
     pub fn client(&self, role: Role) -> Identity {
-        self.client_valid(role, Validity::days(1))
+        self.client_valid(role, Validity::days(365))
     }
 
     /// For a client whose certificate ended an hour ago.

@@ -59,6 +59,16 @@ impl Connection {
         Self { sender }
     }
 
+    /// Opens one that lets the agent send only so many bytes ahead of what was read.
+    pub async fn open_narrow(agent: &Agent, identity: &Identity, window_bytes: u32) -> Self {
+        let stream = tls(agent, Some(identity)).await;
+        let mut builder = http2::Builder::new(TokioExecutor::new());
+        builder.initial_stream_window_size(window_bytes);
+        let (sender, connection) = builder.handshake(TokioIo::new(stream)).await.unwrap();
+        tokio::spawn(connection);
+        Self { sender }
+    }
+
     /// Where its requests say they go.
     pub fn origin() -> Uri {
         Uri::from_static("https://localhost")
@@ -78,3 +88,21 @@ impl tower::Service<Request<Body>> for Connection {
         Box::pin(self.sender.send_request(request))
     }
 }
+
+/// A connection that was good once and of which nobody reads any more: pings are not answered.
+pub struct Paused {
+    _stream: TlsStream<TcpStream>,
+}
+
+impl Paused {
+    /// Opens one, says what HTTP/2 begins with, and falls silent.
+    pub async fn open(agent: &Agent, identity: &Identity) -> Self {
+        use tokio::io::AsyncWriteExt as _;
+        let mut stream = tls(agent, Some(identity)).await;
+        stream.write_all(PREFACE_AND_SETTINGS).await.unwrap();
+        Self { _stream: stream }
+    }
+}
+
+/// The client's preface and an empty SETTINGS frame (RFC 9113, sections 3.4 and 6.5).
+pub const PREFACE_AND_SETTINGS: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";

@@ -13,7 +13,10 @@ use std::{
 
 use procwire_proto::v1::ProcessRef;
 
-use crate::{programs, signal};
+use crate::{
+    programs::{self, try_signal},
+    signal,
+};
 
 /// A child of the test (not of the agent) that is reaped as soon as it ends, as a shell or a service manager would.
 /// It ends with this value at the latest.
@@ -89,7 +92,7 @@ impl Drop for Victim {
         drop(self.input.take());
         // One that is stopped does not see the end of its input.
         if Path::new("/proc").join(self.pid.to_string()).exists() && self.is_alive() {
-            signal(self.pid, "KILL");
+            try_signal(self.pid, "KILL");
         }
     }
 }

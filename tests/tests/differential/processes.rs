@@ -45,7 +45,14 @@ async fn compare(agent: &Agent, uid: Option<u32>) -> Comparison {
             let Some(after) = after.get(key) else { continue };
             let process = rows.get(key).unwrap_or_else(|| panic!("the agent left out {key}: {before:?}"));
             assert_ne!(process.pid, judge.pid());
-            let (ours, reasons) = (flatten("Process", *process), reasons(&process.errors));
+            let (mut ours, reasons) = (flatten("Process", *process), reasons(&process.errors));
+            let mut before = before.clone();
+            if process.pid == agent.pid() {
+                // It has a file of its own row open while it reads it; nobody else sees that.
+                ours.remove("fd_count");
+                before.remove("fd_count");
+            }
+            let before = &before;
             comparison.add(&Case { key, ours: &ours, reasons: &reasons, before, after });
         }
         comparison.keep(|key| after.contains_key(key));

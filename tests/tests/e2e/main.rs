@@ -1,1 +1,27 @@
-//! End to end.
+//! End to end: the real agent, the real SDK, the real command line tool, real certificates. Tests are named as sentences.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::large_futures,
+    reason = "tests fail by panicking, and their futures live once"
+)]
+
+mod bad_input;
+mod certificates;
+mod command_line;
+mod configuration;
+mod large_table;
+mod made_up_proc;
+mod odd_processes;
+mod roles;
+mod rough_network;
+mod shutdown;
+mod slow_readers;
+mod snapshot;
+mod terminate;
+mod terminate_refusals;
+mod unprivileged;
+mod wait;
+mod watch;

@@ -12,6 +12,7 @@ mod dependencies;
 mod documents;
 mod generated;
 mod layering;
+mod permissions;
 mod sources;
 mod wire_comments;
 
