@@ -36,7 +36,10 @@ struct Options {
 
 fn main() -> std::process::ExitCode {
     let options = Options::parse();
-    assert!(!cfg!(debug_assertions), "a debug build is no bench: cargo run --release -p procwire-benches");
+    if cfg!(debug_assertions) {
+        println!("a debug build is no bench: cargo run --release -p procwire-benches");
+        return std::process::ExitCode::FAILURE;
+    }
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let mut contenders = Contenders::start(&runtime);
     let idle = agent_cost::idle(&contenders.agent);
