@@ -2,6 +2,7 @@
 
 use std::{
     ffi::{OsStr, OsString},
+    fmt::Display,
     fs::{self, Permissions},
     net::SocketAddr,
     os::unix::{fs as unix_fs, fs::PermissionsExt as _, process::CommandExt as _},
@@ -31,8 +32,8 @@ pub struct AgentOptions {
 impl AgentOptions {
     /// Sets a key of the configuration.
     #[must_use]
-    pub fn set(mut self, key: &str, value: impl ToString) -> Self {
-        self.settings.push((key.to_owned(), value.to_string()));
+    pub fn set(mut self, key: &str, value: impl Display) -> Self {
+        self.settings.push((key.to_owned(), format!("{value}")));
         self
     }
 
@@ -66,7 +67,7 @@ impl AgentOptions {
 
     /// Starts it.
     pub fn start(self) -> Agent {
-        Agent::start_with(self)
+        Agent::start_with(&self)
     }
 }
 
@@ -90,14 +91,14 @@ impl Agent {
         AgentOptions::default()
     }
 
-    fn start_with(options: AgentOptions) -> Self {
+    fn start_with(options: &AgentOptions) -> Self {
         let folder = tempfile::Builder::new().prefix("procwire-test-").tempdir().unwrap();
         let pki = Pki::new();
         let identity = pki.agent();
         write_private(&folder.path().join("ca.crt"), pki.ca_pem());
         write_private(&folder.path().join("agent.crt"), &identity.certificate_pem);
         write_private(&folder.path().join("agent.key"), &identity.key_pem);
-        let mut command = command(&options, folder.path());
+        let mut command = command(options, folder.path());
         if let Some(uid) = options.uid {
             hand_over(folder.path(), uid);
             command.uid(uid).gid(uid);

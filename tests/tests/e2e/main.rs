@@ -12,6 +12,7 @@ mod bad_input;
 mod certificates;
 mod command_line;
 mod configuration;
+mod health;
 mod large_table;
 mod made_up_proc;
 mod odd_processes;

@@ -1,8 +1,10 @@
 //! Processes that are not ended, whoever asks.
 
+use std::process::Command;
+
 use procwire_client::{Error, ErrorKind};
 use procwire_proto::v1::{ErrorReason, ProcessRef};
-use procwire_tests::{Agent, Role, Victim, reference_of};
+use procwire_tests::{Agent, Role, Victim, python, reference_of};
 
 /// Asks an admin's best for it, and demands that nothing is done.
 async fn refused(agent: &Agent, target: &ProcessRef) -> Error {
@@ -38,19 +40,28 @@ async fn a_reference_of_another_boot_is_not_signalled() {
 }
 
 #[tokio::test]
-async fn a_pidfd_inode_that_is_another_processs_is_not_signalled() {
+async fn a_reference_with_the_pidfd_inode_of_another_process_is_not_signalled() {
     let agent = Agent::start();
     let victim = Victim::start(&["sleep"]);
-    let process =
-        agent.client(Role::Reader).processes().get(victim.pid()).fields(["ref"]).await.unwrap().process.unwrap();
-    let Some(inode) = process.r#ref.unwrap().pidfd_inode else {
-        // Before kernel 6.9 pidfds have no inodes of their own, and references carry none.
+    let (own, other) = (pidfd_inode(victim.pid()), pidfd_inode(std::process::id()));
+    if own == other {
+        // Before kernel 6.9 all pidfds have the same inode, and references carry none.
         return;
-    };
-    let twin = ProcessRef { pidfd_inode: Some(inode + 1), ..victim.reference() };
+    }
+    let twin = ProcessRef { pidfd_inode: Some(other), ..victim.reference() };
     let error = refused(&agent, &twin).await;
     assert_eq!(error.reason(), Some(ErrorReason::PidReused), "{error}");
     assert!(victim.is_alive());
+    let itself = ProcessRef { pidfd_inode: Some(own), ..victim.reference() };
+    let termination = agent.client(Role::Operator).control().terminate(&itself).reason("test").await.unwrap();
+    termination.outcome().await.unwrap();
+    victim.ended();
+}
+
+fn pidfd_inode(pid: u32) -> u64 {
+    let script = format!("import os; print(os.fstat(os.pidfd_open({pid})).st_ino)");
+    let output = Command::new(python::python()).args(["-c", &script]).output().unwrap();
+    String::from_utf8(output.stdout).unwrap().trim().parse().unwrap()
 }
 
 #[tokio::test]
