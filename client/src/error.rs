@@ -73,7 +73,7 @@ impl Error {
         &self.0.target
     }
 
-    /// The field of the request that was malformed, as a path: "read_mask.paths[2]", "grace".
+    /// The field of the request that was malformed, as a path: `read_mask.paths[2]`, `grace`.
     pub fn field(&self) -> Option<&str> {
         self.0.field.as_deref()
     }

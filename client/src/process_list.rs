@@ -6,7 +6,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use futures_core::Stream;
-use procwire_proto::v1::{ListHeader, ListProcessesResponse, ListSummary, Process};
+use procwire_proto::v1::{ListProcessesHeader, ListProcessesResponse, ListProcessesSummary, Process};
 use tokio::time::Sleep;
 use tonic::Streaming;
 
@@ -18,11 +18,11 @@ use crate::{Error, ErrorKind};
 #[non_exhaustive]
 pub struct ProcessList {
     /// When it was read and which fields were.
-    pub header: ListHeader,
+    pub header: ListProcessesHeader,
     /// The rows.
     pub processes: Vec<Process>,
     /// How many there were, were sent, vanished meanwhile.
-    pub summary: ListSummary,
+    pub summary: ListProcessesSummary,
 }
 
 /// The rows of a list as they come; made by [`ListProcesses::stream`](crate::ListProcesses::stream).
@@ -31,8 +31,8 @@ pub struct ProcessList {
 #[must_use = "rows are read by `next`"]
 pub struct ProcessStream {
     call: Call,
-    header: ListHeader,
-    summary: Option<ListSummary>,
+    header: ListProcessesHeader,
+    summary: Option<ListProcessesSummary>,
     /// Rows that came with the first message.
     first_rows: Vec<Process>,
     rest: Streaming<ListProcessesResponse>,
@@ -48,19 +48,19 @@ impl ProcessStream {
         rest: Streaming<ListProcessesResponse>,
     ) -> Result<Self, Error> {
         let first = first.ok_or_else(|| cut_short(&call))?;
-        let ListProcessesResponse { header, processes, summary } = first;
+        let ListProcessesResponse { header, processes, summary, sampled: _ } = first;
         let header = header.ok_or_else(|| call.protocol_error("the list has no header"))?;
         let deadline = call.alarm();
         Ok(Self { call, header, summary, first_rows: processes, rest, deadline, finished: false })
     }
 
     /// When the list was read and which fields were; there from the start.
-    pub fn header(&self) -> &ListHeader {
+    pub fn header(&self) -> &ListProcessesHeader {
         &self.header
     }
 
     /// How many rows there were, were sent, vanished; there once [`next`](Self::next) has answered `None`.
-    pub fn summary(&self) -> Option<&ListSummary> {
+    pub fn summary(&self) -> Option<&ListProcessesSummary> {
         self.summary.as_ref().filter(|_| self.finished)
     }
 
@@ -109,7 +109,7 @@ impl ProcessStream {
         }
         loop {
             match ready!(Pin::new(&mut self.rest).poll_next(context)) {
-                Some(Ok(ListProcessesResponse { header: _, processes, summary })) => {
+                Some(Ok(ListProcessesResponse { header: _, processes, summary, sampled: _ })) => {
                     self.summary = summary.or(self.summary.take());
                     if !processes.is_empty() {
                         return Poll::Ready(Some(Ok(processes)));

@@ -138,8 +138,9 @@ impl Termination {
                         }
                     }
                     Some(Event::Summary(summary)) => self.summary = Some(summary),
-                    // A second plan is never sent; what this version does not know is passed over.
-                    Some(Event::Plan(_)) | None => {}
+                    // A second plan is never sent, and a single process has none that join it; what this version does not know is
+                    // passed over.
+                    Some(Event::Plan(_) | Event::Joined(_)) | None => {}
                 },
                 Some(Err(status)) => return Poll::Ready(Some(Err(self.call.failed(status)))),
                 None if self.summary.is_some() => return Poll::Ready(None),
@@ -154,7 +155,7 @@ impl Termination {
     fn event(&self, progress: TerminateProgress) -> Option<TerminateEvent> {
         use terminate_progress::Step;
 
-        let TerminateProgress { r#ref, elapsed_ms, step } = progress;
+        let TerminateProgress { r#ref, elapsed_ns, step } = progress;
         let sent = |signalled: &TerminateSignalled| (signalled.signal(), signalled.mechanism());
         let step = match step? {
             Step::Signalled(signalled) => {
@@ -169,7 +170,7 @@ impl Termination {
             Step::StillRunning(running) => TerminateStep::StillRunning(running.state()),
             Step::Refused(refusal) => TerminateStep::Refused(self.call.refused(&refusal)),
         };
-        Some(TerminateEvent { process: r#ref.unwrap_or_default(), elapsed: Duration::from_millis(elapsed_ms), step })
+        Some(TerminateEvent { process: r#ref.unwrap_or_default(), elapsed: Duration::from_nanos(elapsed_ns), step })
     }
 
     /// Says of a failure that leaves the outcome open how to learn it.

@@ -135,8 +135,9 @@ impl Buffer {
         self.read_whole(&file)
     }
 
-    /// Reads an open file from its start. The kernel makes these texts whole for one read, so a read that does not fill the buffer
-    /// was the last (fs/seq_file.c, fs/proc/base.c): one system call for nearly every file.
+    /// Reads an open file from its start. The files of a process that are read here are one record each, which the kernel hands
+    /// out whole, so a read that does not fill the buffer was the last: one system call a file. Files of many records (smaps, maps)
+    /// end only with an empty read (fs/seq_file.c) and must not be read by this.
     pub(crate) fn read_whole(&mut self, file: &std::os::fd::OwnedFd) -> Result<&[u8], Errno> {
         let mut length = 0;
         loop {

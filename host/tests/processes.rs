@@ -186,6 +186,16 @@ fn secrets_are_masked_when_the_plan_says_so() {
 }
 
 #[test]
+fn a_command_line_of_megabytes_is_cut_and_says_so() {
+    let command = [vec![b'x'; 3_000_000], b"\0".to_vec()].concat();
+    let stat = b"7 (a) S 1 7 7 0 -1 0 0 0 0 0 2 3 0 0 20 5 1 0 150 4096 1\n";
+    let (_root, mut reader) = fixture(&[("stat", stat), ("cmdline", &command)]);
+    let process = reader.read(7, &plan(&["cmdline"])).unwrap().unwrap();
+    assert_eq!(process.cmdline.iter().map(Vec::len).sum::<usize>(), 64 * 1024);
+    assert_eq!(reason_of(&process, "cmdline"), Some(FieldErrorReason::Truncated));
+}
+
+#[test]
 fn one_unreadable_file_does_not_drop_the_row() {
     let (_root, mut reader) = fixture(&[("stat", b"7 (a) S 1 7 7 0 -1 0 0 0 0 0 2 3 0 0 20 5 1 0 150 4096 1\n")]);
     let process =

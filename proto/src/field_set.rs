@@ -160,7 +160,7 @@ impl<M: FieldTable> FieldSet<M> {
         paths.iter().enumerate().try_fold(Self::EMPTY, |set, (index, path)| {
             let selected = Self::from_path(path);
             if selected.is_empty() {
-                let suggestion = closest::<M>(path);
+                let suggestion = enclosing::<M>(path).or_else(|| closest::<M>(path));
                 return Err(UnknownPath { index, path: path.clone(), suggestion });
             }
             Ok(set.union(selected))
@@ -202,6 +202,11 @@ fn rows<M: FieldTable>() -> impl Iterator<Item = (u128, &'static Field)> {
 
 fn is_at_or_below(path: &str, ancestor: &str) -> bool {
     path.strip_prefix(ancestor).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+}
+
+/// The field that a path is a part of, which is asked for as a whole.
+fn enclosing<M: FieldTable>(path: &str) -> Option<&'static str> {
+    rows::<M>().map(|(_, field)| field.path).find(|field| *field != path && is_at_or_below(path, field))
 }
 
 /// The name that was probably meant.
@@ -337,6 +342,7 @@ mod tests {
         let error = compile(&["pid", "resident_bytes"]).unwrap_err();
         assert_eq!((error.index, error.path.as_str()), (1, "resident_bytes"));
         assert_eq!(error.suggestion, Some("memory.resident_bytes"));
+        assert_eq!(compile(&["uids.real"]).unwrap_err().suggestion, Some("uids"), "asked for as a whole");
         assert_eq!(error.to_string(), r#"no field is called "resident_bytes"; did you mean "memory.resident_bytes"?"#);
         for odd in ["", ".", "memory.", "memory.resident_bytes.more", "PID", "cmdline[0]", "**"] {
             assert!(compile(&[odd]).is_err(), "{odd:?} must be unknown");

@@ -65,8 +65,11 @@ impl ExitStatus {
     /// else they are the signal and bit 7 tells of a core dump.
     pub fn from_wait_status(status: u32) -> Self {
         let signal = status & 0x7f;
-        let end =
-            if signal == 0 { exit_status::End::Code((status >> 8) & 0xff) } else { exit_status::End::Signal(signal) };
+        let end = if signal == 0 {
+            exit_status::End::Code((status >> 8) & 0xff)
+        } else {
+            exit_status::End::Signal(signal.cast_signed())
+        };
         Self { end: Some(end), core_dumped: signal != 0 && status & 0x80 != 0 }
     }
 
@@ -90,10 +93,9 @@ impl std::fmt::Display for ExitStatus {
 }
 
 /// `SIGTERM`, or `signal 34` for numbers without a name.
-fn signal_name(number: u32) -> String {
-    let named = i32::try_from(number).ok().and_then(|number| crate::v1::Signal::try_from(number).ok());
-    match named {
-        Some(signal) if number != 0 => signal.as_str_name().replace("SIGNAL_", "SIG"),
+fn signal_name(number: i32) -> String {
+    match crate::v1::Signal::try_from(number) {
+        Ok(signal) if number != 0 => signal.as_str_name().replace("SIGNAL_", "SIG"),
         _ => format!("signal {number}"),
     }
 }

@@ -96,7 +96,7 @@ field_table! { System,
     NETWORK_INTERFACES_KIND = "network.interfaces.kind" from "rtnetlink(7)" Cheap Basic Later;
     NETWORK_INTERFACES_CONTROLLER_INDEX = "network.interfaces.controller_index" from "rtnetlink(7)" Cheap Basic Later;
     NETWORK_PROTOCOLS = "network.protocols" from "/proc/net/snmp" Cheap Basic Later;
-    NETWORK_SOCKETS = "network.sockets" from "/proc/net/sockstat" Cheap Basic Later;
+    NETWORK_SOCKET_STATISTICS = "network.socket_statistics" from "/proc/net/sockstat" Cheap Basic Later;
     SENSORS = "sensors" from "/sys/class/hwmon" Heavy Basic Later;
     POWER = "power" from "/sys/class/power_supply" Cheap Basic Later;
     USERS = "users" from "/var/run/utmp" Cheap Basic Later;

@@ -250,7 +250,7 @@ MEMORY = {
     "cached": "cached_bytes", "shared": "shared_bytes", "active": "active_bytes", "inactive": "inactive_bytes", "slab": "slab_bytes",
 }  # fmt: skip
 DISK = {
-    "read_count": "reads", "write_count": "writes", "read_bytes": "read_bytes", "write_bytes": "written_bytes",
+    "read_count": "reads", "write_count": "writes", "read_bytes": "read_bytes", "write_bytes": "write_bytes",
     "read_merged_count": "reads_merged", "write_merged_count": "writes_merged",
 }  # fmt: skip
 DISK_TIMES = {"read_time": "read_time_ns", "write_time": "write_time_ns", "busy_time": "busy_time_ns"}

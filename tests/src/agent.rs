@@ -14,7 +14,11 @@ use procwire_cli::pki::Role;
 use procwire_client::{Client, ClientBuilder};
 use tempfile::TempDir;
 
-use crate::{Identity, Pki, programs, signal, victim::reference_of, waiting::eventually};
+use crate::{
+    Identity, Pki, programs, signal,
+    victim::reference_of,
+    waiting::{eventually, eventually_async},
+};
 
 /// The user that unprivileged agents run as when the tests run as root: nobody.
 pub const NOBODY: u32 = 65534;
@@ -184,9 +188,10 @@ impl Agent {
         signal(self.pid(), "TERM");
     }
 
-    /// Waits until it has ended.
-    pub fn ended(&mut self) -> ExitStatus {
-        eventually("the end of the agent", || self.child.try_wait().unwrap())
+    /// Waits until it has ended, while clients of the same runtime go on and can say goodbye too.
+    pub async fn ended(&mut self) -> ExitStatus {
+        let child = &mut self.child;
+        eventually_async("the end of the agent", || std::future::ready(child.try_wait().unwrap())).await
     }
 
     /// Its reference, read without asking it.

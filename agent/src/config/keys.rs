@@ -47,7 +47,7 @@ pub static KEYS: &[Key] = &[
     key("limits.heartbeat_interval", Text, "15s", "longest silence on a stream"),
     key("limits.streams", Whole, "1024", "watch streams at a time"),
     key("limits.streams_per_principal", Whole, "256", "watch streams of one caller at a time"),
-    key("limits.stream_lag", Text, "10s", "how long a reader may take nothing before it is cut off"),
+    key("limits.stream_lag", Text, "60s", "how long a reader may take nothing before it is cut off"),
     key("limits.host_quick_threads", Whole, "2", "threads for quick host reads"),
     key("limits.host_slow_threads", Whole, "2", "threads for reads that may hang on a process's locks"),
     key("limits.host_queue", Whole, "256", "host reads that may wait for a thread"),

@@ -24,8 +24,9 @@ use tower::{BoxError, Service};
 
 use super::{
     encoded::{Encoded, EncodedCodec},
-    process::{ListStream, ProcessService},
-    system::{SystemService, WatchStream},
+    outgoing::Outgoing,
+    process::ProcessService,
+    system::SystemService,
 };
 
 type Answer = Pin<Box<dyn Future<Output = Result<http::Response<Body>, Infallible>> + Send>>;
@@ -135,8 +136,8 @@ struct ListProcesses(Arc<ProcessService>);
 
 impl ServerStreamingService<ListProcessesRequest> for ListProcesses {
     type Response = Encoded;
-    type ResponseStream = ListStream;
-    type Future = std::future::Ready<Result<Response<ListStream>, Status>>;
+    type ResponseStream = Outgoing;
+    type Future = std::future::Ready<Result<Response<Outgoing>, Status>>;
 
     fn call(&mut self, request: Request<ListProcessesRequest>) -> Self::Future {
         std::future::ready(self.0.list(request).map(Response::new))
@@ -148,8 +149,8 @@ struct WatchSystem(Arc<SystemService>);
 
 impl ServerStreamingService<WatchSystemRequest> for WatchSystem {
     type Response = Encoded;
-    type ResponseStream = WatchStream;
-    type Future = std::future::Ready<Result<Response<WatchStream>, Status>>;
+    type ResponseStream = Outgoing;
+    type Future = std::future::Ready<Result<Response<Outgoing>, Status>>;
 
     fn call(&mut self, request: Request<WatchSystemRequest>) -> Self::Future {
         std::future::ready(self.0.watch(request).map(Response::new))

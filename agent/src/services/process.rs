@@ -1,7 +1,6 @@
 //! ProcessService: the process table and single processes.
 
 mod chunk;
-mod list;
 mod query;
 mod reading;
 mod scan;
@@ -17,7 +16,7 @@ use procwire_proto::v1::{
 };
 use tonic::{Request, Response, Status};
 
-pub(crate) use self::{list::ListStream, reading::unmasked_role};
+pub(crate) use self::reading::unmasked_role;
 use self::{
     query::{GetQuery, ListQuery, Target},
     reading::Reading,
@@ -27,6 +26,7 @@ use self::{
 use super::{
     encoded::{Decoded, Unserved},
     idle::Idle,
+    outgoing::Outgoing,
     request,
 };
 use crate::{context::Context, host_pool::HostPool, status::Failure};
@@ -53,16 +53,16 @@ impl ProcessService {
     }
 
     /// ListProcesses, as messages that are encoded already.
-    pub(crate) fn list(&self, request: Request<ListProcessesRequest>) -> Result<ListStream, Status> {
+    pub(crate) fn list(&self, request: Request<ListProcessesRequest>) -> Result<Outgoing, Status> {
         self.begin_list(request).map_err(|failure| failure.on(&self.context.host_name))
     }
 
-    fn begin_list(&self, request: Request<ListProcessesRequest>) -> Result<ListStream, Failure> {
+    fn begin_list(&self, request: Request<ListProcessesRequest>) -> Result<Outgoing, Failure> {
         let caller = request::caller(request.extensions())?;
         let query = ListQuery::parse(request.into_inner())?;
         let scan = Scan::new(Arc::clone(&self.source), Reading::new(query.fields, caller.roles), query.limit);
         let stall_limit = self.context.config.limits.stream_lag;
-        Ok(list::stream(scan, stall_limit, self.context.host_name.clone()))
+        Ok(Outgoing::new(scan, stall_limit, self.context.host_name.clone()))
     }
 
     async fn get(&self, request: Request<GetProcessRequest>) -> Result<GetProcessResponse, Failure> {
@@ -87,7 +87,7 @@ impl ProcessService {
 
 #[tonic::async_trait]
 impl process_service_server::ProcessService for ProcessService {
-    type ListProcessesStream = Decoded<ListStream, ListProcessesResponse>;
+    type ListProcessesStream = Decoded<Outgoing, ListProcessesResponse>;
 
     /// The server passes the encoded stream on (see `EncodedProcessServer`); this is the same for callers in the process.
     async fn list_processes(

@@ -18,14 +18,15 @@ use procwire_proto::{
 use prost::Message as _;
 use tonic::{Request, Response, Status};
 
-pub(crate) use self::watch::WatchStream;
 use self::{
     admission::Admission,
     query::{SnapshotQuery, WatchSpec},
+    watch::Watch,
 };
 use super::{
     encoded::{Decoded, Unserved},
     idle::Idle,
+    outgoing::Outgoing,
     request,
 };
 use crate::{
@@ -53,11 +54,11 @@ impl SystemService {
     }
 
     /// WatchSystem, as messages that are encoded already.
-    pub(crate) fn watch(&self, request: Request<WatchSystemRequest>) -> Result<WatchStream, Status> {
+    pub(crate) fn watch(&self, request: Request<WatchSystemRequest>) -> Result<Outgoing, Status> {
         self.begin_watch(request).map_err(|failure| failure.on(&self.context.host_name))
     }
 
-    fn begin_watch(&self, request: Request<WatchSystemRequest>) -> Result<WatchStream, Failure> {
+    fn begin_watch(&self, request: Request<WatchSystemRequest>) -> Result<Outgoing, Failure> {
         let caller = request::caller(request.extensions())?;
         // The end of this connection, if the server told; else of the agent.
         let shutdown = request.extensions().get::<Shutdown>().unwrap_or(&self.context.shutdown).clone();
@@ -66,8 +67,8 @@ impl SystemService {
         let spec = WatchSpec::parse(request.into_inner(), intervals)?;
         let admitted = self.admission.admit(&caller.name)?;
         let subscription = self.samplers.subscribe(spec.fields, spec.interval, || self.sampler_of(spec.fields))?;
-        let heartbeat_interval = limits.heartbeat_interval;
-        Ok(WatchStream::new(&self.context, spec, subscription, admitted, &shutdown, heartbeat_interval))
+        let watch = Watch::new(&self.context, spec, subscription, admitted, shutdown);
+        Ok(Outgoing::new(watch, limits.stream_lag, self.context.host_name.clone()))
     }
 
     fn sampler_of(&self, fields: SystemFieldSet) -> Read {
@@ -129,7 +130,7 @@ impl system_service_server::SystemService for SystemService {
         self.get(request).await.map(Response::new).map_err(|failure| failure.on(&self.context.host_name))
     }
 
-    type WatchSystemStream = Decoded<WatchStream, WatchSystemResponse>;
+    type WatchSystemStream = Decoded<Outgoing, WatchSystemResponse>;
 
     /// The server passes the encoded stream on (see `EncodedSystemServer`); this is the same for callers in the process.
     async fn watch_system(

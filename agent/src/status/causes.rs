@@ -153,7 +153,7 @@ impl Failure {
 
     /// The agent did what it never should.
     pub fn internal(what: &str) -> Self {
-        Self::new(ErrorReason::HostReadFailed, format!("{what}; this is a defect of the agent, its log says more"))
+        Self::new(ErrorReason::Internal, format!("{what}; this is a defect of the agent, its log says more"))
     }
 }
 

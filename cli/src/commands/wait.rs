@@ -62,5 +62,5 @@ fn response(outcome: WaitOutcome, waited: Duration) -> WaitProcessResponse {
         WaitOutcome::Exited(status) => Outcome::Exited(status),
         WaitOutcome::StillRunning(state) => Outcome::StillRunning(WaitStillRunning { state: state.into() }),
     };
-    WaitProcessResponse { outcome: Some(outcome), waited_ms: u64::try_from(waited.as_millis()).unwrap_or(u64::MAX) }
+    WaitProcessResponse { outcome: Some(outcome), waited_ns: u64::try_from(waited.as_nanos()).unwrap_or(u64::MAX) }
 }

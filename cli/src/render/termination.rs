@@ -7,8 +7,8 @@ use procwire_client::{ProcessRef, Signal, TerminateStep};
 use procwire_proto::{
     escape, json,
     v1::{
-        ControlMechanism, ErrorReason, Escalation, TargetError, TerminatePlan, TerminateProcessesResponse,
-        TerminateProgress, TerminateSignalled, TerminateStillRunning, TerminateSummary, TerminateTarget,
+        ControlMechanism, ControlTarget, ErrorReason, Escalation, TargetError, TerminatePlan,
+        TerminateProcessesResponse, TerminateProgress, TerminateSignalled, TerminateStillRunning, TerminateSummary,
         terminate_processes_response::Event, terminate_progress::Step,
     },
 };
@@ -28,7 +28,7 @@ pub(crate) fn plan_lines(plan: &TerminatePlan) -> Vec<String> {
         _ => "then SIGKILL",
     };
     let dry_run = if plan.dry_run { "; dry run, nothing is done" } else { "" };
-    let line = |target: &TerminateTarget| {
+    let line = |target: &ControlTarget| {
         let name = target.name.as_deref().map_or_else(|| "process".into(), escape::terminal);
         let reference = target.r#ref.as_ref().map(ToString::to_string).unwrap_or_default();
         let uid = target.uid.map(|uid| format!(", uid {uid}")).unwrap_or_default();
@@ -85,8 +85,8 @@ pub(crate) fn step_json(process: &ProcessRef, elapsed: Duration, step: &Terminat
         })),
         _ => None,
     };
-    let elapsed_ms = u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX);
-    event(Event::Progress(TerminateProgress { r#ref: Some(process.clone()), elapsed_ms, step }))
+    let elapsed_ns = u64::try_from(elapsed.as_nanos()).unwrap_or(u64::MAX);
+    event(Event::Progress(TerminateProgress { r#ref: Some(process.clone()), elapsed_ns, step }))
 }
 
 /// How it came out, as JSON.
@@ -120,11 +120,12 @@ mod tests {
 
     #[test]
     fn the_plan_names_the_process_and_what_follows() {
-        let target = TerminateTarget {
+        let target = ControlTarget {
             r#ref: Some(ProcessRef { pid: 7, start_ticks: 99, ..ProcessRef::default() }),
             name: Some(b"evil\n\x1b[2J".to_vec()),
             uid: Some(1000),
             mechanism: ControlMechanism::Pidfd.into(),
+            ..ControlTarget::default()
         };
         let plan = TerminatePlan {
             dry_run: true,
@@ -168,7 +169,7 @@ mod tests {
         let back: TerminateProcessesResponse = json::from_json(&value).unwrap_or_default();
         assert!(matches!(
             back.event,
-            Some(Event::Progress(TerminateProgress { elapsed_ms: 5, step: Some(Step::Exited(_)), .. }))
+            Some(Event::Progress(TerminateProgress { elapsed_ns: 5_000_000, step: Some(Step::Exited(_)), .. }))
         ));
     }
 }

@@ -106,13 +106,13 @@ impl ErrorKind {
             ErrorReason::RoleMissing | ErrorReason::AgentLacksPrivilege | ErrorReason::PolicyDenied => {
                 Self::PermissionDenied
             }
-            ErrorReason::NoIdentity => Self::Unauthenticated,
-            ErrorReason::NotServed | ErrorReason::KernelTooOld => Self::NotServed,
+            ErrorReason::NoIdentity | ErrorReason::CertificateRevoked => Self::Unauthenticated,
+            ErrorReason::NotServed | ErrorReason::KernelTooOld | ErrorReason::UnsupportedByHost => Self::NotServed,
             ErrorReason::LimitReached | ErrorReason::QuotaExceeded => Self::LimitReached,
             ErrorReason::HostReadTimeout => Self::Timeout,
             ErrorReason::ShuttingDown | ErrorReason::AuditUnavailable => Self::Unavailable,
             ErrorReason::ConfirmCountMismatch => Self::FailedPrecondition,
-            ErrorReason::HostReadFailed => Self::AgentFailed,
+            ErrorReason::HostReadFailed | ErrorReason::Internal => Self::AgentFailed,
             ErrorReason::ClientTooSlow => Self::ReaderTooSlow,
             ErrorReason::RequestIdConflict => Self::Conflict,
         })

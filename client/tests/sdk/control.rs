@@ -29,7 +29,7 @@ fn plan(dry_run: bool) -> Step<TerminateProcessesResponse> {
 }
 
 fn progress(elapsed_ms: u64, step: terminate_progress::Step) -> Step<TerminateProcessesResponse> {
-    let progress = TerminateProgress { r#ref: Some(target()), elapsed_ms, step: Some(step) };
+    let progress = TerminateProgress { r#ref: Some(target()), elapsed_ns: elapsed_ms * 1_000_000, step: Some(step) };
     Step::Send(TerminateProcessesResponse { event: Some(terminate_processes_response::Event::Progress(progress)) })
 }
 
@@ -181,7 +181,7 @@ async fn waiting_ends_with_the_process_or_the_time() {
     let state = ProcessState::Sleeping.into();
     let running = wait_process_response::Outcome::StillRunning(WaitStillRunning { state });
     for outcome in [Some(ended), Some(running), None] {
-        agent.wait.then([Step::Send(WaitProcessResponse { outcome, waited_ms: 1 })]);
+        agent.wait.then([Step::Send(WaitProcessResponse { outcome, waited_ns: 1_000_000 })]);
     }
     let control = agent.client().control();
     assert_eq!(control.wait(&target()).await.unwrap(), WaitOutcome::Exited(exit_code(7)));
@@ -197,7 +197,7 @@ async fn waiting_ends_with_the_process_or_the_time() {
 async fn the_call_outlasts_the_wait() {
     let agent = FakeAgent::default();
     let outcome = Some(wait_process_response::Outcome::Exited(exit_code(0)));
-    let answer = Step::Send(WaitProcessResponse { outcome, waited_ms: 1 });
+    let answer = Step::Send(WaitProcessResponse { outcome, waited_ns: 1_000_000 });
     agent.wait.then([Step::Pause(Duration::from_secs(65)), answer]).then([Step::Hang]);
     let control = agent.client().control();
     control.wait(&target()).timeout(Duration::from_secs(60)).await.unwrap();

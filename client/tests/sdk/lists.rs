@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use procwire_client::ErrorKind;
-use procwire_client::v1::{ListHeader, ListProcessesResponse, ListSummary, Process, SampleTime};
+use procwire_client::v1::{ListProcessesHeader, ListProcessesResponse, ListProcessesSummary, Process, SampleTime};
 use tonic::Status;
 
 use crate::fake_agent::FakeAgent;
@@ -11,7 +11,7 @@ use crate::script::Step;
 
 fn header() -> ListProcessesResponse {
     let sampled = SampleTime { monotonic_ns: 7, ..Default::default() };
-    let header = ListHeader { sampled: Some(sampled), ..Default::default() };
+    let header = ListProcessesHeader { sampled: Some(sampled), ..Default::default() };
     ListProcessesResponse { header: Some(header), ..Default::default() }
 }
 
@@ -21,7 +21,7 @@ fn rows(pids: &[u32]) -> ListProcessesResponse {
 }
 
 fn summary(returned: u32) -> ListProcessesResponse {
-    let summary = ListSummary { returned, ..Default::default() };
+    let summary = ListProcessesSummary { returned, ..Default::default() };
     ListProcessesResponse { summary: Some(summary), ..Default::default() }
 }
 

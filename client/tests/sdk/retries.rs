@@ -3,7 +3,9 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use procwire_client::v1::{GetProcessResponse, ListHeader, ListProcessesResponse, ListSummary, ProcessRef};
+use procwire_client::v1::{
+    GetProcessResponse, ListProcessesHeader, ListProcessesResponse, ListProcessesSummary, ProcessRef,
+};
 use procwire_client::{Client, ErrorKind};
 use tokio::time::Instant;
 use tonic::{Code, Status};
@@ -75,8 +77,8 @@ async fn no_try_is_made_that_the_deadline_would_cut_off() {
 #[tokio::test(start_paused = true)]
 async fn a_list_is_tried_again_at_its_start_and_never_later() {
     let agent = FakeAgent::default();
-    let header = ListProcessesResponse { header: Some(ListHeader::default()), ..Default::default() };
-    let summary = ListProcessesResponse { summary: Some(ListSummary::default()), ..Default::default() };
+    let header = ListProcessesResponse { header: Some(ListProcessesHeader::default()), ..Default::default() };
+    let summary = ListProcessesResponse { summary: Some(ListProcessesSummary::default()), ..Default::default() };
     agent.list.then(unavailable()).then([Step::Send(header.clone()), Step::Send(summary)]);
     agent.client().processes().list().await.unwrap();
     assert_eq!(agent.list.asked().len(), 2);

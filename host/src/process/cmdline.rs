@@ -3,6 +3,10 @@
 /// The length at which the kernel has cut a name: `TASK_COMM_LEN` less its NUL.
 pub(super) const COMM_CUT: usize = 15;
 
+/// Command lines are cut here. The kernel keeps up to 6 MiB, and a row must stay far below the 4 MiB that gRPC clients accept, or any
+/// user of the host could make its table unreadable.
+pub(super) const LONGEST_BYTES: usize = 64 * 1024;
+
 /// Splits arguments as psutil does: at NULs, or at spaces where the program rewrote its title and left no NUL at the end
 /// (psutil #1179), or where a single NUL-ended argument holds spaces, as setproctitle leaves it.
 pub(super) fn split(data: &[u8]) -> Vec<Vec<u8>> {
@@ -24,6 +28,7 @@ pub(super) fn split(data: &[u8]) -> Vec<Vec<u8>> {
 /// The whole of a name that the kernel has cut: the last component of the program's path in the first argument, if the name
 /// begins it. Lengths are bytes, as the kernel cuts by bytes. Renamed processes keep their name.
 pub(super) fn completed_name<'a>(comm: &[u8], data: &'a [u8]) -> Option<&'a [u8]> {
+    let data = data.get(..LONGEST_BYTES).unwrap_or(data);
     let argument = data.split(|byte| *byte == 0).next().unwrap_or_default();
     let word = argument.split(|byte| *byte == b' ').next().unwrap_or_default();
     // As psutil splits, the first element is the word where there is one argument only; the other is tried after it.

@@ -52,7 +52,12 @@ impl Draft<'_> {
         if data.is_empty() && stat.is_zombie() {
             return self.absent("cmdline", FieldErrorReason::Zombie, String::new());
         }
-        self.process.cmdline = cmdline::split(data);
+        let length = data.len();
+        self.process.cmdline = cmdline::split(data.get(..cmdline::LONGEST_BYTES).unwrap_or(data));
+        if length > cmdline::LONGEST_BYTES {
+            let detail = format!("cut at {} of {length} bytes", cmdline::LONGEST_BYTES);
+            self.absent("cmdline", FieldErrorReason::Truncated, detail);
+        }
         if self.plan.scrubs_cmdline() && scrub::scrub(&mut self.process.cmdline) {
             let detail = "secrets are masked; the role inspector sees them".to_owned();
             self.absent("cmdline", FieldErrorReason::Redacted, detail);

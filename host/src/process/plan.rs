@@ -2,8 +2,8 @@
 //! A plan knows nothing of how files are read; another source of the table (BPF) answers the same plan.
 
 use procwire_proto::{
-    Field, ProcessFieldSet,
-    v1::{FieldCost, FieldError, FieldErrorReason},
+    ProcessFieldSet,
+    v1::{FieldError, FieldErrorReason},
 };
 
 /// Fields to read, compiled.
@@ -74,13 +74,6 @@ impl ProcessPlan {
         self.fields
     }
 
-    /// True if a field is asked for that may take long, so that the reading belongs into the slow lane. The command line does,
-    /// because reading it waits for the memory lock of the process.
-    pub fn is_heavy(&self) -> bool {
-        let is_heavy = |field: &Field| field.is_served() && field.cost == FieldCost::Heavy;
-        self.fields.intersects(ProcessFieldSet::matching(is_heavy))
-    }
-
     /// Masks secrets in command lines, and says so in the row.
     #[must_use]
     pub fn scrub_cmdline(mut self, yes: bool) -> Self {
@@ -138,7 +131,7 @@ mod tests {
     #[test]
     fn what_is_not_served_is_answered_without_reading() {
         let plan = plan(&["threads", "pid"]);
-        assert!(plan.files().is_empty() && !plan.is_heavy());
+        assert!(plan.files().is_empty());
         assert_eq!(plan.unserved()[0].path, "threads");
     }
 

@@ -65,7 +65,7 @@ impl DiskInventory {
             self.look_again(disks);
         }
         for (disk, device) in disks.iter_mut().zip(&self.devices) {
-            disk.set_class(device.class);
+            disk.set_disk_class(device.class);
             disk.size_bytes = device.size_bytes;
         }
         self.unsized_device.as_ref().map_or(Ok(()), Err)
@@ -164,7 +164,7 @@ mod tests {
             let mut disks: Vec<_> =
                 names.iter().map(|name| Disk { name: name.as_bytes().to_vec(), ..Disk::default() }).collect();
             let unsized_disk = self.inventory.describe(&mut disks, &mut self.buffer).err().cloned();
-            (disks.iter().map(|disk| (disk.class(), disk.size_bytes)).collect(), unsized_disk)
+            (disks.iter().map(|disk| (disk.disk_class(), disk.size_bytes)).collect(), unsized_disk)
         }
     }
 

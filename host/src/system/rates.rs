@@ -84,7 +84,7 @@ mod tests {
                 reads: value,
                 writes: value,
                 read_bytes: value,
-                written_bytes: value,
+                write_bytes: value,
                 busy_time_ns: value,
                 weighted_time_ns: value,
                 ..Disk::default()

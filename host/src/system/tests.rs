@@ -91,7 +91,7 @@ fn a_captured_host_is_read_whole() {
     assert_eq!(memory.statistics.len(), 54);
     let swap = system.swap.unwrap();
     assert_eq!((swap.total_bytes, swap.used_ratio), (Some(0), Some(0.0)));
-    assert_eq!((system.disks.len(), system.disks[0].class()), (10, v1::DiskClass::Loop));
+    assert_eq!((system.disks.len(), system.disks[0].disk_class()), (10, v1::DiskClass::Loop));
     assert_eq!(system.network.unwrap().interfaces.len(), 4);
 }
 

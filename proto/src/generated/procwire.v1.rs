@@ -929,7 +929,8 @@ pub enum ErrorReason {
     Unspecified = 0,
     /// INVALID_ARGUMENT: a field of the request is malformed; BadRequest names it.
     InvalidRequest = 1,
-    /// INVALID_ARGUMENT: a read mask names a path that the message does not have; BadRequest names it.
+    /// INVALID_ARGUMENT: a read mask names a path that cannot be asked for: the message does not have it, or it is asked for as a part of
+    /// its message only ("uids", not "uids.real"); BadRequest names it. GetCapabilities lists what can be asked for.
     UnknownField = 2,
     /// NOT_FOUND: no process has this pid, or it exited meanwhile. psutil: NoSuchProcess.
     ProcessGone = 3,
@@ -937,7 +938,7 @@ pub enum ErrorReason {
     PidReused = 4,
     /// FAILED_PRECONDITION: the reference was made before the host's last boot.
     HostRebooted = 5,
-    /// FAILED_PRECONDITION: the target is never signalled: pid 1, the agent and its ancestors, kernel threads, configured pids.
+    /// FAILED_PRECONDITION: the target is never signalled: pid 1, the agent and its ancestors, kernel threads, configured pids and names.
     ProtectedProcess = 6,
     /// PERMISSION_DENIED: the caller's roles do not include this method.
     RoleMissing = 7,
@@ -971,6 +972,12 @@ pub enum ErrorReason {
     PolicyDenied = 21,
     /// NOT_FOUND: the path, unit or other named thing does not exist on the host.
     NotFound = 22,
+    /// INTERNAL: the agent is at fault; its log says more.
+    Internal = 23,
+    /// UNIMPLEMENTED: the host has no such thing: no systemd, no control groups v2.
+    UnsupportedByHost = 24,
+    /// UNAUTHENTICATED: the caller's certificate was revoked or has expired since it connected.
+    CertificateRevoked = 25,
 }
 impl ErrorReason {
     /// String value of the enum field names used in the ProtoBuf definition.
@@ -1002,6 +1009,9 @@ impl ErrorReason {
             Self::QuotaExceeded => "ERROR_REASON_QUOTA_EXCEEDED",
             Self::PolicyDenied => "ERROR_REASON_POLICY_DENIED",
             Self::NotFound => "ERROR_REASON_NOT_FOUND",
+            Self::Internal => "ERROR_REASON_INTERNAL",
+            Self::UnsupportedByHost => "ERROR_REASON_UNSUPPORTED_BY_HOST",
+            Self::CertificateRevoked => "ERROR_REASON_CERTIFICATE_REVOKED",
         }
     }
     /// Creates an enum from field names used in the ProtoBuf definition.
@@ -1030,6 +1040,158 @@ impl ErrorReason {
             "ERROR_REASON_QUOTA_EXCEEDED" => Some(Self::QuotaExceeded),
             "ERROR_REASON_POLICY_DENIED" => Some(Self::PolicyDenied),
             "ERROR_REASON_NOT_FOUND" => Some(Self::NotFound),
+            "ERROR_REASON_INTERNAL" => Some(Self::Internal),
+            "ERROR_REASON_UNSUPPORTED_BY_HOST" => Some(Self::UnsupportedByHost),
+            "ERROR_REASON_CERTIFICATE_REVOKED" => Some(Self::CertificateRevoked),
+            _ => None,
+        }
+    }
+}
+/// Signals, with Linux's numbers on x86, ARM, RISC-V, POWER and s390. Real-time signals are the bare numbers 34 to 64.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum Signal {
+    /// The request's default.
+    Unspecified = 0,
+    /// Hangup; often: reload the configuration.
+    Hup = 1,
+    /// Interrupt from the keyboard.
+    Int = 2,
+    /// Quit from the keyboard, with a core dump.
+    Quit = 3,
+    /// Illegal instruction.
+    Ill = 4,
+    /// Trace or breakpoint trap.
+    Trap = 5,
+    /// Abort.
+    Abrt = 6,
+    /// Bus error.
+    Bus = 7,
+    /// Arithmetic exception.
+    Fpe = 8,
+    /// Ends a process at once; cannot be caught.
+    Kill = 9,
+    /// Free for programs.
+    Usr1 = 10,
+    /// Invalid memory reference.
+    Segv = 11,
+    /// Free for programs.
+    Usr2 = 12,
+    /// Write to a pipe without readers.
+    Pipe = 13,
+    /// Timer of alarm(2).
+    Alrm = 14,
+    /// Asks a process to end.
+    Term = 15,
+    /// Coprocessor stack fault; unused.
+    Stkflt = 16,
+    /// A child stopped or ended.
+    Chld = 17,
+    /// Continues a stopped process.
+    Cont = 18,
+    /// Stops a process; cannot be caught.
+    Stop = 19,
+    /// Stop from the terminal.
+    Tstp = 20,
+    /// Terminal input for a background process.
+    Ttin = 21,
+    /// Terminal output of a background process.
+    Ttou = 22,
+    /// Urgent data on a socket.
+    Urg = 23,
+    /// CPU time limit exceeded.
+    Xcpu = 24,
+    /// File size limit exceeded.
+    Xfsz = 25,
+    /// Virtual timer.
+    Vtalrm = 26,
+    /// Profiling timer.
+    Prof = 27,
+    /// Terminal window resized.
+    Winch = 28,
+    /// I/O possible.
+    Io = 29,
+    /// Power failure.
+    Pwr = 30,
+    /// Bad system call.
+    Sys = 31,
+}
+impl Signal {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "SIGNAL_UNSPECIFIED",
+            Self::Hup => "SIGNAL_HUP",
+            Self::Int => "SIGNAL_INT",
+            Self::Quit => "SIGNAL_QUIT",
+            Self::Ill => "SIGNAL_ILL",
+            Self::Trap => "SIGNAL_TRAP",
+            Self::Abrt => "SIGNAL_ABRT",
+            Self::Bus => "SIGNAL_BUS",
+            Self::Fpe => "SIGNAL_FPE",
+            Self::Kill => "SIGNAL_KILL",
+            Self::Usr1 => "SIGNAL_USR1",
+            Self::Segv => "SIGNAL_SEGV",
+            Self::Usr2 => "SIGNAL_USR2",
+            Self::Pipe => "SIGNAL_PIPE",
+            Self::Alrm => "SIGNAL_ALRM",
+            Self::Term => "SIGNAL_TERM",
+            Self::Stkflt => "SIGNAL_STKFLT",
+            Self::Chld => "SIGNAL_CHLD",
+            Self::Cont => "SIGNAL_CONT",
+            Self::Stop => "SIGNAL_STOP",
+            Self::Tstp => "SIGNAL_TSTP",
+            Self::Ttin => "SIGNAL_TTIN",
+            Self::Ttou => "SIGNAL_TTOU",
+            Self::Urg => "SIGNAL_URG",
+            Self::Xcpu => "SIGNAL_XCPU",
+            Self::Xfsz => "SIGNAL_XFSZ",
+            Self::Vtalrm => "SIGNAL_VTALRM",
+            Self::Prof => "SIGNAL_PROF",
+            Self::Winch => "SIGNAL_WINCH",
+            Self::Io => "SIGNAL_IO",
+            Self::Pwr => "SIGNAL_PWR",
+            Self::Sys => "SIGNAL_SYS",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "SIGNAL_UNSPECIFIED" => Some(Self::Unspecified),
+            "SIGNAL_HUP" => Some(Self::Hup),
+            "SIGNAL_INT" => Some(Self::Int),
+            "SIGNAL_QUIT" => Some(Self::Quit),
+            "SIGNAL_ILL" => Some(Self::Ill),
+            "SIGNAL_TRAP" => Some(Self::Trap),
+            "SIGNAL_ABRT" => Some(Self::Abrt),
+            "SIGNAL_BUS" => Some(Self::Bus),
+            "SIGNAL_FPE" => Some(Self::Fpe),
+            "SIGNAL_KILL" => Some(Self::Kill),
+            "SIGNAL_USR1" => Some(Self::Usr1),
+            "SIGNAL_SEGV" => Some(Self::Segv),
+            "SIGNAL_USR2" => Some(Self::Usr2),
+            "SIGNAL_PIPE" => Some(Self::Pipe),
+            "SIGNAL_ALRM" => Some(Self::Alrm),
+            "SIGNAL_TERM" => Some(Self::Term),
+            "SIGNAL_STKFLT" => Some(Self::Stkflt),
+            "SIGNAL_CHLD" => Some(Self::Chld),
+            "SIGNAL_CONT" => Some(Self::Cont),
+            "SIGNAL_STOP" => Some(Self::Stop),
+            "SIGNAL_TSTP" => Some(Self::Tstp),
+            "SIGNAL_TTIN" => Some(Self::Ttin),
+            "SIGNAL_TTOU" => Some(Self::Ttou),
+            "SIGNAL_URG" => Some(Self::Urg),
+            "SIGNAL_XCPU" => Some(Self::Xcpu),
+            "SIGNAL_XFSZ" => Some(Self::Xfsz),
+            "SIGNAL_VTALRM" => Some(Self::Vtalrm),
+            "SIGNAL_PROF" => Some(Self::Prof),
+            "SIGNAL_WINCH" => Some(Self::Winch),
+            "SIGNAL_IO" => Some(Self::Io),
+            "SIGNAL_PWR" => Some(Self::Pwr),
+            "SIGNAL_SYS" => Some(Self::Sys),
             _ => None,
         }
     }
@@ -1037,9 +1199,9 @@ impl ErrorReason {
 /// One socket of the host. psutil: sconn, pconn.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct Socket {
-    /// Inode of the socket: equal in /proc/PID/fd links, /proc/net tables and sock_diag. 0 for TIME_WAIT.
-    #[prost(uint64, tag = "1")]
-    pub inode: u64,
+    /// Inode of the socket: equal in /proc/PID/fd links, /proc/net tables and sock_diag. Absent without error for TIME_WAIT, which has none.
+    #[prost(uint64, optional, tag = "1")]
+    pub inode: ::core::option::Option<u64>,
     /// Address family.
     #[prost(enumeration = "SocketFamily", tag = "2")]
     pub family: i32,
@@ -1049,7 +1211,7 @@ pub struct Socket {
     /// IP protocol number (6 TCP, 17 UDP, 132 SCTP, 262 MPTCP); absent for families without one.
     #[prost(uint32, optional, tag = "4")]
     pub protocol: ::core::option::Option<u32>,
-    /// TCP state. Absent for sockets without one; psutil says NONE.
+    /// State, as sock_diag tells it: for TCP, and for unix and UDP sockets that are connected or listen. psutil: NONE for all but TCP.
     #[prost(enumeration = "SocketState", optional, tag = "5")]
     pub state: ::core::option::Option<i32>,
     /// Local end. psutil: laddr.
@@ -1058,7 +1220,7 @@ pub struct Socket {
     /// Remote end; absent where unconnected. psutil: raddr, empty when its port is 0.
     #[prost(message, optional, tag = "7")]
     pub remote: ::core::option::Option<SocketAddress>,
-    /// Every process that holds the socket open, not only the last one found.
+    /// Every process that holds the socket open, not only the last one found. In Process.sockets: that process's own descriptors.
     #[prost(message, repeated, tag = "8")]
     pub holders: ::prost::alloc::vec::Vec<SocketHolder>,
     /// Inode of the network namespace it lives in (/proc/PID/ns/net).
@@ -1093,15 +1255,31 @@ impl ::prost::Name for Socket {
 /// One end of a socket.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct SocketAddress {
-    /// 4 or 16 bytes in network order.
-    #[prost(bytes = "vec", tag = "1")]
-    pub ip: ::prost::alloc::vec::Vec<u8>,
-    /// Port number; 0 means unbound.
-    #[prost(uint32, tag = "2")]
-    pub port: u32,
-    /// Path of a unix socket; an abstract name begins with a NUL byte.
-    #[prost(bytes = "vec", tag = "3")]
-    pub path: ::prost::alloc::vec::Vec<u8>,
+    /// Exactly one is set.
+    #[prost(oneof = "socket_address::Address", tags = "1, 2, 3, 4, 5")]
+    pub address: ::core::option::Option<socket_address::Address>,
+}
+/// Nested message and enum types in `SocketAddress`.
+pub mod socket_address {
+    /// Exactly one is set.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Oneof)]
+    pub enum Address {
+        /// AF_INET and AF_INET6.
+        #[prost(message, tag = "1")]
+        Inet(super::InetAddress),
+        /// AF_UNIX.
+        #[prost(message, tag = "2")]
+        Unix(super::UnixAddress),
+        /// AF_VSOCK.
+        #[prost(message, tag = "3")]
+        Vsock(super::VsockAddress),
+        /// AF_NETLINK.
+        #[prost(message, tag = "4")]
+        Netlink(super::NetlinkAddress),
+        /// AF_PACKET.
+        #[prost(message, tag = "5")]
+        Packet(super::PacketAddress),
+    }
 }
 impl ::prost::Name for SocketAddress {
     const NAME: &'static str = "SocketAddress";
@@ -1111,6 +1289,109 @@ impl ::prost::Name for SocketAddress {
     }
     fn type_url() -> ::prost::alloc::string::String {
         "/procwire.v1.SocketAddress".into()
+    }
+}
+/// An IP address and a port.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct InetAddress {
+    /// 4 or 16 bytes in network order.
+    #[prost(bytes = "vec", tag = "1")]
+    pub ip: ::prost::alloc::vec::Vec<u8>,
+    /// Port number; 0 means unbound.
+    #[prost(uint32, tag = "2")]
+    pub port: u32,
+    /// Scope (interface index) of a link-local IPv6 address.
+    #[prost(uint32, optional, tag = "3")]
+    pub scope_id: ::core::option::Option<u32>,
+}
+impl ::prost::Name for InetAddress {
+    const NAME: &'static str = "InetAddress";
+    const PACKAGE: &'static str = "procwire.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "procwire.v1.InetAddress".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/procwire.v1.InetAddress".into()
+    }
+}
+/// The name of a unix socket.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct UnixAddress {
+    /// Path, or an abstract name, which begins with a NUL byte. Absent without error for a socket without a name.
+    #[prost(bytes = "vec", optional, tag = "1")]
+    pub path: ::core::option::Option<::prost::alloc::vec::Vec<u8>>,
+}
+impl ::prost::Name for UnixAddress {
+    const NAME: &'static str = "UnixAddress";
+    const PACKAGE: &'static str = "procwire.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "procwire.v1.UnixAddress".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/procwire.v1.UnixAddress".into()
+    }
+}
+/// A virtual machine and a port.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct VsockAddress {
+    /// Context id of the machine.
+    #[prost(uint32, tag = "1")]
+    pub context_id: u32,
+    /// Port number.
+    #[prost(uint32, tag = "2")]
+    pub port: u32,
+}
+impl ::prost::Name for VsockAddress {
+    const NAME: &'static str = "VsockAddress";
+    const PACKAGE: &'static str = "procwire.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "procwire.v1.VsockAddress".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/procwire.v1.VsockAddress".into()
+    }
+}
+/// A netlink socket.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct NetlinkAddress {
+    /// Netlink protocol: 0 NETLINK_ROUTE, 4 NETLINK_SOCK_DIAG, ...
+    #[prost(uint32, tag = "1")]
+    pub protocol: u32,
+    /// Port id, often the pid.
+    #[prost(uint32, tag = "2")]
+    pub port_id: u32,
+    /// Multicast groups.
+    #[prost(uint64, tag = "3")]
+    pub groups: u64,
+}
+impl ::prost::Name for NetlinkAddress {
+    const NAME: &'static str = "NetlinkAddress";
+    const PACKAGE: &'static str = "procwire.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "procwire.v1.NetlinkAddress".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/procwire.v1.NetlinkAddress".into()
+    }
+}
+/// A packet socket.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct PacketAddress {
+    /// Ethernet protocol.
+    #[prost(uint32, tag = "1")]
+    pub protocol: u32,
+    /// Interface index; absent without error when bound to none.
+    #[prost(uint32, optional, tag = "2")]
+    pub interface_index: ::core::option::Option<u32>,
+}
+impl ::prost::Name for PacketAddress {
+    const NAME: &'static str = "PacketAddress";
+    const PACKAGE: &'static str = "procwire.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "procwire.v1.PacketAddress".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/procwire.v1.PacketAddress".into()
     }
 }
 /// A process that has the socket open, and at which descriptor.
@@ -1297,7 +1578,8 @@ impl SocketState {
     }
 }
 /// One process. Only what the read mask asked for is read and set; an unset optional (or an empty list) that was asked for
-/// has an entry in `errors` saying why, except where the comment names a case in which there is simply nothing to say.
+/// has an entry in `errors` saying why, except where the comment names a case in which there is simply nothing to say. An empty list without
+/// an error is empty. A row stays below 1 MiB: cmdline is cut at 64 KiB, longer lists at 8192 entries, and TRUNCATED says so.
 /// Files are below /proc/PID unless said otherwise.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct Process {
@@ -1741,7 +2023,7 @@ impl ::prost::Name for EnvironmentVariable {
 pub struct IoPriority {
     /// Scheduling class.
     #[prost(enumeration = "IoClass", tag = "1")]
-    pub class: i32,
+    pub io_class: i32,
     /// 0 (first) to 7 (last) within the class.
     #[prost(uint32, tag = "2")]
     pub level: u32,
@@ -1797,48 +2079,51 @@ pub struct MemoryMap {
     /// Offset in the file, in bytes.
     #[prost(uint64, tag = "4")]
     pub offset_bytes: u64,
-    /// Device number of the file, as in stat(2).
-    #[prost(uint64, tag = "5")]
-    pub device: u64,
-    /// Inode of the file.
+    /// Device number of the file.
+    #[prost(uint32, tag = "5")]
+    pub device_major: u32,
+    /// Device number of the file.
+    #[prost(uint32, tag = "19")]
+    pub device_minor: u32,
+    /// Inode of the file; 0 for none, as the kernel writes it.
     #[prost(uint64, tag = "6")]
     pub inode: u64,
-    /// File, or a name in brackets such as \[heap\]; empty for anonymous memory.
-    #[prost(bytes = "vec", tag = "7")]
-    pub path: ::prost::alloc::vec::Vec<u8>,
+    /// File, or a name in brackets such as \[heap\]; absent without error for anonymous memory.
+    #[prost(bytes = "vec", optional, tag = "7")]
+    pub path: ::core::option::Option<::prost::alloc::vec::Vec<u8>>,
     /// True if the file was removed.
     #[prost(bool, tag = "8")]
     pub deleted: bool,
     /// "Size". psutil: size.
-    #[prost(uint64, tag = "9")]
-    pub size_bytes: u64,
+    #[prost(uint64, optional, tag = "9")]
+    pub size_bytes: ::core::option::Option<u64>,
     /// "Rss". psutil: rss.
-    #[prost(uint64, tag = "10")]
-    pub resident_bytes: u64,
+    #[prost(uint64, optional, tag = "10")]
+    pub resident_bytes: ::core::option::Option<u64>,
     /// "Pss". psutil: pss.
-    #[prost(uint64, tag = "11")]
-    pub proportional_bytes: u64,
+    #[prost(uint64, optional, tag = "11")]
+    pub proportional_bytes: ::core::option::Option<u64>,
     /// "Shared_Clean". psutil: shared_clean.
-    #[prost(uint64, tag = "12")]
-    pub shared_clean_bytes: u64,
+    #[prost(uint64, optional, tag = "12")]
+    pub shared_clean_bytes: ::core::option::Option<u64>,
     /// "Shared_Dirty". psutil: shared_dirty.
-    #[prost(uint64, tag = "13")]
-    pub shared_dirty_bytes: u64,
+    #[prost(uint64, optional, tag = "13")]
+    pub shared_dirty_bytes: ::core::option::Option<u64>,
     /// "Private_Clean". psutil: private_clean.
-    #[prost(uint64, tag = "14")]
-    pub private_clean_bytes: u64,
+    #[prost(uint64, optional, tag = "14")]
+    pub private_clean_bytes: ::core::option::Option<u64>,
     /// "Private_Dirty". psutil: private_dirty.
-    #[prost(uint64, tag = "15")]
-    pub private_dirty_bytes: u64,
+    #[prost(uint64, optional, tag = "15")]
+    pub private_dirty_bytes: ::core::option::Option<u64>,
     /// "Referenced". psutil: referenced.
-    #[prost(uint64, tag = "16")]
-    pub referenced_bytes: u64,
+    #[prost(uint64, optional, tag = "16")]
+    pub referenced_bytes: ::core::option::Option<u64>,
     /// "Anonymous". psutil: anonymous.
-    #[prost(uint64, tag = "17")]
-    pub anonymous_bytes: u64,
+    #[prost(uint64, optional, tag = "17")]
+    pub anonymous_bytes: ::core::option::Option<u64>,
     /// "Swap". psutil: swap.
-    #[prost(uint64, tag = "18")]
-    pub swap_bytes: u64,
+    #[prost(uint64, optional, tag = "18")]
+    pub swap_bytes: ::core::option::Option<u64>,
 }
 impl ::prost::Name for MemoryMap {
     const NAME: &'static str = "MemoryMap";
@@ -1874,6 +2159,15 @@ pub struct OpenFile {
     /// Inode of the file, socket or pipe.
     #[prost(uint64, optional, tag = "7")]
     pub inode: ::core::option::Option<u64>,
+    /// Device number of the file.
+    #[prost(uint32, optional, tag = "8")]
+    pub device_major: ::core::option::Option<u32>,
+    /// Device number of the file.
+    #[prost(uint32, optional, tag = "9")]
+    pub device_minor: ::core::option::Option<u32>,
+    /// Size of a regular file.
+    #[prost(uint64, optional, tag = "10")]
+    pub size_bytes: ::core::option::Option<u64>,
 }
 impl ::prost::Name for OpenFile {
     const NAME: &'static str = "OpenFile";
@@ -1933,14 +2227,14 @@ impl ::prost::Name for ProcessThread {
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct ResourceLimit {
     /// Which resource.
-    #[prost(enumeration = "Resource", tag = "1")]
+    #[prost(enumeration = "ResourceKind", tag = "1")]
     pub resource: i32,
-    /// In force; absent means unlimited. psutil: soft, -1 for unlimited.
-    #[prost(uint64, optional, tag = "2")]
-    pub soft: ::core::option::Option<u64>,
-    /// Highest that soft may be set to; absent means unlimited. psutil: hard.
-    #[prost(uint64, optional, tag = "3")]
-    pub hard: ::core::option::Option<u64>,
+    /// In force. In an update, absent means: leave it. psutil: soft.
+    #[prost(message, optional, tag = "2")]
+    pub soft: ::core::option::Option<LimitValue>,
+    /// Highest that soft may be set to. In an update, absent means: leave it. psutil: hard.
+    #[prost(message, optional, tag = "3")]
+    pub hard: ::core::option::Option<LimitValue>,
 }
 impl ::prost::Name for ResourceLimit {
     const NAME: &'static str = "ResourceLimit";
@@ -1950,6 +2244,49 @@ impl ::prost::Name for ResourceLimit {
     }
     fn type_url() -> ::prost::alloc::string::String {
         "/procwire.v1.ResourceLimit".into()
+    }
+}
+/// A limit, or none.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct LimitValue {
+    /// Exactly one is set.
+    #[prost(oneof = "limit_value::Value", tags = "1, 2")]
+    pub value: ::core::option::Option<limit_value::Value>,
+}
+/// Nested message and enum types in `LimitValue`.
+pub mod limit_value {
+    /// Exactly one is set.
+    #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Oneof)]
+    pub enum Value {
+        /// In the unit of the resource.
+        #[prost(uint64, tag = "1")]
+        Limit(u64),
+        /// RLIM_INFINITY. psutil: -1.
+        #[prost(message, tag = "2")]
+        Unlimited(super::Unlimited),
+    }
+}
+impl ::prost::Name for LimitValue {
+    const NAME: &'static str = "LimitValue";
+    const PACKAGE: &'static str = "procwire.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "procwire.v1.LimitValue".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/procwire.v1.LimitValue".into()
+    }
+}
+/// No limit.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Unlimited {}
+impl ::prost::Name for Unlimited {
+    const NAME: &'static str = "Unlimited";
+    const PACKAGE: &'static str = "procwire.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "procwire.v1.Unlimited".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/procwire.v1.Unlimited".into()
     }
 }
 /// Where a process stands in the control group trees.
@@ -2060,20 +2397,20 @@ impl ::prost::Name for OomStanding {
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Capabilities {
     /// "CapInh:".
-    #[prost(uint64, tag = "1")]
-    pub inheritable: u64,
+    #[prost(uint64, optional, tag = "1")]
+    pub inheritable: ::core::option::Option<u64>,
     /// "CapPrm:".
-    #[prost(uint64, tag = "2")]
-    pub permitted: u64,
+    #[prost(uint64, optional, tag = "2")]
+    pub permitted: ::core::option::Option<u64>,
     /// "CapEff:".
-    #[prost(uint64, tag = "3")]
-    pub effective: u64,
+    #[prost(uint64, optional, tag = "3")]
+    pub effective: ::core::option::Option<u64>,
     /// "CapBnd:".
-    #[prost(uint64, tag = "4")]
-    pub bounding: u64,
+    #[prost(uint64, optional, tag = "4")]
+    pub bounding: ::core::option::Option<u64>,
     /// "CapAmb:".
-    #[prost(uint64, tag = "5")]
-    pub ambient: u64,
+    #[prost(uint64, optional, tag = "5")]
+    pub ambient: ::core::option::Option<u64>,
 }
 impl ::prost::Name for Capabilities {
     const NAME: &'static str = "Capabilities";
@@ -2088,9 +2425,9 @@ impl ::prost::Name for Capabilities {
 /// System call filter of a process.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct SyscallFilter {
-    /// 0 none, 1 strict, 2 filter.
-    #[prost(uint32, optional, tag = "1")]
-    pub seccomp_mode: ::core::option::Option<u32>,
+    /// What is filtered.
+    #[prost(enumeration = "SeccompMode", optional, tag = "1")]
+    pub seccomp_mode: ::core::option::Option<i32>,
     /// Number of filters (kernel 5.9).
     #[prost(uint32, optional, tag = "2")]
     pub filter_count: ::core::option::Option<u32>,
@@ -2135,17 +2472,17 @@ impl ::prost::Name for Scheduling {
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct SignalMasks {
     /// Pending for the process.
-    #[prost(uint64, tag = "1")]
-    pub pending: u64,
+    #[prost(uint64, optional, tag = "1")]
+    pub pending: ::core::option::Option<u64>,
     /// Blocked by the main thread.
-    #[prost(uint64, tag = "2")]
-    pub blocked: u64,
+    #[prost(uint64, optional, tag = "2")]
+    pub blocked: ::core::option::Option<u64>,
     /// Ignored.
-    #[prost(uint64, tag = "3")]
-    pub ignored: u64,
+    #[prost(uint64, optional, tag = "3")]
+    pub ignored: ::core::option::Option<u64>,
     /// Caught by a handler.
-    #[prost(uint64, tag = "4")]
-    pub caught: u64,
+    #[prost(uint64, optional, tag = "4")]
+    pub caught: ::core::option::Option<u64>,
 }
 impl ::prost::Name for SignalMasks {
     const NAME: &'static str = "SignalMasks";
@@ -2175,9 +2512,9 @@ pub mod exit_status {
         /// It called exit with this code, 0 to 255.
         #[prost(uint32, tag = "1")]
         Code(u32),
-        /// It was ended by this signal number.
-        #[prost(uint32, tag = "2")]
-        Signal(u32),
+        /// It was ended by this signal.
+        #[prost(enumeration = "super::Signal", tag = "2")]
+        Signal(i32),
         /// It ended, and neither this kernel nor the agent's privileges tell how.
         #[prost(message, tag = "3")]
         Unknown(super::ExitUnknown),
@@ -2338,12 +2675,24 @@ pub enum OpenFileKind {
     Socket = 5,
     /// memfd_create(2).
     Memfd = 6,
-    /// eventfd, epoll, timerfd, signalfd, inotify, io_uring and the like; the path says which.
+    /// An anonymous inode of another kind; the path says which.
     AnonymousInode = 7,
     /// pidfd_open(2).
     Pidfd = 8,
     /// BPF program, map or link.
     Bpf = 9,
+    /// eventfd(2).
+    Eventfd = 10,
+    /// epoll(7).
+    Epoll = 11,
+    /// timerfd_create(2).
+    Timerfd = 12,
+    /// signalfd(2).
+    Signalfd = 13,
+    /// inotify(7) or fanotify(7).
+    Notify = 14,
+    /// io_uring(7).
+    IoUring = 15,
 }
 impl OpenFileKind {
     /// String value of the enum field names used in the ProtoBuf definition.
@@ -2362,6 +2711,12 @@ impl OpenFileKind {
             Self::AnonymousInode => "OPEN_FILE_KIND_ANONYMOUS_INODE",
             Self::Pidfd => "OPEN_FILE_KIND_PIDFD",
             Self::Bpf => "OPEN_FILE_KIND_BPF",
+            Self::Eventfd => "OPEN_FILE_KIND_EVENTFD",
+            Self::Epoll => "OPEN_FILE_KIND_EPOLL",
+            Self::Timerfd => "OPEN_FILE_KIND_TIMERFD",
+            Self::Signalfd => "OPEN_FILE_KIND_SIGNALFD",
+            Self::Notify => "OPEN_FILE_KIND_NOTIFY",
+            Self::IoUring => "OPEN_FILE_KIND_IO_URING",
         }
     }
     /// Creates an enum from field names used in the ProtoBuf definition.
@@ -2377,6 +2732,12 @@ impl OpenFileKind {
             "OPEN_FILE_KIND_ANONYMOUS_INODE" => Some(Self::AnonymousInode),
             "OPEN_FILE_KIND_PIDFD" => Some(Self::Pidfd),
             "OPEN_FILE_KIND_BPF" => Some(Self::Bpf),
+            "OPEN_FILE_KIND_EVENTFD" => Some(Self::Eventfd),
+            "OPEN_FILE_KIND_EPOLL" => Some(Self::Epoll),
+            "OPEN_FILE_KIND_TIMERFD" => Some(Self::Timerfd),
+            "OPEN_FILE_KIND_SIGNALFD" => Some(Self::Signalfd),
+            "OPEN_FILE_KIND_NOTIFY" => Some(Self::Notify),
+            "OPEN_FILE_KIND_IO_URING" => Some(Self::IoUring),
             _ => None,
         }
     }
@@ -2384,7 +2745,7 @@ impl OpenFileKind {
 /// Resources with limits. The kernel's number on x86 and ARM is the value minus one. psutil: RLIMIT_*.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
 #[repr(i32)]
-pub enum Resource {
+pub enum ResourceKind {
     /// Never sent.
     Unspecified = 0,
     /// Processor time, seconds.
@@ -2420,52 +2781,89 @@ pub enum Resource {
     /// Realtime processor time without blocking, microseconds.
     Rttime = 16,
 }
-impl Resource {
+impl ResourceKind {
     /// String value of the enum field names used in the ProtoBuf definition.
     ///
     /// The values are not transformed in any way and thus are considered stable
     /// (if the ProtoBuf definition does not change) and safe for programmatic use.
     pub fn as_str_name(&self) -> &'static str {
         match self {
-            Self::Unspecified => "RESOURCE_UNSPECIFIED",
-            Self::Cpu => "RESOURCE_CPU",
-            Self::Fsize => "RESOURCE_FSIZE",
-            Self::Data => "RESOURCE_DATA",
-            Self::Stack => "RESOURCE_STACK",
-            Self::Core => "RESOURCE_CORE",
-            Self::Rss => "RESOURCE_RSS",
-            Self::Nproc => "RESOURCE_NPROC",
-            Self::Nofile => "RESOURCE_NOFILE",
-            Self::Memlock => "RESOURCE_MEMLOCK",
-            Self::As => "RESOURCE_AS",
-            Self::Locks => "RESOURCE_LOCKS",
-            Self::Sigpending => "RESOURCE_SIGPENDING",
-            Self::Msgqueue => "RESOURCE_MSGQUEUE",
-            Self::Nice => "RESOURCE_NICE",
-            Self::Rtprio => "RESOURCE_RTPRIO",
-            Self::Rttime => "RESOURCE_RTTIME",
+            Self::Unspecified => "RESOURCE_KIND_UNSPECIFIED",
+            Self::Cpu => "RESOURCE_KIND_CPU",
+            Self::Fsize => "RESOURCE_KIND_FSIZE",
+            Self::Data => "RESOURCE_KIND_DATA",
+            Self::Stack => "RESOURCE_KIND_STACK",
+            Self::Core => "RESOURCE_KIND_CORE",
+            Self::Rss => "RESOURCE_KIND_RSS",
+            Self::Nproc => "RESOURCE_KIND_NPROC",
+            Self::Nofile => "RESOURCE_KIND_NOFILE",
+            Self::Memlock => "RESOURCE_KIND_MEMLOCK",
+            Self::As => "RESOURCE_KIND_AS",
+            Self::Locks => "RESOURCE_KIND_LOCKS",
+            Self::Sigpending => "RESOURCE_KIND_SIGPENDING",
+            Self::Msgqueue => "RESOURCE_KIND_MSGQUEUE",
+            Self::Nice => "RESOURCE_KIND_NICE",
+            Self::Rtprio => "RESOURCE_KIND_RTPRIO",
+            Self::Rttime => "RESOURCE_KIND_RTTIME",
         }
     }
     /// Creates an enum from field names used in the ProtoBuf definition.
     pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
         match value {
-            "RESOURCE_UNSPECIFIED" => Some(Self::Unspecified),
-            "RESOURCE_CPU" => Some(Self::Cpu),
-            "RESOURCE_FSIZE" => Some(Self::Fsize),
-            "RESOURCE_DATA" => Some(Self::Data),
-            "RESOURCE_STACK" => Some(Self::Stack),
-            "RESOURCE_CORE" => Some(Self::Core),
-            "RESOURCE_RSS" => Some(Self::Rss),
-            "RESOURCE_NPROC" => Some(Self::Nproc),
-            "RESOURCE_NOFILE" => Some(Self::Nofile),
-            "RESOURCE_MEMLOCK" => Some(Self::Memlock),
-            "RESOURCE_AS" => Some(Self::As),
-            "RESOURCE_LOCKS" => Some(Self::Locks),
-            "RESOURCE_SIGPENDING" => Some(Self::Sigpending),
-            "RESOURCE_MSGQUEUE" => Some(Self::Msgqueue),
-            "RESOURCE_NICE" => Some(Self::Nice),
-            "RESOURCE_RTPRIO" => Some(Self::Rtprio),
-            "RESOURCE_RTTIME" => Some(Self::Rttime),
+            "RESOURCE_KIND_UNSPECIFIED" => Some(Self::Unspecified),
+            "RESOURCE_KIND_CPU" => Some(Self::Cpu),
+            "RESOURCE_KIND_FSIZE" => Some(Self::Fsize),
+            "RESOURCE_KIND_DATA" => Some(Self::Data),
+            "RESOURCE_KIND_STACK" => Some(Self::Stack),
+            "RESOURCE_KIND_CORE" => Some(Self::Core),
+            "RESOURCE_KIND_RSS" => Some(Self::Rss),
+            "RESOURCE_KIND_NPROC" => Some(Self::Nproc),
+            "RESOURCE_KIND_NOFILE" => Some(Self::Nofile),
+            "RESOURCE_KIND_MEMLOCK" => Some(Self::Memlock),
+            "RESOURCE_KIND_AS" => Some(Self::As),
+            "RESOURCE_KIND_LOCKS" => Some(Self::Locks),
+            "RESOURCE_KIND_SIGPENDING" => Some(Self::Sigpending),
+            "RESOURCE_KIND_MSGQUEUE" => Some(Self::Msgqueue),
+            "RESOURCE_KIND_NICE" => Some(Self::Nice),
+            "RESOURCE_KIND_RTPRIO" => Some(Self::Rtprio),
+            "RESOURCE_KIND_RTTIME" => Some(Self::Rttime),
+            _ => None,
+        }
+    }
+}
+/// Modes of seccomp. The kernel's number is the value minus one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum SeccompMode {
+    /// Never sent.
+    Unspecified = 0,
+    /// No filter.
+    Disabled = 1,
+    /// Only read, write, exit and sigreturn.
+    Strict = 2,
+    /// By BPF filters.
+    Filter = 3,
+}
+impl SeccompMode {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "SECCOMP_MODE_UNSPECIFIED",
+            Self::Disabled => "SECCOMP_MODE_DISABLED",
+            Self::Strict => "SECCOMP_MODE_STRICT",
+            Self::Filter => "SECCOMP_MODE_FILTER",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "SECCOMP_MODE_UNSPECIFIED" => Some(Self::Unspecified),
+            "SECCOMP_MODE_DISABLED" => Some(Self::Disabled),
+            "SECCOMP_MODE_STRICT" => Some(Self::Strict),
+            "SECCOMP_MODE_FILTER" => Some(Self::Filter),
             _ => None,
         }
     }
@@ -2544,6 +2942,12 @@ pub struct SignalProcessesRequest {
     /// Must equal the number of targets when there is more than one.
     #[prost(uint32, optional, tag = "6")]
     pub confirm_count: ::core::option::Option<u32>,
+    /// What belongs to a target. CONTROL_SCOPE_UNSPECIFIED: CONTROL_SCOPE_PROCESS.
+    #[prost(enumeration = "ControlScope", tag = "7")]
+    pub scope: i32,
+    /// With another scope: the most processes that may be hit; a dry run says how many they are now.
+    #[prost(uint32, optional, tag = "8")]
+    pub confirm_at_most: ::core::option::Option<u32>,
 }
 impl ::prost::Name for SignalProcessesRequest {
     const NAME: &'static str = "SignalProcessesRequest";
@@ -2561,9 +2965,12 @@ pub struct SignalProcessesResponse {
     /// The request's id, or the one that the agent made.
     #[prost(string, tag = "1")]
     pub request_id: ::prost::alloc::string::String,
-    /// One result per target, in the order of the request.
+    /// One result per process, in the order of the targets. One target's failure does not keep the others from being signalled.
     #[prost(message, repeated, tag = "2")]
     pub results: ::prost::alloc::vec::Vec<SignalResult>,
+    /// True if nothing was done.
+    #[prost(bool, tag = "3")]
+    pub dry_run: bool,
 }
 impl ::prost::Name for SignalProcessesResponse {
     const NAME: &'static str = "SignalProcessesResponse";
@@ -2575,12 +2982,12 @@ impl ::prost::Name for SignalProcessesResponse {
         "/procwire.v1.SignalProcessesResponse".into()
     }
 }
-/// What became of one target.
+/// What became of one process.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct SignalResult {
-    /// The target.
+    /// The process.
     #[prost(message, optional, tag = "1")]
-    pub r#ref: ::core::option::Option<ProcessRef>,
+    pub target: ::core::option::Option<ControlTarget>,
     /// Unset: the signal was sent, or would have been in a dry run.
     #[prost(message, optional, tag = "2")]
     pub error: ::core::option::Option<TargetError>,
@@ -2642,15 +3049,18 @@ pub struct TerminateProcessesRequest {
     /// What to do with those that live on after the grace period. ESCALATION_UNSPECIFIED: ESCALATION_KILL.
     #[prost(enumeration = "Escalation", tag = "7")]
     pub then: i32,
-    /// What belongs to a target. TERMINATE_SCOPE_UNSPECIFIED: TERMINATE_SCOPE_PROCESS.
-    #[prost(enumeration = "TerminateScope", tag = "8")]
+    /// What belongs to a target. CONTROL_SCOPE_UNSPECIFIED: CONTROL_SCOPE_PROCESS.
+    #[prost(enumeration = "ControlScope", tag = "8")]
     pub scope: i32,
     /// What to do when the caller hangs up. DISCONNECT_ACTION_UNSPECIFIED: DISCONNECT_ACTION_CONTINUE.
     #[prost(enumeration = "DisconnectAction", tag = "9")]
     pub on_disconnect: i32,
-    /// Must equal the number of processes resolved (as a dry run reports it) when that is more than one.
+    /// Must equal the number of targets when there is more than one.
     #[prost(uint32, optional, tag = "10")]
     pub confirm_count: ::core::option::Option<u32>,
+    /// With scope tree or cgroup: the most processes that may be ended; a dry run says how many they are now.
+    #[prost(uint32, optional, tag = "11")]
+    pub confirm_at_most: ::core::option::Option<u32>,
 }
 impl ::prost::Name for TerminateProcessesRequest {
     const NAME: &'static str = "TerminateProcessesRequest";
@@ -2662,11 +3072,12 @@ impl ::prost::Name for TerminateProcessesRequest {
         "/procwire.v1.TerminateProcessesRequest".into()
     }
 }
-/// One message of TerminateProcesses: first the plan, then progress, each target ending in a final step.
+/// One message of TerminateProcesses: first the plan, then progress, each process ending in a final step; in a dry run only those that
+/// would be refused.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct TerminateProcessesResponse {
     /// Exactly one is set.
-    #[prost(oneof = "terminate_processes_response::Event", tags = "1, 2, 3")]
+    #[prost(oneof = "terminate_processes_response::Event", tags = "1, 2, 3, 4")]
     pub event: ::core::option::Option<terminate_processes_response::Event>,
 }
 /// Nested message and enum types in `TerminateProcessesResponse`.
@@ -2683,6 +3094,9 @@ pub mod terminate_processes_response {
         /// How it all came out; last message.
         #[prost(message, tag = "3")]
         Summary(super::TerminateSummary),
+        /// A process that joined the scope after the plan: forked meanwhile.
+        #[prost(message, tag = "4")]
+        Joined(super::ControlTarget),
     }
 }
 impl ::prost::Name for TerminateProcessesResponse {
@@ -2706,7 +3120,7 @@ pub struct TerminatePlan {
     pub dry_run: bool,
     /// What was resolved, in the order of the request; a target refused is reported by its progress.
     #[prost(message, repeated, tag = "3")]
-    pub targets: ::prost::alloc::vec::Vec<TerminateTarget>,
+    pub targets: ::prost::alloc::vec::Vec<ControlTarget>,
     /// First signal.
     #[prost(enumeration = "Signal", tag = "4")]
     pub signal: i32,
@@ -2727,9 +3141,9 @@ impl ::prost::Name for TerminatePlan {
         "/procwire.v1.TerminatePlan".into()
     }
 }
-/// A process that a termination resolved to.
+/// A process that a control request resolved to.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct TerminateTarget {
+pub struct ControlTarget {
     /// The process.
     #[prost(message, optional, tag = "1")]
     pub r#ref: ::core::option::Option<ProcessRef>,
@@ -2742,15 +3156,21 @@ pub struct TerminateTarget {
     /// How signals reach it.
     #[prost(enumeration = "ControlMechanism", tag = "4")]
     pub mechanism: i32,
+    /// Which target of the request it belongs to, counted from 0.
+    #[prost(uint32, tag = "5")]
+    pub target_index: u32,
+    /// Its control group when it was resolved.
+    #[prost(bytes = "vec", optional, tag = "6")]
+    pub cgroup: ::core::option::Option<::prost::alloc::vec::Vec<u8>>,
 }
-impl ::prost::Name for TerminateTarget {
-    const NAME: &'static str = "TerminateTarget";
+impl ::prost::Name for ControlTarget {
+    const NAME: &'static str = "ControlTarget";
     const PACKAGE: &'static str = "procwire.v1";
     fn full_name() -> ::prost::alloc::string::String {
-        "procwire.v1.TerminateTarget".into()
+        "procwire.v1.ControlTarget".into()
     }
     fn type_url() -> ::prost::alloc::string::String {
-        "/procwire.v1.TerminateTarget".into()
+        "/procwire.v1.ControlTarget".into()
     }
 }
 /// A step of one target.
@@ -2759,9 +3179,9 @@ pub struct TerminateProgress {
     /// The process.
     #[prost(message, optional, tag = "1")]
     pub r#ref: ::core::option::Option<ProcessRef>,
-    /// Milliseconds since the request was accepted, by the monotonic clock.
+    /// Nanoseconds since the request was accepted, by the monotonic clock.
     #[prost(uint64, tag = "2")]
-    pub elapsed_ms: u64,
+    pub elapsed_ns: u64,
     /// Exactly one is set.
     #[prost(oneof = "terminate_progress::Step", tags = "3, 4, 5, 6, 7")]
     pub step: ::core::option::Option<terminate_progress::Step>,
@@ -2821,7 +3241,7 @@ impl ::prost::Name for TerminateSignalled {
 /// A process that did not end in time.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct TerminateStillRunning {
-    /// Its state when it was last looked at.
+    /// Its state when it was last looked at; DISK_SLEEP explains why SIGKILL has no effect yet.
     #[prost(enumeration = "ProcessState", tag = "1")]
     pub state: i32,
 }
@@ -2884,9 +3304,9 @@ impl ::prost::Name for WaitProcessRequest {
 /// Response of WaitProcess.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct WaitProcessResponse {
-    /// Milliseconds waited, by the monotonic clock.
+    /// Nanoseconds waited, by the monotonic clock.
     #[prost(uint64, tag = "3")]
-    pub waited_ms: u64,
+    pub waited_ns: u64,
     /// Exactly one is set.
     #[prost(oneof = "wait_process_response::Outcome", tags = "1, 2")]
     pub outcome: ::core::option::Option<wait_process_response::Outcome>,
@@ -2949,7 +3369,8 @@ pub struct UpdateProcessRequest {
     /// New values.
     #[prost(message, optional, tag = "5")]
     pub settings: ::core::option::Option<ProcessSettings>,
-    /// Which of settings to change; must not be empty. A path that is named and unset in settings is set to its default.
+    /// Which of settings to change; must not be empty. A scalar that is named must be set; an empty cpu_affinity means every processor that
+    /// the cpuset allows; of resource_limits only the listed ones change.
     #[prost(message, optional, tag = "6")]
     pub update_mask: ::core::option::Option<::prost_types::FieldMask>,
     /// True: affinity, nice and I/O priority of every thread; false: of the main thread, as psutil does.
@@ -3007,6 +3428,15 @@ pub struct UpdateProcessResponse {
     /// Values read back after.
     #[prost(message, optional, tag = "3")]
     pub after: ::core::option::Option<ProcessSettings>,
+    /// The process.
+    #[prost(message, optional, tag = "4")]
+    pub target: ::core::option::Option<ControlTarget>,
+    /// True if nothing was done.
+    #[prost(bool, tag = "5")]
+    pub dry_run: bool,
+    /// One result per path of the mask: what was done stays done when another fails.
+    #[prost(message, repeated, tag = "6")]
+    pub results: ::prost::alloc::vec::Vec<SettingResult>,
 }
 impl ::prost::Name for UpdateProcessResponse {
     const NAME: &'static str = "UpdateProcessResponse";
@@ -3018,153 +3448,30 @@ impl ::prost::Name for UpdateProcessResponse {
         "/procwire.v1.UpdateProcessResponse".into()
     }
 }
-/// Signals, with Linux's numbers on x86, ARM, RISC-V, POWER and s390. Real-time signals are the bare numbers 34 to 64.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
-#[repr(i32)]
-pub enum Signal {
-    /// The request's default.
-    Unspecified = 0,
-    /// Hangup; often: reload the configuration.
-    Hup = 1,
-    /// Interrupt from the keyboard.
-    Int = 2,
-    /// Quit from the keyboard, with a core dump.
-    Quit = 3,
-    /// Illegal instruction.
-    Ill = 4,
-    /// Trace or breakpoint trap.
-    Trap = 5,
-    /// Abort.
-    Abrt = 6,
-    /// Bus error.
-    Bus = 7,
-    /// Arithmetic exception.
-    Fpe = 8,
-    /// Ends a process at once; cannot be caught.
-    Kill = 9,
-    /// Free for programs.
-    Usr1 = 10,
-    /// Invalid memory reference.
-    Segv = 11,
-    /// Free for programs.
-    Usr2 = 12,
-    /// Write to a pipe without readers.
-    Pipe = 13,
-    /// Timer of alarm(2).
-    Alrm = 14,
-    /// Asks a process to end.
-    Term = 15,
-    /// Coprocessor stack fault; unused.
-    Stkflt = 16,
-    /// A child stopped or ended.
-    Chld = 17,
-    /// Continues a stopped process.
-    Cont = 18,
-    /// Stops a process; cannot be caught.
-    Stop = 19,
-    /// Stop from the terminal.
-    Tstp = 20,
-    /// Terminal input for a background process.
-    Ttin = 21,
-    /// Terminal output of a background process.
-    Ttou = 22,
-    /// Urgent data on a socket.
-    Urg = 23,
-    /// CPU time limit exceeded.
-    Xcpu = 24,
-    /// File size limit exceeded.
-    Xfsz = 25,
-    /// Virtual timer.
-    Vtalrm = 26,
-    /// Profiling timer.
-    Prof = 27,
-    /// Terminal window resized.
-    Winch = 28,
-    /// I/O possible.
-    Io = 29,
-    /// Power failure.
-    Pwr = 30,
-    /// Bad system call.
-    Sys = 31,
+/// What became of one setting.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct SettingResult {
+    /// As in the update mask.
+    #[prost(string, tag = "1")]
+    pub path: ::prost::alloc::string::String,
+    /// Unset: it was changed.
+    #[prost(message, optional, tag = "2")]
+    pub error: ::core::option::Option<TargetError>,
+    /// Threads that it was changed for.
+    #[prost(uint32, tag = "3")]
+    pub threads_changed: u32,
+    /// Threads that refused it.
+    #[prost(uint32, tag = "4")]
+    pub threads_failed: u32,
 }
-impl Signal {
-    /// String value of the enum field names used in the ProtoBuf definition.
-    ///
-    /// The values are not transformed in any way and thus are considered stable
-    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
-    pub fn as_str_name(&self) -> &'static str {
-        match self {
-            Self::Unspecified => "SIGNAL_UNSPECIFIED",
-            Self::Hup => "SIGNAL_HUP",
-            Self::Int => "SIGNAL_INT",
-            Self::Quit => "SIGNAL_QUIT",
-            Self::Ill => "SIGNAL_ILL",
-            Self::Trap => "SIGNAL_TRAP",
-            Self::Abrt => "SIGNAL_ABRT",
-            Self::Bus => "SIGNAL_BUS",
-            Self::Fpe => "SIGNAL_FPE",
-            Self::Kill => "SIGNAL_KILL",
-            Self::Usr1 => "SIGNAL_USR1",
-            Self::Segv => "SIGNAL_SEGV",
-            Self::Usr2 => "SIGNAL_USR2",
-            Self::Pipe => "SIGNAL_PIPE",
-            Self::Alrm => "SIGNAL_ALRM",
-            Self::Term => "SIGNAL_TERM",
-            Self::Stkflt => "SIGNAL_STKFLT",
-            Self::Chld => "SIGNAL_CHLD",
-            Self::Cont => "SIGNAL_CONT",
-            Self::Stop => "SIGNAL_STOP",
-            Self::Tstp => "SIGNAL_TSTP",
-            Self::Ttin => "SIGNAL_TTIN",
-            Self::Ttou => "SIGNAL_TTOU",
-            Self::Urg => "SIGNAL_URG",
-            Self::Xcpu => "SIGNAL_XCPU",
-            Self::Xfsz => "SIGNAL_XFSZ",
-            Self::Vtalrm => "SIGNAL_VTALRM",
-            Self::Prof => "SIGNAL_PROF",
-            Self::Winch => "SIGNAL_WINCH",
-            Self::Io => "SIGNAL_IO",
-            Self::Pwr => "SIGNAL_PWR",
-            Self::Sys => "SIGNAL_SYS",
-        }
+impl ::prost::Name for SettingResult {
+    const NAME: &'static str = "SettingResult";
+    const PACKAGE: &'static str = "procwire.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "procwire.v1.SettingResult".into()
     }
-    /// Creates an enum from field names used in the ProtoBuf definition.
-    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
-        match value {
-            "SIGNAL_UNSPECIFIED" => Some(Self::Unspecified),
-            "SIGNAL_HUP" => Some(Self::Hup),
-            "SIGNAL_INT" => Some(Self::Int),
-            "SIGNAL_QUIT" => Some(Self::Quit),
-            "SIGNAL_ILL" => Some(Self::Ill),
-            "SIGNAL_TRAP" => Some(Self::Trap),
-            "SIGNAL_ABRT" => Some(Self::Abrt),
-            "SIGNAL_BUS" => Some(Self::Bus),
-            "SIGNAL_FPE" => Some(Self::Fpe),
-            "SIGNAL_KILL" => Some(Self::Kill),
-            "SIGNAL_USR1" => Some(Self::Usr1),
-            "SIGNAL_SEGV" => Some(Self::Segv),
-            "SIGNAL_USR2" => Some(Self::Usr2),
-            "SIGNAL_PIPE" => Some(Self::Pipe),
-            "SIGNAL_ALRM" => Some(Self::Alrm),
-            "SIGNAL_TERM" => Some(Self::Term),
-            "SIGNAL_STKFLT" => Some(Self::Stkflt),
-            "SIGNAL_CHLD" => Some(Self::Chld),
-            "SIGNAL_CONT" => Some(Self::Cont),
-            "SIGNAL_STOP" => Some(Self::Stop),
-            "SIGNAL_TSTP" => Some(Self::Tstp),
-            "SIGNAL_TTIN" => Some(Self::Ttin),
-            "SIGNAL_TTOU" => Some(Self::Ttou),
-            "SIGNAL_URG" => Some(Self::Urg),
-            "SIGNAL_XCPU" => Some(Self::Xcpu),
-            "SIGNAL_XFSZ" => Some(Self::Xfsz),
-            "SIGNAL_VTALRM" => Some(Self::Vtalrm),
-            "SIGNAL_PROF" => Some(Self::Prof),
-            "SIGNAL_WINCH" => Some(Self::Winch),
-            "SIGNAL_IO" => Some(Self::Io),
-            "SIGNAL_PWR" => Some(Self::Pwr),
-            "SIGNAL_SYS" => Some(Self::Sys),
-            _ => None,
-        }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/procwire.v1.SettingResult".into()
     }
 }
 /// How something was done to a process.
@@ -3237,10 +3544,10 @@ impl Escalation {
         }
     }
 }
-/// What belongs to a target.
+/// What belongs to a target of a control request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
 #[repr(i32)]
-pub enum TerminateScope {
+pub enum ControlScope {
     /// The default: the process.
     Unspecified = 0,
     /// The process alone.
@@ -3250,26 +3557,26 @@ pub enum TerminateScope {
     /// Every process of its control group and the groups below.
     Cgroup = 3,
 }
-impl TerminateScope {
+impl ControlScope {
     /// String value of the enum field names used in the ProtoBuf definition.
     ///
     /// The values are not transformed in any way and thus are considered stable
     /// (if the ProtoBuf definition does not change) and safe for programmatic use.
     pub fn as_str_name(&self) -> &'static str {
         match self {
-            Self::Unspecified => "TERMINATE_SCOPE_UNSPECIFIED",
-            Self::Process => "TERMINATE_SCOPE_PROCESS",
-            Self::Tree => "TERMINATE_SCOPE_TREE",
-            Self::Cgroup => "TERMINATE_SCOPE_CGROUP",
+            Self::Unspecified => "CONTROL_SCOPE_UNSPECIFIED",
+            Self::Process => "CONTROL_SCOPE_PROCESS",
+            Self::Tree => "CONTROL_SCOPE_TREE",
+            Self::Cgroup => "CONTROL_SCOPE_CGROUP",
         }
     }
     /// Creates an enum from field names used in the ProtoBuf definition.
     pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
         match value {
-            "TERMINATE_SCOPE_UNSPECIFIED" => Some(Self::Unspecified),
-            "TERMINATE_SCOPE_PROCESS" => Some(Self::Process),
-            "TERMINATE_SCOPE_TREE" => Some(Self::Tree),
-            "TERMINATE_SCOPE_CGROUP" => Some(Self::Cgroup),
+            "CONTROL_SCOPE_UNSPECIFIED" => Some(Self::Unspecified),
+            "CONTROL_SCOPE_PROCESS" => Some(Self::Process),
+            "CONTROL_SCOPE_TREE" => Some(Self::Tree),
+            "CONTROL_SCOPE_CGROUP" => Some(Self::Cgroup),
             _ => None,
         }
     }
@@ -3874,6 +4181,12 @@ pub struct StreamHeader {
     /// True if the stream continues an earlier one from its resume token.
     #[prost(bool, tag = "5")]
     pub resumed: bool,
+    /// Give this back, with the last seq received, to continue this stream after a break. Empty where the agent keeps no history.
+    #[prost(bytes = "vec", tag = "6")]
+    pub resume_token: ::prost::alloc::vec::Vec<u8>,
+    /// A reader that hears nothing for twice this time has lost the connection.
+    #[prost(message, optional, tag = "7")]
+    pub heartbeat_interval: ::core::option::Option<::prost_types::Duration>,
 }
 impl ::prost::Name for StreamHeader {
     const NAME: &'static str = "StreamHeader";
@@ -3891,7 +4204,7 @@ pub struct Heartbeat {
     /// The moment of the heartbeat on the host.
     #[prost(message, optional, tag = "1")]
     pub time: ::core::option::Option<SampleTime>,
-    /// Give this back in the next request to get what was missed. Empty where the agent keeps no history.
+    /// Takes the place of the header's token. Empty where the agent keeps no history.
     #[prost(bytes = "vec", tag = "2")]
     pub resume_token: ::prost::alloc::vec::Vec<u8>,
 }
@@ -3937,7 +4250,7 @@ pub struct Goodbye {
     /// When to come back, if at all.
     #[prost(message, optional, tag = "2")]
     pub retry_after: ::core::option::Option<::prost_types::Duration>,
-    /// Give this back in the next request to get what was missed. Empty where the agent keeps no history.
+    /// Takes the place of the header's token. Empty where the agent keeps no history.
     #[prost(bytes = "vec", tag = "3")]
     pub resume_token: ::prost::alloc::vec::Vec<u8>,
 }
@@ -3963,7 +4276,7 @@ pub enum GoodbyeReason {
     ConnectionAge = 2,
     /// The caller's certificate or rights are no longer valid.
     AccessRevoked = 3,
-    /// The number of samples asked for was delivered.
+    /// There is nothing more to come.
     Complete = 4,
     /// The sampler failed; the agent's log says why.
     SamplerFailed = 5,
@@ -4031,13 +4344,16 @@ impl ::prost::Name for ListProcessesRequest {
 pub struct ListProcessesResponse {
     /// In the first message only.
     #[prost(message, optional, tag = "1")]
-    pub header: ::core::option::Option<ListHeader>,
+    pub header: ::core::option::Option<ListProcessesHeader>,
     /// Rows.
     #[prost(message, repeated, tag = "2")]
     pub processes: ::prost::alloc::vec::Vec<Process>,
     /// In the last message only: a list without a summary was cut short.
     #[prost(message, optional, tag = "3")]
-    pub summary: ::core::option::Option<ListSummary>,
+    pub summary: ::core::option::Option<ListProcessesSummary>,
+    /// When the reading of these rows began: a slow reader's list is read as it takes it.
+    #[prost(message, optional, tag = "4")]
+    pub sampled: ::core::option::Option<SampleTime>,
 }
 impl ::prost::Name for ListProcessesResponse {
     const NAME: &'static str = "ListProcessesResponse";
@@ -4051,7 +4367,7 @@ impl ::prost::Name for ListProcessesResponse {
 }
 /// What a list is.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct ListHeader {
+pub struct ListProcessesHeader {
     /// When the reading began, with the boot id.
     #[prost(message, optional, tag = "1")]
     pub sampled: ::core::option::Option<SampleTime>,
@@ -4059,19 +4375,19 @@ pub struct ListHeader {
     #[prost(message, optional, tag = "2")]
     pub effective_mask: ::core::option::Option<::prost_types::FieldMask>,
 }
-impl ::prost::Name for ListHeader {
-    const NAME: &'static str = "ListHeader";
+impl ::prost::Name for ListProcessesHeader {
+    const NAME: &'static str = "ListProcessesHeader";
     const PACKAGE: &'static str = "procwire.v1";
     fn full_name() -> ::prost::alloc::string::String {
-        "procwire.v1.ListHeader".into()
+        "procwire.v1.ListProcessesHeader".into()
     }
     fn type_url() -> ::prost::alloc::string::String {
-        "/procwire.v1.ListHeader".into()
+        "/procwire.v1.ListProcessesHeader".into()
     }
 }
 /// What a list came to.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct ListSummary {
+pub struct ListProcessesSummary {
     /// Pids listed in /proc.
     #[prost(uint32, tag = "1")]
     pub listed: u32,
@@ -4088,14 +4404,14 @@ pub struct ListSummary {
     #[prost(uint64, tag = "5")]
     pub read_ns: u64,
 }
-impl ::prost::Name for ListSummary {
-    const NAME: &'static str = "ListSummary";
+impl ::prost::Name for ListProcessesSummary {
+    const NAME: &'static str = "ListProcessesSummary";
     const PACKAGE: &'static str = "procwire.v1";
     fn full_name() -> ::prost::alloc::string::String {
-        "procwire.v1.ListSummary".into()
+        "procwire.v1.ListProcessesSummary".into()
     }
     fn type_url() -> ::prost::alloc::string::String {
-        "/procwire.v1.ListSummary".into()
+        "/procwire.v1.ListProcessesSummary".into()
     }
 }
 /// Request of GetProcess.
@@ -4157,7 +4473,7 @@ impl ::prost::Name for GetProcessResponse {
         "/procwire.v1.GetProcessResponse".into()
     }
 }
-/// Which processes: the union of `allow` (all, if empty) without the union of `deny`.
+/// Which processes: the union of `allow` (all, if empty) without the union of `deny`. A predicate in which nothing is set is refused.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct ProcessFilter {
     /// A process passes if it matches any of these.
@@ -4186,9 +4502,9 @@ pub struct ProcessPredicate {
     /// Parent's pid is one of these.
     #[prost(uint32, repeated, tag = "2")]
     pub ppids: ::prost::alloc::vec::Vec<u32>,
-    /// It descends from this process, at any depth.
-    #[prost(message, optional, tag = "3")]
-    pub descendant_of: ::core::option::Option<ProcessRef>,
+    /// It descends from one of these processes, at any depth; they themselves do not match.
+    #[prost(message, repeated, tag = "3")]
+    pub descendants_of: ::prost::alloc::vec::Vec<ProcessRef>,
     /// Name matches.
     #[prost(message, optional, tag = "4")]
     pub name: ::core::option::Option<BytesMatch>,
@@ -4234,9 +4550,18 @@ pub struct ProcessPredicate {
     /// Started before this moment.
     #[prost(message, optional, tag = "18")]
     pub started_before: ::core::option::Option<::prost_types::Timestamp>,
-    /// It holds a socket with this local port.
+    /// It holds a socket bound to one of these local ports.
     #[prost(uint32, repeated, tag = "19")]
     pub local_ports: ::prost::alloc::vec::Vec<u32>,
+    /// It listens on one of these ports.
+    #[prost(uint32, repeated, tag = "20")]
+    pub listening_ports: ::prost::alloc::vec::Vec<u32>,
+    /// It is a child of one of these processes; unlike ppids, never of another process that has its pid now.
+    #[prost(message, repeated, tag = "21")]
+    pub children_of: ::prost::alloc::vec::Vec<ProcessRef>,
+    /// It is one of these processes: those that are missing from the answer are gone.
+    #[prost(message, repeated, tag = "22")]
+    pub refs: ::prost::alloc::vec::Vec<ProcessRef>,
 }
 impl ::prost::Name for ProcessPredicate {
     const NAME: &'static str = "ProcessPredicate";
@@ -4248,7 +4573,7 @@ impl ::prost::Name for ProcessPredicate {
         "/procwire.v1.ProcessPredicate".into()
     }
 }
-/// How to compare bytes.
+/// How to compare bytes. One in which nothing is set is refused.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct BytesMatch {
     /// Exactly one is set.
@@ -4284,9 +4609,10 @@ impl ::prost::Name for BytesMatch {
 /// One key of an order.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct OrderBy {
-    /// A numeric or bytes field of Process, as a read mask names it: "memory.resident_bytes". It need not be in the read mask.
-    #[prost(string, tag = "1")]
-    pub path: ::prost::alloc::string::String,
+    /// A numeric or bytes field of Process, as a read mask names it: "memory.resident_bytes". Several numeric fields are added up:
+    /// "cpu_times.user_ns" and "cpu_times.system_ns". They need not be in the read mask.
+    #[prost(string, repeated, tag = "1")]
+    pub paths: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
     /// Greatest first. Rows without the value come last either way.
     #[prost(bool, tag = "2")]
     pub descending: bool,
@@ -4313,9 +4639,18 @@ pub struct WatchProcessesRequest {
     /// Time between samples, at least 100 ms.
     #[prost(message, optional, tag = "3")]
     pub interval: ::core::option::Option<::prost_types::Duration>,
-    /// From the last heartbeat or goodbye: continue there. Empty: start anew.
+    /// From the header, a heartbeat or the goodbye of an earlier stream: continue it. Empty: start anew.
     #[prost(bytes = "vec", tag = "4")]
     pub resume_token: ::prost::alloc::vec::Vec<u8>,
+    /// With a resume token: seq of the last message received.
+    #[prost(uint64, tag = "5")]
+    pub resume_after_seq: u64,
+    /// As in ListProcessesRequest.
+    #[prost(message, repeated, tag = "6")]
+    pub order_by: ::prost::alloc::vec::Vec<OrderBy>,
+    /// As in ListProcessesRequest.
+    #[prost(uint32, tag = "7")]
+    pub limit: u32,
 }
 impl ::prost::Name for WatchProcessesRequest {
     const NAME: &'static str = "WatchProcessesRequest";
@@ -4330,7 +4665,7 @@ impl ::prost::Name for WatchProcessesRequest {
 /// One message of WatchProcesses.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct WatchProcessesResponse {
-    /// Strictly increasing within the stream.
+    /// Strictly increasing within the stream, and on after a resume; numbers that are missing were lost.
     #[prost(uint64, tag = "1")]
     pub seq: u64,
     /// Exactly one is set; the first message is the header.
@@ -4401,15 +4736,18 @@ pub struct ProcessTableDelta {
     /// When the reading began.
     #[prost(message, optional, tag = "1")]
     pub sampled: ::core::option::Option<SampleTime>,
-    /// New processes, whole.
+    /// Processes that were not in the table before, whole: started, or newly matching the filter.
     #[prost(message, repeated, tag = "2")]
-    pub started: ::prost::alloc::vec::Vec<Process>,
-    /// Changed processes: pid, ref, and the fields that changed.
+    pub added: ::prost::alloc::vec::Vec<Process>,
+    /// Processes of which something changed.
     #[prost(message, repeated, tag = "3")]
-    pub changed: ::prost::alloc::vec::Vec<Process>,
-    /// Processes that are gone.
+    pub changed: ::prost::alloc::vec::Vec<ProcessChange>,
+    /// Processes that are no longer in the table.
     #[prost(message, repeated, tag = "4")]
-    pub gone: ::prost::alloc::vec::Vec<ProcessRef>,
+    pub removed: ::prost::alloc::vec::Vec<ProcessRemoval>,
+    /// True in the last part.
+    #[prost(bool, tag = "5")]
+    pub complete: bool,
 }
 impl ::prost::Name for ProcessTableDelta {
     const NAME: &'static str = "ProcessTableDelta";
@@ -4419,6 +4757,49 @@ impl ::prost::Name for ProcessTableDelta {
     }
     fn type_url() -> ::prost::alloc::string::String {
         "/procwire.v1.ProcessTableDelta".into()
+    }
+}
+/// What changed in one process.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ProcessChange {
+    /// pid, ref, and the fields that changed. A list or message that is present replaces the one before; so do `errors`.
+    #[prost(message, optional, tag = "1")]
+    pub process: ::core::option::Option<Process>,
+    /// Fields that became absent, or lists that became empty.
+    #[prost(message, optional, tag = "2")]
+    pub cleared: ::core::option::Option<::prost_types::FieldMask>,
+}
+impl ::prost::Name for ProcessChange {
+    const NAME: &'static str = "ProcessChange";
+    const PACKAGE: &'static str = "procwire.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "procwire.v1.ProcessChange".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/procwire.v1.ProcessChange".into()
+    }
+}
+/// A process that left the table.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ProcessRemoval {
+    /// The process.
+    #[prost(message, optional, tag = "1")]
+    pub r#ref: ::core::option::Option<ProcessRef>,
+    /// Why it left.
+    #[prost(enumeration = "RemovalReason", tag = "2")]
+    pub reason: i32,
+    /// How it ended, where the agent learnt it.
+    #[prost(message, optional, tag = "3")]
+    pub exit_status: ::core::option::Option<ExitStatus>,
+}
+impl ::prost::Name for ProcessRemoval {
+    const NAME: &'static str = "ProcessRemoval";
+    const PACKAGE: &'static str = "procwire.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "procwire.v1.ProcessRemoval".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/procwire.v1.ProcessRemoval".into()
     }
 }
 /// Request of WatchProcessEvents.
@@ -4433,6 +4814,12 @@ pub struct WatchProcessEventsRequest {
     /// Which processes. Absent: all.
     #[prost(message, optional, tag = "3")]
     pub filter: ::core::option::Option<ProcessFilter>,
+    /// From the header, a heartbeat or the goodbye of an earlier stream: continue it. Empty: start anew.
+    #[prost(bytes = "vec", tag = "4")]
+    pub resume_token: ::prost::alloc::vec::Vec<u8>,
+    /// With a resume token: seq of the last message received.
+    #[prost(uint64, tag = "5")]
+    pub resume_after_seq: u64,
 }
 impl ::prost::Name for WatchProcessEventsRequest {
     const NAME: &'static str = "WatchProcessEventsRequest";
@@ -4447,7 +4834,7 @@ impl ::prost::Name for WatchProcessEventsRequest {
 /// One message of WatchProcessEvents.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct WatchProcessEventsResponse {
-    /// Strictly increasing within the stream.
+    /// Strictly increasing within the stream, and on after a resume; numbers that are missing were lost.
     #[prost(uint64, tag = "1")]
     pub seq: u64,
     /// Exactly one is set; the first message is the header.
@@ -4510,6 +4897,39 @@ impl ::prost::Name for ProcessEvent {
     }
     fn type_url() -> ::prost::alloc::string::String {
         "/procwire.v1.ProcessEvent".into()
+    }
+}
+/// Why a process left the table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum RemovalReason {
+    /// Never sent.
+    Unspecified = 0,
+    /// It ended.
+    Ended = 1,
+    /// It lives, but the filter or the limit leaves it out now.
+    NoLongerMatches = 2,
+}
+impl RemovalReason {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "REMOVAL_REASON_UNSPECIFIED",
+            Self::Ended => "REMOVAL_REASON_ENDED",
+            Self::NoLongerMatches => "REMOVAL_REASON_NO_LONGER_MATCHES",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "REMOVAL_REASON_UNSPECIFIED" => Some(Self::Unspecified),
+            "REMOVAL_REASON_ENDED" => Some(Self::Ended),
+            "REMOVAL_REASON_NO_LONGER_MATCHES" => Some(Self::NoLongerMatches),
+            _ => None,
+        }
     }
 }
 /// What can happen to a process.
@@ -5156,7 +5576,7 @@ pub struct System {
     pub pressure: ::core::option::Option<Pressure>,
     /// Limits and usage of the agent's own control group, beside the host's figures.
     #[prost(message, optional, tag = "15")]
-    pub cgroup: ::core::option::Option<ControlGroup>,
+    pub cgroup: ::core::option::Option<Cgroup>,
     /// Why parts are absent.
     #[prost(message, repeated, tag = "100")]
     pub errors: ::prost::alloc::vec::Vec<FieldError>,
@@ -5662,7 +6082,7 @@ pub struct Disk {
     pub name: ::prost::alloc::vec::Vec<u8>,
     /// What it is, so that a sum can count each byte once: sum DISK_CLASS_DISK for the hardware.
     #[prost(enumeration = "DiskClass", tag = "2")]
-    pub class: i32,
+    pub disk_class: i32,
     /// Device number.
     #[prost(uint32, tag = "3")]
     pub major: u32,
@@ -5680,7 +6100,7 @@ pub struct Disk {
     pub read_bytes: ::core::option::Option<u64>,
     /// Sectors written times 512. psutil: write_bytes.
     #[prost(uint64, optional, tag = "8")]
-    pub written_bytes: ::core::option::Option<u64>,
+    pub write_bytes: ::core::option::Option<u64>,
     /// Time of all reads added up. The kernel's millisecond columns wrap after 49.7 days. psutil: read_time, ms.
     #[prost(uint64, optional, tag = "9")]
     pub read_time_ns: ::core::option::Option<u64>,
@@ -5742,7 +6162,7 @@ pub struct DiskRates {
     pub read_bytes_per_second: f64,
     /// Bytes written per second.
     #[prost(double, tag = "4")]
-    pub written_bytes_per_second: f64,
+    pub write_bytes_per_second: f64,
     /// Share of the time with at least one request in flight, 0 to 1. iostat: %util.
     #[prost(double, tag = "5")]
     pub busy_ratio: f64,
@@ -5766,9 +6186,9 @@ impl ::prost::Name for DiskRates {
 /// One mounted filesystem. psutil: sdiskpart.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct Mount {
-    /// What is mounted. psutil: device.
-    #[prost(bytes = "vec", tag = "1")]
-    pub source: ::prost::alloc::vec::Vec<u8>,
+    /// What is mounted; absent without error for "none". psutil: device.
+    #[prost(bytes = "vec", optional, tag = "1")]
+    pub source: ::core::option::Option<::prost::alloc::vec::Vec<u8>>,
     /// Where. psutil: mountpoint.
     #[prost(bytes = "vec", tag = "2")]
     pub mount_point: ::prost::alloc::vec::Vec<u8>,
@@ -5822,15 +6242,15 @@ pub struct DiskUsage {
     /// For root too: f_bfree.
     #[prost(uint64, tag = "4")]
     pub free_bytes: u64,
-    /// used / (used + available), 0 to 1, as df. psutil: percent / 100, not rounded.
-    #[prost(double, tag = "5")]
-    pub used_ratio: f64,
-    /// f_files.
-    #[prost(uint64, tag = "6")]
-    pub total_inodes: u64,
+    /// used / (used + available), 0 to 1, as df; absent without error when that sum is 0. psutil: percent / 100, not rounded.
+    #[prost(double, optional, tag = "5")]
+    pub used_ratio: ::core::option::Option<f64>,
+    /// f_files; absent without error where the filesystem counts none (btrfs, vfat).
+    #[prost(uint64, optional, tag = "6")]
+    pub total_inodes: ::core::option::Option<u64>,
     /// f_ffree.
-    #[prost(uint64, tag = "7")]
-    pub free_inodes: u64,
+    #[prost(uint64, optional, tag = "7")]
+    pub free_inodes: ::core::option::Option<u64>,
 }
 impl ::prost::Name for DiskUsage {
     const NAME: &'static str = "DiskUsage";
@@ -5853,7 +6273,7 @@ pub struct Network {
     pub protocols: ::prost::alloc::vec::Vec<ProtocolStatistic>,
     /// Sockets in use: /proc/net/sockstat, sockstat6.
     #[prost(message, repeated, tag = "3")]
-    pub sockets: ::prost::alloc::vec::Vec<ProtocolStatistic>,
+    pub socket_statistics: ::prost::alloc::vec::Vec<ProtocolStatistic>,
 }
 impl ::prost::Name for Network {
     const NAME: &'static str = "Network";
@@ -5936,9 +6356,9 @@ pub struct InterfaceAddress {
     /// Scope: 0 global, 253 link, 254 host.
     #[prost(uint32, tag = "5")]
     pub scope: u32,
-    /// Label: "eth0:1".
-    #[prost(bytes = "vec", tag = "6")]
-    pub label: ::prost::alloc::vec::Vec<u8>,
+    /// Label: "eth0:1"; absent without error if none.
+    #[prost(bytes = "vec", optional, tag = "6")]
+    pub label: ::core::option::Option<::prost::alloc::vec::Vec<u8>>,
 }
 impl ::prost::Name for InterfaceAddress {
     const NAME: &'static str = "InterfaceAddress";
@@ -6081,9 +6501,9 @@ pub struct SensorIdentity {
     /// Device behind it: "platform/coretemp.0".
     #[prost(bytes = "vec", tag = "2")]
     pub device: ::prost::alloc::vec::Vec<u8>,
-    /// Label of the sensor. psutil: label.
-    #[prost(bytes = "vec", tag = "3")]
-    pub label: ::prost::alloc::vec::Vec<u8>,
+    /// Label of the sensor; absent without error if none. psutil: label.
+    #[prost(bytes = "vec", optional, tag = "3")]
+    pub label: ::core::option::Option<::prost::alloc::vec::Vec<u8>>,
     /// Name of its files: "temp1".
     #[prost(string, tag = "4")]
     pub channel: ::prost::alloc::string::String,
@@ -6340,48 +6760,173 @@ impl ::prost::Name for PressureStall {
         "/procwire.v1.PressureStall".into()
     }
 }
-/// One control group.
+/// One control group, v2 unless said otherwise.
 #[derive(Clone, PartialEq, ::prost::Message)]
-pub struct ControlGroup {
-    /// Path in the unified tree.
-    #[prost(bytes = "vec", tag = "1")]
-    pub path: ::prost::alloc::vec::Vec<u8>,
-    /// Memory in use: memory.current.
-    #[prost(uint64, optional, tag = "2")]
-    pub memory_bytes: ::core::option::Option<u64>,
-    /// memory.max; absent without error if unlimited.
-    #[prost(uint64, optional, tag = "3")]
-    pub memory_limit_bytes: ::core::option::Option<u64>,
-    /// CPU time used: cpu.stat "usage_usec".
-    #[prost(uint64, optional, tag = "4")]
-    pub cpu_time_ns: ::core::option::Option<u64>,
-    /// cpu.max as processors; absent without error if unlimited.
-    #[prost(double, optional, tag = "5")]
-    pub cpu_limit: ::core::option::Option<f64>,
-    /// Time throttled: cpu.stat "throttled_usec".
-    #[prost(uint64, optional, tag = "6")]
-    pub cpu_throttled_ns: ::core::option::Option<u64>,
-    /// Tasks: pids.current.
-    #[prost(uint64, optional, tag = "7")]
-    pub tasks: ::core::option::Option<u64>,
-    /// pids.max; absent without error if unlimited.
-    #[prost(uint64, optional, tag = "8")]
-    pub tasks_limit: ::core::option::Option<u64>,
-    /// Kills for want of memory: memory.events "oom_kill".
-    #[prost(uint64, optional, tag = "9")]
-    pub oom_kills: ::core::option::Option<u64>,
+pub struct Cgroup {
+    /// Path in the unified tree; absent where only v1 trees are mounted.
+    #[prost(bytes = "vec", optional, tag = "1")]
+    pub path: ::core::option::Option<::prost::alloc::vec::Vec<u8>>,
+    /// Paths in v1 trees.
+    #[prost(message, repeated, tag = "2")]
+    pub v1: ::prost::alloc::vec::Vec<CgroupV1Membership>,
+    /// Processor time and limits.
+    #[prost(message, optional, tag = "3")]
+    pub cpu: ::core::option::Option<CgroupCpu>,
+    /// Memory and limits.
+    #[prost(message, optional, tag = "4")]
+    pub memory: ::core::option::Option<CgroupMemory>,
+    /// Block I/O by device.
+    #[prost(message, repeated, tag = "5")]
+    pub io: ::prost::alloc::vec::Vec<CgroupIo>,
+    /// Tasks and limits.
+    #[prost(message, optional, tag = "6")]
+    pub pids: ::core::option::Option<CgroupPids>,
     /// Stalls within the group.
-    #[prost(message, optional, tag = "10")]
+    #[prost(message, optional, tag = "7")]
     pub pressure: ::core::option::Option<Pressure>,
+    /// Why parts are absent.
+    #[prost(message, repeated, tag = "100")]
+    pub errors: ::prost::alloc::vec::Vec<FieldError>,
 }
-impl ::prost::Name for ControlGroup {
-    const NAME: &'static str = "ControlGroup";
+impl ::prost::Name for Cgroup {
+    const NAME: &'static str = "Cgroup";
     const PACKAGE: &'static str = "procwire.v1";
     fn full_name() -> ::prost::alloc::string::String {
-        "procwire.v1.ControlGroup".into()
+        "procwire.v1.Cgroup".into()
     }
     fn type_url() -> ::prost::alloc::string::String {
-        "/procwire.v1.ControlGroup".into()
+        "/procwire.v1.Cgroup".into()
+    }
+}
+/// Processor time of a control group: cpu.stat, cpu.max.
+#[derive(Clone, Copy, PartialEq, ::prost::Message)]
+pub struct CgroupCpu {
+    /// "usage_usec".
+    #[prost(uint64, optional, tag = "1")]
+    pub usage_ns: ::core::option::Option<u64>,
+    /// "user_usec".
+    #[prost(uint64, optional, tag = "2")]
+    pub user_ns: ::core::option::Option<u64>,
+    /// "system_usec".
+    #[prost(uint64, optional, tag = "3")]
+    pub system_ns: ::core::option::Option<u64>,
+    /// Time throttled: "throttled_usec".
+    #[prost(uint64, optional, tag = "4")]
+    pub throttled_ns: ::core::option::Option<u64>,
+    /// Periods: "nr_periods".
+    #[prost(uint64, optional, tag = "5")]
+    pub periods: ::core::option::Option<u64>,
+    /// Periods throttled: "nr_throttled".
+    #[prost(uint64, optional, tag = "6")]
+    pub throttled_periods: ::core::option::Option<u64>,
+    /// cpu.max as processors; absent without error if unlimited.
+    #[prost(double, optional, tag = "7")]
+    pub limit_cpus: ::core::option::Option<f64>,
+    /// Least cpu.max of the group and those above it; absent without error if unlimited.
+    #[prost(double, optional, tag = "8")]
+    pub effective_limit_cpus: ::core::option::Option<f64>,
+    /// cpu.weight.
+    #[prost(uint32, optional, tag = "9")]
+    pub weight: ::core::option::Option<u32>,
+}
+impl ::prost::Name for CgroupCpu {
+    const NAME: &'static str = "CgroupCpu";
+    const PACKAGE: &'static str = "procwire.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "procwire.v1.CgroupCpu".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/procwire.v1.CgroupCpu".into()
+    }
+}
+/// Memory of a control group: memory.current, memory.max, memory.events.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct CgroupMemory {
+    /// memory.current.
+    #[prost(uint64, optional, tag = "1")]
+    pub usage_bytes: ::core::option::Option<u64>,
+    /// memory.peak.
+    #[prost(uint64, optional, tag = "2")]
+    pub peak_bytes: ::core::option::Option<u64>,
+    /// memory.max; absent without error if unlimited.
+    #[prost(uint64, optional, tag = "3")]
+    pub limit_bytes: ::core::option::Option<u64>,
+    /// Least memory.max of the group and those above it; absent without error if unlimited.
+    #[prost(uint64, optional, tag = "4")]
+    pub effective_limit_bytes: ::core::option::Option<u64>,
+    /// memory.swap.current.
+    #[prost(uint64, optional, tag = "5")]
+    pub swap_bytes: ::core::option::Option<u64>,
+    /// memory.swap.max; absent without error if unlimited.
+    #[prost(uint64, optional, tag = "6")]
+    pub swap_limit_bytes: ::core::option::Option<u64>,
+    /// Kills for want of memory: "oom_kill".
+    #[prost(uint64, optional, tag = "7")]
+    pub oom_kills: ::core::option::Option<u64>,
+    /// Times the limit was hit: "max".
+    #[prost(uint64, optional, tag = "8")]
+    pub limit_hits: ::core::option::Option<u64>,
+}
+impl ::prost::Name for CgroupMemory {
+    const NAME: &'static str = "CgroupMemory";
+    const PACKAGE: &'static str = "procwire.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "procwire.v1.CgroupMemory".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/procwire.v1.CgroupMemory".into()
+    }
+}
+/// Block I/O of a control group on one device: io.stat.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct CgroupIo {
+    /// Device number.
+    #[prost(uint32, tag = "1")]
+    pub major: u32,
+    /// Device number.
+    #[prost(uint32, tag = "2")]
+    pub minor: u32,
+    /// "rbytes".
+    #[prost(uint64, optional, tag = "3")]
+    pub read_bytes: ::core::option::Option<u64>,
+    /// "wbytes".
+    #[prost(uint64, optional, tag = "4")]
+    pub write_bytes: ::core::option::Option<u64>,
+    /// "rios".
+    #[prost(uint64, optional, tag = "5")]
+    pub reads: ::core::option::Option<u64>,
+    /// "wios".
+    #[prost(uint64, optional, tag = "6")]
+    pub writes: ::core::option::Option<u64>,
+}
+impl ::prost::Name for CgroupIo {
+    const NAME: &'static str = "CgroupIo";
+    const PACKAGE: &'static str = "procwire.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "procwire.v1.CgroupIo".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/procwire.v1.CgroupIo".into()
+    }
+}
+/// Tasks of a control group: pids.current, pids.max.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct CgroupPids {
+    /// pids.current.
+    #[prost(uint64, optional, tag = "1")]
+    pub current: ::core::option::Option<u64>,
+    /// pids.max; absent without error if unlimited.
+    #[prost(uint64, optional, tag = "2")]
+    pub limit: ::core::option::Option<u64>,
+}
+impl ::prost::Name for CgroupPids {
+    const NAME: &'static str = "CgroupPids";
+    const PACKAGE: &'static str = "procwire.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "procwire.v1.CgroupPids".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/procwire.v1.CgroupPids".into()
     }
 }
 /// Kinds of block devices.
@@ -6530,9 +7075,12 @@ pub struct WatchSystemRequest {
     /// Time between samples, 100 ms to 1 hour. Absent: 1 s.
     #[prost(message, optional, tag = "2")]
     pub interval: ::core::option::Option<::prost_types::Duration>,
-    /// From the last heartbeat or goodbye: continue there. Empty: start anew.
+    /// From the header, a heartbeat or the goodbye of an earlier stream: continue it. Empty: start anew.
     #[prost(bytes = "vec", tag = "3")]
     pub resume_token: ::prost::alloc::vec::Vec<u8>,
+    /// With a resume token: seq of the last message received.
+    #[prost(uint64, tag = "4")]
+    pub resume_after_seq: u64,
 }
 impl ::prost::Name for WatchSystemRequest {
     const NAME: &'static str = "WatchSystemRequest";
@@ -6547,7 +7095,7 @@ impl ::prost::Name for WatchSystemRequest {
 /// One message of WatchSystem.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct WatchSystemResponse {
-    /// Strictly increasing within the stream.
+    /// Strictly increasing within the stream, and on after a resume; numbers that are missing were lost.
     #[prost(uint64, tag = "1")]
     pub seq: u64,
     /// Exactly one is set; the first message is the header.
@@ -6670,13 +7218,13 @@ impl ::prost::Name for IpNetwork {
 /// One chunk of sockets.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct ListSocketsResponse {
+    /// In the first message only.
+    #[prost(message, optional, tag = "1")]
+    pub header: ::core::option::Option<ListSocketsHeader>,
     /// Rows.
-    #[prost(message, repeated, tag = "1")]
+    #[prost(message, repeated, tag = "2")]
     pub sockets: ::prost::alloc::vec::Vec<Socket>,
-    /// When the reading began; in the first message only.
-    #[prost(message, optional, tag = "2")]
-    pub sampled: ::core::option::Option<SampleTime>,
-    /// In the last message only.
+    /// In the last message only: a list without a summary was cut short.
     #[prost(message, optional, tag = "3")]
     pub summary: ::core::option::Option<ListSocketsSummary>,
 }
@@ -6690,8 +7238,25 @@ impl ::prost::Name for ListSocketsResponse {
         "/procwire.v1.ListSocketsResponse".into()
     }
 }
+/// What a list of sockets is.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ListSocketsHeader {
+    /// When the reading began, with the boot id.
+    #[prost(message, optional, tag = "1")]
+    pub sampled: ::core::option::Option<SampleTime>,
+}
+impl ::prost::Name for ListSocketsHeader {
+    const NAME: &'static str = "ListSocketsHeader";
+    const PACKAGE: &'static str = "procwire.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "procwire.v1.ListSocketsHeader".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/procwire.v1.ListSocketsHeader".into()
+    }
+}
 /// What a list of sockets came to.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+#[derive(Clone, PartialEq, ::prost::Message)]
 pub struct ListSocketsSummary {
     /// Rows sent.
     #[prost(uint32, tag = "1")]
@@ -6699,6 +7264,12 @@ pub struct ListSocketsSummary {
     /// Processes whose descriptors could not be read, so that holders may be missing.
     #[prost(uint32, tag = "2")]
     pub unreadable_processes: u32,
+    /// Parts that could not be read, such as a network namespace.
+    #[prost(message, repeated, tag = "3")]
+    pub errors: ::prost::alloc::vec::Vec<FieldError>,
+    /// How long the reading took on the host, in nanoseconds.
+    #[prost(uint64, tag = "4")]
+    pub read_ns: u64,
 }
 impl ::prost::Name for ListSocketsSummary {
     const NAME: &'static str = "ListSocketsSummary";
@@ -6770,9 +7341,15 @@ impl ::prost::Name for ListUnitsRequest {
 /// One chunk of units.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct ListUnitsResponse {
+    /// In the first message only.
+    #[prost(message, optional, tag = "1")]
+    pub header: ::core::option::Option<ListUnitsHeader>,
     /// Rows.
-    #[prost(message, repeated, tag = "1")]
+    #[prost(message, repeated, tag = "2")]
     pub units: ::prost::alloc::vec::Vec<Unit>,
+    /// In the last message only: a list without a summary was cut short.
+    #[prost(message, optional, tag = "3")]
+    pub summary: ::core::option::Option<ListUnitsSummary>,
 }
 impl ::prost::Name for ListUnitsResponse {
     const NAME: &'static str = "ListUnitsResponse";
@@ -6782,6 +7359,40 @@ impl ::prost::Name for ListUnitsResponse {
     }
     fn type_url() -> ::prost::alloc::string::String {
         "/procwire.v1.ListUnitsResponse".into()
+    }
+}
+/// What a list of units is.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ListUnitsHeader {
+    /// When the reading began, with the boot id.
+    #[prost(message, optional, tag = "1")]
+    pub sampled: ::core::option::Option<SampleTime>,
+}
+impl ::prost::Name for ListUnitsHeader {
+    const NAME: &'static str = "ListUnitsHeader";
+    const PACKAGE: &'static str = "procwire.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "procwire.v1.ListUnitsHeader".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/procwire.v1.ListUnitsHeader".into()
+    }
+}
+/// What a list of units came to.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ListUnitsSummary {
+    /// Rows sent.
+    #[prost(uint32, tag = "1")]
+    pub returned: u32,
+}
+impl ::prost::Name for ListUnitsSummary {
+    const NAME: &'static str = "ListUnitsSummary";
+    const PACKAGE: &'static str = "procwire.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "procwire.v1.ListUnitsSummary".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/procwire.v1.ListUnitsSummary".into()
     }
 }
 /// One systemd unit: org.freedesktop.systemd1.

@@ -175,7 +175,7 @@ async fn the_log_is_json_if_it_shall_be() {
     let mut agent = Agent::options().set("log.format", "json").start();
     agent.client(Role::Reader).agent().info().await.unwrap();
     agent.terminate();
-    agent.ended();
+    agent.ended().await;
     let log = agent.log();
     assert!(log.lines().count() >= 2, "{log}");
     for line in log.lines() {

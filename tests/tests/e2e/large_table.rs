@@ -7,13 +7,14 @@ use prost::Message as _;
 
 use crate::made_up_proc;
 
+const MANY: u32 = 10_000;
 /// Stated in the API as "about 256 KiB".
 const LARGEST_MESSAGE_BYTES: usize = 300 * 1024;
 
 #[tokio::test]
 async fn ten_thousand_processes_come_in_chunks_of_less_than_300_kib() {
     let folder = tempfile::tempdir().unwrap();
-    let pids = made_up_proc::fill(folder.path());
+    let pids = made_up_proc::fill(folder.path(), MANY);
     let agent = Agent::options().set("host.proc", folder.path().display()).start();
     let connection = Connection::open(&agent, &agent.pki.client(Role::Admin)).await;
     let mut client = ProcessServiceClient::with_origin(connection, Connection::origin());
@@ -32,7 +33,7 @@ async fn ten_thousand_processes_come_in_chunks_of_less_than_300_kib() {
         messages += 1;
     }
     assert_eq!(found, pids.collect::<Vec<_>>());
-    assert_eq!(summary.unwrap().returned, made_up_proc::MANY);
+    assert_eq!(summary.unwrap().returned, MANY);
     assert!(messages > 5, "{messages} messages");
 }
 

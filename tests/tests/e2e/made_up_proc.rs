@@ -2,27 +2,33 @@
 
 use std::{fs, ops::Range, os::unix::fs::symlink, path::Path};
 
-pub(crate) const MANY: u32 = 10_000;
+const LOWEST_PID: u32 = 100_000;
 
-/// Fills a folder with many processes, each a copy of this one under another pid and with a long command line.
-pub(crate) fn fill(root: &Path) -> Range<u32> {
+/// Fills a folder with processes, each a copy of this one under another pid and with a long command line. The files that are
+/// the same for all are links, which are made much faster.
+pub(crate) fn fill(root: &Path, count: u32) -> Range<u32> {
     for name in ["stat", "meminfo", "loadavg", "uptime", "version", "mounts", "filesystems"] {
         fs::write(root.join(name), fs::read(Path::new("/proc").join(name)).unwrap()).unwrap();
     }
     symlink("/proc/sys", root.join("sys")).unwrap();
-    let own = |name: &str| fs::read_to_string(format!("/proc/self/{name}")).unwrap();
-    let (stat, statm, status, io) = (own("stat"), own("statm"), own("status"), own("io"));
-    let after_pid = stat.split_once(' ').unwrap().1;
+    let template = root.join("template");
+    fs::create_dir(&template).unwrap();
+    for name in ["statm", "status", "io"] {
+        fs::write(template.join(name), fs::read(Path::new("/proc/self").join(name)).unwrap()).unwrap();
+    }
     let cmdline = b"/usr/bin/server\0--with\0a rather long list of arguments, to make rows of some size\0".repeat(3);
-    let lowest = 100_000;
-    for pid in lowest..lowest + MANY {
+    fs::write(template.join("cmdline"), cmdline).unwrap();
+
+    let stat = fs::read_to_string("/proc/self/stat").unwrap();
+    let after_pid = stat.split_once(' ').unwrap().1;
+    let pids = LOWEST_PID..LOWEST_PID + count;
+    for pid in pids.clone() {
         let folder = root.join(pid.to_string());
         fs::create_dir(&folder).unwrap();
         fs::write(folder.join("stat"), format!("{pid} {after_pid}")).unwrap();
-        fs::write(folder.join("statm"), &statm).unwrap();
-        fs::write(folder.join("status"), &status).unwrap();
-        fs::write(folder.join("io"), &io).unwrap();
-        fs::write(folder.join("cmdline"), &cmdline).unwrap();
+        for name in ["statm", "status", "io", "cmdline"] {
+            fs::hard_link(template.join(name), folder.join(name)).unwrap();
+        }
     }
-    lowest..lowest + MANY
+    pids
 }

@@ -31,7 +31,7 @@ async fn streams_end_with_a_goodbye_and_the_agent_with_success() {
         assert_eq!(goodbye.reason(), GoodbyeReason::ShuttingDown);
         assert!(goodbye.retry_after.is_some());
         assert_eq!(watch.next().await.unwrap().map(|event| format!("{event:?}")), None);
-        assert_eq!(agent.ended().code(), Some(0), "SIG{name}:\n{}", agent.log());
+        assert_eq!(agent.ended().await.code(), Some(0), "SIG{name}:\n{}", agent.log());
         let error = client.agent().info().await.unwrap_err();
         assert!(matches!(error.kind(), ErrorKind::ConnectionRefused | ErrorKind::Unavailable), "{error}");
     }
@@ -51,7 +51,7 @@ async fn a_termination_under_way_is_finished_or_its_state_is_audited() {
     let mut termination = request.await.unwrap();
     termination.next().await.unwrap().unwrap();
     agent.terminate();
-    agent.ended();
+    agent.ended().await;
     let outcome =
         agent.audit().into_iter().find(|line| line["event"] == "outcome" && line["request_id"] == "at-the-end");
     assert!(outcome.is_some(), "{:?}\n{}", agent.audit(), agent.log());
@@ -82,5 +82,5 @@ async fn a_second_signal_ends_it_at_once() {
     if agent.is_running() {
         agent.terminate();
     }
-    agent.ended();
+    agent.ended().await;
 }

@@ -27,6 +27,7 @@ fn request() -> WatchSystemRequest {
         read_mask: Some(FieldMask { paths: vec!["*".to_owned()] }),
         interval: Some(prost_types::Duration { seconds: 0, nanos: 10_000_000 }),
         resume_token: Vec::new(),
+        resume_after_seq: 0,
     }
 }
 
@@ -107,7 +108,7 @@ async fn a_reader_that_reads_nothing_for_too_long_is_cut_off() {
 #[tokio::test]
 async fn a_client_that_asks_for_a_list_and_does_not_read_it_is_cut_off() {
     let folder = tempfile::tempdir().unwrap();
-    made_up_proc::fill(folder.path());
+    made_up_proc::fill(folder.path(), 3_000);
     let agent = Agent::options().set("limits.stream_lag", "1s").set("host.proc", folder.path().display()).start();
     let identity = agent.pki.client(Role::Reader);
     // How long is long enough depends on the machine; that it ends like this must not.

@@ -29,7 +29,7 @@ fn code(code: u32) -> ExitStatus {
     ExitStatus { end: Some(End::Code(code)), core_dumped: false }
 }
 
-fn signal(number: u32) -> ExitStatus {
+fn signal(number: i32) -> ExitStatus {
     ExitStatus { end: Some(End::Signal(number)), core_dumped: false }
 }
 

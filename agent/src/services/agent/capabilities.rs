@@ -13,8 +13,8 @@ use crate::{
 pub(super) fn describe(roles: RoleSet, features: Vec<FeatureCapability>) -> GetCapabilitiesResponse {
     GetCapabilitiesResponse {
         methods: PERMISSIONS.iter().map(|row| method(row, roles)).collect(),
-        process_fields: Process::FIELDS.iter().map(field).collect(),
-        system_fields: System::FIELDS.iter().map(field).collect(),
+        process_fields: Process::FIELDS.iter().map(|row| field(row, &features)).collect(),
+        system_fields: System::FIELDS.iter().map(|row| field(row, &features)).collect(),
         features,
     }
 }
@@ -30,11 +30,12 @@ fn method(row: &Permission, roles: RoleSet) -> MethodCapability {
     }
 }
 
-fn field(row: &Field) -> FieldCapability {
+fn field(row: &Field, features: &[FeatureCapability]) -> FieldCapability {
+    let obstacle = obstacle(row, features);
     FieldCapability {
         path: row.path.to_owned(),
-        available: row.is_served(),
-        detail: detail(row).to_owned(),
+        available: obstacle.is_none(),
+        detail: obstacle.unwrap_or_else(|| remark(row.class).to_owned()),
         cost: row.cost.into(),
         source: row.source.to_owned(),
         in_default_mask: row.availability == Availability::Default,
@@ -42,13 +43,29 @@ fn field(row: &Field) -> FieldCapability {
     }
 }
 
-fn detail(row: &Field) -> &'static str {
-    match (row.is_served(), row.class, row.source) {
-        (false, _, _) => "designed, not served by this version",
-        (true, DataClass::CommandLine, _) => "secrets are masked for roles below inspector",
-        (true, _, "/proc/PID/io" | "/proc/PID/exe" | "/proc/PID/cwd" | "/proc/PID/fd") => {
-            "other users' processes only with the feature read_other_users"
-        }
+/// Why it cannot be answered, or not for every process.
+fn obstacle(row: &Field, features: &[FeatureCapability]) -> Option<String> {
+    if !row.is_served() {
+        return Some("designed, not served by this version".to_owned());
+    }
+    // Any one of them is enough.
+    let needed: &[&str] = match row.source {
+        // Following these links, and reading io, takes the right to trace the process (ptrace(2), "access mode checking").
+        "/proc/PID/exe" | "/proc/PID/cwd" | "/proc/PID/io" => &["read_other_users"],
+        "/proc/PID/fd" => &["fd_count_by_size", "read_any_file"],
+        _ => return None,
+    };
+    let missing: Vec<_> = features.iter().filter(|feature| needed.contains(&feature.name.as_str())).collect();
+    if missing.iter().any(|feature| feature.available) {
+        return None;
+    }
+    let details: Vec<_> = missing.iter().map(|feature| feature.detail.as_str()).collect();
+    Some(format!("only for processes of the agent's own user: {}", details.join("; ")))
+}
+
+fn remark(class: DataClass) -> &'static str {
+    match class {
+        DataClass::CommandLine => "secrets are masked for roles below inspector",
         _ => "",
     }
 }
@@ -71,5 +88,34 @@ mod tests {
         assert_eq!(field("cmdline").role, "inspector");
         assert!(!field("environ").available && !field("environ").detail.is_empty());
         assert_eq!(described.process_fields.len(), Process::FIELDS.len());
+    }
+
+    #[test]
+    fn a_field_that_privileges_or_kernel_withhold_says_what_is_missing() {
+        let feature = |name: &str, available| FeatureCapability {
+            name: name.to_owned(),
+            available,
+            detail: if available { String::new() } else { format!("without {name}") },
+        };
+        let answer = |features: Vec<FeatureCapability>, path: &str| {
+            let described = describe(RoleSet::NONE, features);
+            let field = described.process_fields.into_iter().find(|field| field.path == path).unwrap();
+            (field.available, field.detail)
+        };
+        let poor = || {
+            vec![
+                feature("read_other_users", false),
+                feature("fd_count_by_size", false),
+                feature("read_any_file", false),
+            ]
+        };
+        let (available, detail) = answer(poor(), "exe");
+        assert!(!available && detail.ends_with("own user: without read_other_users"), "{detail}");
+        let (available, detail) = answer(poor(), "fd_count");
+        assert!(!available && detail.contains("without fd_count_by_size; without read_any_file"), "{detail}");
+        assert!(answer(poor(), "name").0);
+        let by_size = vec![feature("fd_count_by_size", true), feature("read_any_file", false)];
+        assert_eq!(answer(by_size, "fd_count"), (true, String::new()));
+        assert_eq!(answer(vec![feature("read_other_users", true)], "io.read_bytes"), (true, String::new()));
     }
 }

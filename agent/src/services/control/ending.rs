@@ -95,7 +95,7 @@ pub(crate) fn in_words(status: &ExitStatus) -> String {
     match &status.end {
         Some(End::Code(code)) => format!("code={code}{core}"),
         Some(End::Signal(signal)) => {
-            let name = super::request::signal_name(i32::try_from(*signal).unwrap_or(i32::MAX));
+            let name = super::request::signal_name(*signal);
             format!("signal={name}{core}")
         }
         Some(End::Unknown(ExitUnknown { detail })) => format!("status unknown: {detail}"),

@@ -3,7 +3,7 @@
 use std::{fmt, time::Duration};
 
 use procwire_proto::v1::{
-    DisconnectAction, ErrorReason, Escalation, ProcessRef, Signal, TerminateProcessesRequest, TerminateScope,
+    ControlScope, DisconnectAction, ErrorReason, Escalation, ProcessRef, Signal, TerminateProcessesRequest,
     WaitProcessRequest,
 };
 
@@ -47,6 +47,8 @@ impl Termination {
             scope,
             on_disconnect,
             confirm_count,
+            // Bounds trees and control groups, which are not served yet.
+            confirm_at_most: _,
         } = request;
         let target = parse_targets(targets)?;
         let signal = parse_signal(*signal)?;
@@ -133,9 +135,9 @@ fn parse_grace(grace: Option<&prost_types::Duration>, signal: i32, escalate: boo
 }
 
 fn parse_scope(scope: i32) -> Result<(), Failure> {
-    match TerminateScope::try_from(scope) {
-        Ok(TerminateScope::Unspecified | TerminateScope::Process) => Ok(()),
-        Ok(TerminateScope::Tree | TerminateScope::Cgroup) => {
+    match ControlScope::try_from(scope) {
+        Ok(ControlScope::Unspecified | ControlScope::Process) => Ok(()),
+        Ok(ControlScope::Tree | ControlScope::Cgroup) => {
             Err(Failure::field_not_served("scope", "this version ends the process alone: call once for each"))
         }
         Err(_) => Err(unknown_number("scope", scope)),

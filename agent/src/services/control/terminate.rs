@@ -8,8 +8,8 @@ use std::{sync::Arc, time::Duration};
 
 use procwire_host::{ControlError, ProcessHandle};
 use procwire_proto::v1::{
-    ControlMechanism, ErrorReason, Escalation, ExitStatus, ProcessState, Signal, TargetError, TerminatePlan,
-    TerminateProgress, TerminateSignalled, TerminateStillRunning, TerminateSummary, TerminateTarget,
+    ControlMechanism, ControlTarget, ErrorReason, Escalation, ExitStatus, ProcessState, Signal, TargetError,
+    TerminatePlan, TerminateProgress, TerminateSignalled, TerminateStillRunning, TerminateSummary,
     terminate_processes_response::Event, terminate_progress::Step,
 };
 use tokio::time::{Instant, sleep};
@@ -205,7 +205,7 @@ impl Run {
     fn say(&self, step: Step) {
         self.log.push(Event::Progress(TerminateProgress {
             r#ref: Some(self.termination.target.clone()),
-            elapsed_ms: u64::try_from(self.accepted.elapsed().as_millis()).unwrap_or(u64::MAX),
+            elapsed_ns: u64::try_from(self.accepted.elapsed().as_nanos()).unwrap_or(u64::MAX),
             step: Some(step),
         }));
     }
@@ -247,12 +247,14 @@ impl Outcome {
     }
 }
 
-fn resolved(handle: &ProcessHandle) -> TerminateTarget {
-    TerminateTarget {
+fn resolved(handle: &ProcessHandle) -> ControlTarget {
+    ControlTarget {
         r#ref: Some(handle.reference().clone()),
         name: Some(handle.name().to_vec()),
         uid: handle.effective_uid(),
         mechanism: ControlMechanism::Pidfd.into(),
+        target_index: 0,
+        cgroup: None,
     }
 }
 

@@ -22,8 +22,8 @@ pub(super) async fn wait(shared: &Shared, spec: WaitSpec, shutdown: &Shutdown) -
     let handle = shared.pool.run(Lane::Control, move || ProcessHandle::open(&host, &target)).await??;
     let watched = watch(handle, shared)?;
     let answer = |outcome| {
-        let waited_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
-        Ok(WaitProcessResponse { outcome: Some(outcome), waited_ms })
+        let waited_ns = u64::try_from(began.elapsed().as_nanos()).unwrap_or(u64::MAX);
+        Ok(WaitProcessResponse { outcome: Some(outcome), waited_ns })
     };
     // Readiness takes a turn of the reactor to arrive; one that has ended already is seen by looking.
     match watched.look().await? {

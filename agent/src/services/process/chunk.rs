@@ -1,7 +1,7 @@
 //! One message of a list, encoded while its rows are read, so that no row is kept and the async side only passes bytes on.
 
 use bytes::Bytes;
-use procwire_proto::v1::{ListHeader, ListProcessesResponse, ListSummary, Process};
+use procwire_proto::v1::{ListProcessesHeader, ListProcessesResponse, ListProcessesSummary, Process, SampleTime};
 use prost::{Message, encoding::encode_varint};
 
 /// A message is sent when the next row would make it longer than this. A single row may be longer.
@@ -27,8 +27,13 @@ impl Chunk {
         Self { bytes, rows: 0 }
     }
 
+    /// Says when the reading of its rows began.
+    pub(crate) fn begin(&mut self, sampled: SampleTime) {
+        self.append(&ListProcessesResponse { sampled: Some(sampled), ..Default::default() });
+    }
+
     /// Adds the header of the list.
-    pub(crate) fn open(&mut self, header: ListHeader) {
+    pub(crate) fn open(&mut self, header: ListProcessesHeader) {
         self.append(&ListProcessesResponse { header: Some(header), ..Default::default() });
     }
 
@@ -48,7 +53,7 @@ impl Chunk {
     }
 
     /// Adds the summary of the list.
-    pub(crate) fn close(&mut self, summary: ListSummary) {
+    pub(crate) fn close(&mut self, summary: ListProcessesSummary) {
         self.append(&ListProcessesResponse { summary: Some(summary), ..Default::default() });
     }
 
@@ -81,14 +86,22 @@ mod tests {
 
     #[test]
     fn a_chunk_is_the_message_that_prost_would_encode() {
-        let header = ListHeader { sampled: None, effective_mask: Some(FieldMask { paths: vec!["pid".to_owned()] }) };
-        let summary = ListSummary { listed: 3, returned: 2, vanished: 1, ..Default::default() };
+        let header =
+            ListProcessesHeader { sampled: None, effective_mask: Some(FieldMask { paths: vec!["pid".to_owned()] }) };
+        let summary = ListProcessesSummary { listed: 3, returned: 2, vanished: 1, ..Default::default() };
         let rows = vec![row(1, 5), row(300, 0)];
         let mut chunk = Chunk::for_rows(2);
+        let sampled = SampleTime { monotonic_ns: 7, ..Default::default() };
+        chunk.begin(sampled.clone());
         chunk.open(header.clone());
         assert!(rows.iter().all(|row| chunk.push(row)));
         chunk.close(summary);
-        let expected = ListProcessesResponse { header: Some(header), processes: rows, summary: Some(summary) };
+        let expected = ListProcessesResponse {
+            header: Some(header),
+            processes: rows,
+            summary: Some(summary),
+            sampled: Some(sampled),
+        };
         assert_eq!(ListProcessesResponse::decode(chunk.into_bytes()).unwrap(), expected);
     }
 

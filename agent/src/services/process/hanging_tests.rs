@@ -11,7 +11,6 @@ use procwire_proto::{
     process_fields::bit,
     v1::{FieldErrorReason, Process},
 };
-use prost::Message as _;
 use tempfile::TempDir;
 
 use super::{query::Target, *};
@@ -19,6 +18,7 @@ use crate::{
     access::{Role, RoleSet},
     counters::Counters,
     host_pool::{HostPoolLimits, LaneLimits},
+    services::outgoing::Source as _,
 };
 
 const HANGING: u32 = 7;
@@ -73,9 +73,9 @@ impl Tree {
         let mut scan = Scan::new(Arc::clone(&self.source), Self::reading(), usize::MAX);
         let mut rows = Vec::new();
         loop {
-            let piece = scan.next_piece().await.unwrap();
-            rows.extend(ListProcessesResponse::decode(piece.message).unwrap().processes);
-            if piece.is_last {
+            let (message, is_last) = scan.next().await.unwrap();
+            rows.extend(message.decode::<ListProcessesResponse>().unwrap().processes);
+            if is_last {
                 return rows;
             }
         }
@@ -138,7 +138,8 @@ async fn who_does_not_ask_for_slow_fields_does_not_wait() {
     let whole = ProcessFieldSet::from_source("/proc/PID/stat").difference(bit::NAME).difference(bit::START_TIME);
     let mut scan =
         Scan::new(Arc::clone(&tree.source), Reading::new(whole, RoleSet::from_iter([Role::Reader])), usize::MAX);
-    assert!(scan.next_piece().await.unwrap().is_last);
+    let (_, is_last) = scan.next().await.unwrap();
+    assert!(is_last);
     assert_eq!(tree.counters.host_read_timeouts.get(), 0);
     drop(fifo);
 }

@@ -7,7 +7,7 @@ use std::{
 
 use bytes::Bytes;
 use procwire_host::{HostError, ProcessReader};
-use procwire_proto::v1::{ListHeader, ListSummary};
+use procwire_proto::v1::{ListProcessesHeader, ListProcessesSummary};
 
 use super::{
     Source,
@@ -17,6 +17,7 @@ use super::{
 };
 use crate::{
     host_pool::{Lane, PoolError},
+    services::{encoded::Encoded, outgoing},
     status::Failure,
 };
 
@@ -39,19 +40,19 @@ struct Cursor {
     pids: Option<Arc<[u32]>>,
     next: usize,
     rows_left: usize,
-    summary: ListSummary,
+    summary: ListProcessesSummary,
 }
 
 /// One piece, ready to be sent.
-pub(crate) struct Piece {
-    pub(crate) message: Bytes,
+struct Piece {
+    message: Bytes,
     /// The summary is in it.
-    pub(crate) is_last: bool,
+    is_last: bool,
 }
 
 impl Scan {
     pub(crate) fn new(source: Arc<Source>, reading: Reading, rows: usize) -> Self {
-        let cursor = Cursor { pids: None, next: 0, rows_left: rows, summary: ListSummary::default() };
+        let cursor = Cursor { pids: None, next: 0, rows_left: rows, summary: ListProcessesSummary::default() };
         Self { source, reading: Arc::new(reading), cursor, depth: Depth::Whole, hangs: 0 }
     }
 
@@ -64,7 +65,7 @@ impl Scan {
     }
 
     /// Reads the next piece on the host pool. A process that hangs the read costs its slow fields, not the list.
-    pub(crate) async fn next_piece(&mut self) -> Result<Piece, Failure> {
+    async fn next_piece(&mut self) -> Result<Piece, Failure> {
         loop {
             let progress = Progress::new(Arc::clone(&self.source.stuck));
             let job = Job {
@@ -108,6 +109,13 @@ impl Scan {
     }
 }
 
+impl outgoing::Source for Scan {
+    async fn next(&mut self) -> Result<(Encoded, bool), Failure> {
+        let Piece { message, is_last } = self.next_piece().await?;
+        Ok((Encoded::whole(message), is_last))
+    }
+}
+
 /// The blocking part: runs on a thread of the pool.
 struct Job {
     source: Arc<Source>,
@@ -137,10 +145,11 @@ impl Job {
             None => Arc::from(reader.list_pids()?),
         };
         let mut chunk = Chunk::for_rows(rows_left.min(pids.len() - next));
+        chunk.begin(sampled.clone());
         if is_first {
             summary.listed = u32::try_from(pids.len()).unwrap_or(u32::MAX);
             let effective_mask = Some(self.reading.asked().to_mask());
-            chunk.open(ListHeader { sampled: Some(sampled), effective_mask });
+            chunk.open(ListProcessesHeader { sampled: Some(sampled), effective_mask });
         }
         while let Some(&pid) = pids.get(next) {
             let rows = usize::try_from(chunk.rows()).unwrap_or(usize::MAX);

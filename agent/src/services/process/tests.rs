@@ -4,7 +4,10 @@ use std::time::Duration;
 
 use procwire_proto::{
     FieldMask, ProcessFieldSet,
-    v1::{FieldErrorReason, ListSummary, ProcessRef, get_process_request, process_service_server::ProcessService as _},
+    v1::{
+        FieldErrorReason, ListProcessesSummary, ProcessRef, get_process_request,
+        process_service_server::ProcessService as _,
+    },
 };
 use tokio_stream::StreamExt as _;
 use tonic::Code;
@@ -39,12 +42,12 @@ async fn a_list_has_its_header_first_its_summary_last_and_this_process_in_betwee
         list(&service, ListProcessesRequest { read_mask: mask(&["name", "oom"]), ..Default::default() }).await;
     let header = messages[0].header.as_ref().unwrap();
     assert_eq!(header.effective_mask, mask(&["name", "oom"]));
-    assert!(header.sampled.is_some());
+    assert!(header.sampled.is_some() && messages.iter().all(|message| message.sampled.is_some()));
     assert!(messages.iter().skip(1).all(|message| message.header.is_none()));
     let (last, before) = messages.split_last().unwrap();
     assert!(before.iter().all(|message| message.summary.is_none()));
     let rows: Vec<_> = messages.iter().flat_map(|message| &message.processes).collect();
-    let ListSummary { listed, returned, vanished, filtered, read_ns } = last.summary.unwrap();
+    let ListProcessesSummary { listed, returned, vanished, filtered, read_ns } = last.summary.unwrap();
     assert_eq!((usize::try_from(returned).unwrap(), filtered), (rows.len(), 0));
     assert_eq!(listed, returned + vanished);
     assert!(read_ns > 0);
@@ -70,7 +73,7 @@ async fn a_long_list_comes_in_chunks_that_the_caller_pulls() {
     let pids: Arc<[u32]> = vec![std::process::id(); 4000].into();
     let reading = Reading::new(ProcessFieldSet::all_served(), RoleSet::from_iter([Role::Admin]));
     let scan = Scan::over(Arc::clone(&service.source), reading, pids);
-    let mut stream = list::stream(scan, Duration::from_secs(60), service.context.host_name.clone());
+    let mut stream = Outgoing::new(scan, Duration::from_secs(60), service.context.host_name.clone());
     let mut rows = 0;
     let mut messages = 0;
     while let Some(message) = stream.next().await {
@@ -90,8 +93,8 @@ async fn a_caller_who_never_reads_is_cut_off_and_holds_no_thread() {
     let reading = Reading::new(ProcessFieldSet::default_list(), RoleSet::from_iter([Role::Admin]));
     let scan = Scan::over(Arc::clone(&service.source), reading, pids);
     let limit = Duration::from_millis(20);
-    let mut stream = list::stream(scan, limit, service.context.host_name.clone());
-    while !stream.is_cut_off() {
+    let mut stream = Outgoing::new(scan, limit, service.context.host_name.clone());
+    while !stream.is_cut_short() {
         tokio::time::sleep(limit).await;
     }
     stream.next().await.unwrap().unwrap();

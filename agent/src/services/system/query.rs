@@ -38,12 +38,15 @@ pub(crate) struct WatchSpec {
 
 impl WatchSpec {
     pub(crate) fn parse(request: WatchSystemRequest, intervals: RangeInclusive<Duration>) -> Result<Self, Failure> {
-        let WatchSystemRequest { read_mask, interval, resume_token } = request;
+        let WatchSystemRequest { read_mask, interval, resume_token, resume_after_seq } = request;
         let fields = request::read_mask(read_mask.as_ref(), SystemFieldSet::default_list())?;
         let interval = match interval {
             None => DEFAULT_INTERVAL.clamp(*intervals.start(), *intervals.end()),
             Some(interval) => request::duration("interval", &interval, intervals)?,
         };
+        if resume_after_seq != 0 && resume_token.is_empty() {
+            return Err(Failure::invalid("resume_after_seq", "means nothing without a resume_token"));
+        }
         if !resume_token.is_empty() {
             return Err(Failure::field_not_served("resume_token", "leave it empty to start anew"));
         }
@@ -61,7 +64,8 @@ mod tests {
     const INTERVALS: RangeInclusive<Duration> = Duration::from_millis(100)..=Duration::from_secs(3600);
 
     fn watch(interval: Option<WireDuration>, resume_token: &[u8]) -> Result<WatchSpec, Failure> {
-        let request = WatchSystemRequest { read_mask: None, interval, resume_token: resume_token.to_vec() };
+        let request =
+            WatchSystemRequest { read_mask: None, interval, resume_token: resume_token.to_vec(), resume_after_seq: 0 };
         WatchSpec::parse(request, INTERVALS)
     }
 

@@ -38,17 +38,26 @@ fn every(milliseconds: i32) -> Option<WireDuration> {
 }
 
 impl Fixture {
-    async fn watch(&self, milliseconds: i32) -> Decoded<WatchStream, WatchSystemResponse> {
+    async fn watch(&self, milliseconds: i32) -> Decoded<Outgoing, WatchSystemResponse> {
         let request = WatchSystemRequest {
             read_mask: mask(&["cpu", "memory.available_bytes"]),
             interval: every(milliseconds),
             resume_token: Vec::new(),
+            resume_after_seq: 0,
         };
         self.service.watch_system(request_of(Role::Reader, request)).await.unwrap().into_inner()
     }
 }
 
-async fn next(stream: &mut Decoded<WatchStream, WatchSystemResponse>) -> (u64, Event) {
+impl Fixture {
+    async fn until_nothing_runs(&self) {
+        while self.counters.streams.get() > 0 || self.counters.samplers.get() > 0 {
+            tokio::task::yield_now().await;
+        }
+    }
+}
+
+async fn next(stream: &mut Decoded<Outgoing, WatchSystemResponse>) -> (u64, Event) {
     let message = stream.next().await.unwrap().unwrap();
     (message.seq, message.event.unwrap())
 }
@@ -67,10 +76,10 @@ async fn a_stream_is_a_header_then_samples_with_rates_from_the_second_on() {
     assert!(second.cpu.unwrap().times.is_some());
     assert!(second.sampled.unwrap().monotonic_ns > first.sampled.unwrap().monotonic_ns);
     assert_eq!((fixture.counters.streams.get(), fixture.counters.samplers.get()), (1, 1));
-    let _shares = fixture.watch(100).await;
+    let shares = fixture.watch(100).await;
     assert_eq!((fixture.counters.streams.get(), fixture.counters.samplers.get()), (2, 1));
-    drop((stream, _shares));
-    assert_eq!((fixture.counters.streams.get(), fixture.counters.samplers.get()), (0, 0));
+    drop((stream, shares));
+    fixture.until_nothing_runs().await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -92,8 +101,8 @@ async fn silence_is_filled_with_heartbeats() {
 #[tokio::test(start_paused = true)]
 async fn a_slow_reader_is_told_once_what_it_lost_and_seq_has_no_gap() {
     let fixture = fixture();
-    let mut slow = fixture.watch(1_000).await;
-    let mut quick = fixture.watch(1_000).await;
+    let mut slow = fixture.watch(100).await;
+    let mut quick = fixture.watch(100).await;
     for _ in 0..41 {
         next(&mut quick).await;
     }
@@ -104,6 +113,18 @@ async fn a_slow_reader_is_told_once_what_it_lost_and_seq_has_no_gap() {
     let (seq, Event::Sample(_)) = next(&mut slow).await else { panic!("no sample") };
     assert_eq!(seq, 27);
     assert_eq!(fixture.counters.messages_lost.get(), 24);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_reader_that_takes_nothing_is_cut_off_and_its_sampler_stops() {
+    let fixture = fixture();
+    let mut stream = fixture.watch(1_000).await;
+    let lag = fixture.service.context.config.limits.stream_lag;
+    tokio::time::sleep(lag + Duration::from_secs(1)).await;
+    fixture.until_nothing_runs().await;
+    let (_, Event::Header(_)) = next(&mut stream).await else { panic!("no header") };
+    assert_eq!(stream.next().await.unwrap().unwrap_err().code(), tonic::Code::DataLoss);
+    assert!(stream.next().await.is_none());
 }
 
 #[tokio::test(start_paused = true)]

@@ -33,7 +33,7 @@ pub(super) fn disk_table(disks: &[&Disk]) -> Table {
     for disk in disks {
         let bytes = |number: Option<u64>| number.map(units::bytes_short);
         let rate = |rate: Option<f64>| rate.map(units::byte_rate_short);
-        let class = disk.class().as_str_name().trim_start_matches("DISK_CLASS_").to_lowercase().replace('_', " ");
+        let class = disk.disk_class().as_str_name().trim_start_matches("DISK_CLASS_").to_lowercase().replace('_', " ");
         push_row(
             &mut table,
             [
@@ -41,9 +41,9 @@ pub(super) fn disk_table(disks: &[&Disk]) -> Table {
                 Some(class),
                 bytes(disk.size_bytes),
                 bytes(disk.read_bytes),
-                bytes(disk.written_bytes),
+                bytes(disk.write_bytes),
                 rate(disk.rates.map(|rates| rates.read_bytes_per_second)),
-                rate(disk.rates.map(|rates| rates.written_bytes_per_second)),
+                rate(disk.rates.map(|rates| rates.write_bytes_per_second)),
                 disk.rates.map(|rates| units::percent(rates.busy_ratio)),
             ],
         );

@@ -113,7 +113,7 @@ mod tests {
 
     fn sample() -> System {
         let disk = |class: DiskClass, read_bytes_per_second| Disk {
-            class: class.into(),
+            disk_class: class.into(),
             rates: Some(DiskRates { read_bytes_per_second, ..DiskRates::default() }),
             ..Disk::default()
         };

@@ -88,7 +88,7 @@ mod tests {
         };
         let disk = |name: &[u8], reads| Disk {
             name: name.to_vec(),
-            class: DiskClass::Disk.into(),
+            disk_class: DiskClass::Disk.into(),
             reads: Some(reads),
             read_bytes: Some(3_565_158),
             ..Disk::default()

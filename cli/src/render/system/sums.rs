@@ -4,8 +4,8 @@ use procwire_proto::v1::{DiskClass, System};
 
 /// Read and written bytes per second of the hardware; partitions and what is built upon disks would count twice.
 pub(super) fn disk_rates(system: &System) -> Option<(f64, f64)> {
-    let disks = system.disks.iter().filter(|disk| disk.class() == DiskClass::Disk);
-    sum(disks.filter_map(|disk| disk.rates).map(|rates| (rates.read_bytes_per_second, rates.written_bytes_per_second)))
+    let disks = system.disks.iter().filter(|disk| disk.disk_class() == DiskClass::Disk);
+    sum(disks.filter_map(|disk| disk.rates).map(|rates| (rates.read_bytes_per_second, rates.write_bytes_per_second)))
 }
 
 /// Received and sent bytes per second of all interfaces but the loopback.

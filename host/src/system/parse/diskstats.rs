@@ -59,7 +59,7 @@ fn today(device: Device, name: &[u8], reads: Option<u64>, mut columns: Numbers<'
         read_time_ns: columns.unsigned().and_then(ns_of_milliseconds),
         writes: columns.unsigned(),
         writes_merged: columns.unsigned(),
-        written_bytes: columns.unsigned().and_then(bytes_of_sectors),
+        write_bytes: columns.unsigned().and_then(bytes_of_sectors),
         write_time_ns: columns.unsigned().and_then(ns_of_milliseconds),
         in_flight: columns.unsigned(),
         busy_time_ns: columns.unsigned().and_then(ns_of_milliseconds),
@@ -81,7 +81,7 @@ fn old_partition(device: Device, name: &[u8], mut columns: Numbers<'_>) -> Disk 
         reads: columns.unsigned(),
         read_bytes: columns.unsigned().and_then(bytes_of_sectors),
         writes: columns.unsigned(),
-        written_bytes: columns.unsigned().and_then(bytes_of_sectors),
+        write_bytes: columns.unsigned().and_then(bytes_of_sectors),
         ..Disk::default()
     }
 }
@@ -131,7 +131,7 @@ mod tests {
             read_time_ns: Some(4 * MS),
             writes: Some(5),
             writes_merged: Some(6),
-            written_bytes: Some(7 * 512),
+            write_bytes: Some(7 * 512),
             write_time_ns: Some(8 * MS),
             in_flight: Some(9),
             busy_time_ns: Some(10 * MS),
@@ -162,7 +162,7 @@ mod tests {
             reads: Some(1),
             read_bytes: Some(2 * 512),
             writes: Some(3),
-            written_bytes: Some(4 * 512),
+            write_bytes: Some(4 * 512),
             ..Disk::default()
         };
         assert_eq!(disk, expected);
@@ -194,7 +194,7 @@ mod tests {
                 read_time_ns: Some(7516 * MS),
                 writes: Some(2733),
                 writes_merged: Some(32_328),
-                written_bytes: Some(2_391_872 * 512),
+                write_bytes: Some(2_391_872 * 512),
                 write_time_ns: Some(5016 * MS),
                 in_flight: Some(0),
                 busy_time_ns: Some(3460 * MS),

@@ -28,7 +28,7 @@ fn rates(previous: &Disk, current: &Disk, window: Window) -> Option<DiskRates> {
         reads_per_second: per_second(previous.reads, current.reads)?,
         writes_per_second: per_second(previous.writes, current.writes)?,
         read_bytes_per_second: per_second(previous.read_bytes, current.read_bytes)?,
-        written_bytes_per_second: per_second(previous.written_bytes, current.written_bytes)?,
+        write_bytes_per_second: per_second(previous.write_bytes, current.write_bytes)?,
         // A request that took longer than the window is counted when it ends.
         busy_ratio: (busy_ns as f64 / window.ns as f64).min(1.0),
         queue_length: weighted_ns as f64 / window.ns as f64,
@@ -63,7 +63,7 @@ mod tests {
             reads: Some(count),
             writes: Some(count * 2),
             read_bytes: Some(count * 512),
-            written_bytes: Some(count * 1024),
+            write_bytes: Some(count * 1024),
             busy_time_ns: Some(busy_ms * MS),
             weighted_time_ns: Some(busy_ms * 3 * MS),
             ..Disk::default()
@@ -80,7 +80,7 @@ mod tests {
             reads_per_second: 5.0,
             writes_per_second: 10.0,
             read_bytes_per_second: 2560.0,
-            written_bytes_per_second: 5120.0,
+            write_bytes_per_second: 5120.0,
             busy_ratio: 0.25,
             queue_length: 0.75,
             window_ns: 2_000 * MS,

@@ -98,7 +98,7 @@ fn numbers_that_no_enum_has_are_refused_by_field() {
 
 #[test]
 fn scopes_beyond_the_process_are_not_served_yet() {
-    for scope in [TerminateScope::Tree, TerminateScope::Cgroup] {
+    for scope in [ControlScope::Tree, ControlScope::Cgroup] {
         assert_eq!(refused(&TerminateProcessesRequest { scope: scope.into(), ..request() }), not_served("scope"));
     }
 }
