@@ -4,7 +4,7 @@
 //! its own with a stated number of threads, a stated queue and a deadline. A job that hangs keeps its thread's permit until it really
 //! ends: hung reads make a lane slower, never the agent bigger. Threads are tokio's blocking threads, which go away when idle.
 
-use std::{sync::Arc, time::Duration};
+use std::{future::Future, sync::Arc, time::Duration};
 
 use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore},
@@ -134,20 +134,36 @@ impl HostPool {
         lane: Lane,
         job: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, PoolError> {
-        let after = self.limits(lane).deadline;
-        let deadline = Instant::now() + after;
-        let answer = async {
-            let permit = self.enter(lane).await?;
-            #[allow(clippy::disallowed_methods, reason = "this is the host pool")]
-            let thread = tokio::task::spawn_blocking(move || {
-                let _held_until_the_job_ends = permit;
-                job()
-            });
-            thread.await.map_err(|_| PoolError::Lost { lane })
-        };
-        timeout_at(deadline, answer).await.unwrap_or_else(|_| {
+        self.run_within(lane, self.limits(lane).deadline, job).await
+    }
+
+    /// As [`HostPool::run`], for a job that ends within `cap` by its own account: if it runs for longer, it hangs.
+    ///
+    /// # Errors
+    /// As [`HostPool::run`].
+    pub async fn run_within<T: Send + 'static>(
+        &self,
+        lane: Lane,
+        cap: Duration,
+        job: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, PoolError> {
+        let LaneLimits { deadline, .. } = self.limits(lane);
+        let ends = Instant::now() + deadline;
+        let permit = self.by(ends, PoolError::Deadline { lane, after: deadline }, self.enter(lane)).await??;
+        let cap = cap.min(deadline);
+        #[allow(clippy::disallowed_methods, reason = "this is the host pool")]
+        let thread = tokio::task::spawn_blocking(move || {
+            let _held_until_the_job_ends = permit;
+            job()
+        });
+        let hung = PoolError::Deadline { lane, after: cap };
+        self.by(ends.min(Instant::now() + cap), hung, thread).await?.map_err(|_| PoolError::Lost { lane })
+    }
+
+    async fn by<T>(&self, ends: Instant, too_late: PoolError, work: impl Future<Output = T>) -> Result<T, PoolError> {
+        timeout_at(ends, work).await.map_err(|_| {
             self.counters.host_read_timeouts.increment();
-            Err(PoolError::Deadline { lane, after })
+            too_late
         })
     }
 

@@ -23,6 +23,8 @@ use crate::{
 
 /// A piece ends after this time even if it is not full, so that slow fields neither hold a thread for long nor pass its deadline.
 const PIECE_TIME: Duration = Duration::from_millis(250);
+/// A piece that takes longer hangs at a process, however loaded the host is.
+const PIECE_HANGS_AFTER: Duration = Duration::from_secs(3);
 
 /// Where a scan stands.
 pub(crate) struct Scan {
@@ -75,7 +77,8 @@ impl Scan {
                 depth: self.depth,
                 progress: Arc::clone(&progress),
             };
-            match self.source.pool.run(self.reading.lane(self.depth), move || job.run()).await {
+            match self.source.pool.run_within(self.reading.lane(self.depth), PIECE_HANGS_AFTER, move || job.run()).await
+            {
                 Ok(answer) => {
                     let (piece, cursor) = answer?;
                     self.cursor = cursor;
@@ -83,7 +86,7 @@ impl Scan {
                 }
                 Err(error) => {
                     let stuck_at = progress.give_up();
-                    if !self.can_go_on_after(error) {
+                    if !self.can_go_on_after(error, stuck_at.is_some()) {
                         return Err(error.into());
                     }
                     tracing::warn!(stuck_at, depth = ?self.depth, "reading the process table hung; going on without slow fields");
@@ -92,15 +95,15 @@ impl Scan {
         }
     }
 
-    /// First without the process that hung, then without slow fields of any.
-    fn can_go_on_after(&mut self, error: PoolError) -> bool {
+    /// First without the process that hung; if another one hangs, or no thread is to be had, without slow fields of any.
+    fn can_go_on_after(&mut self, error: PoolError, hung_at_a_process: bool) -> bool {
         if self.depth == Depth::Light || self.reading.lane(Depth::Whole) == Lane::Quick {
             return false;
         }
         self.hangs += 1;
         match error {
             PoolError::Lost { .. } => false,
-            PoolError::Deadline { .. } if self.hangs == 1 => true,
+            PoolError::Deadline { .. } if hung_at_a_process && self.hangs == 1 => true,
             PoolError::Deadline { .. } | PoolError::QueueFull { .. } => {
                 self.depth = Depth::Light;
                 true
