@@ -120,7 +120,7 @@ impl From<&ProcessRef> for ProcessTarget {
 ///     .list()
 ///     .fields(["pid", "name", "cpu_usage_ratio"])
 ///     .filter(ProcessFilter { allow: vec![of_root], deny: vec![] })
-///     .order_by([OrderBy { path: "cpu_usage_ratio".into(), descending: true }])
+///     .order_by([OrderBy { paths: vec!["cpu_usage_ratio".into()], descending: true }])
 ///     .limit(10)
 ///     .usage_window(Duration::from_secs(1))
 ///     .timeout(Duration::from_secs(20))

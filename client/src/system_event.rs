@@ -14,7 +14,7 @@ pub enum SystemEvent {
     Header(StreamHeader),
     /// A sample. The first of a stream has no rates unless the agent's sampler was already running.
     Sample {
-        /// Strictly increasing within one stream; a new stream counts anew.
+        /// Strictly increasing within one stream, and on after a gap that was resumed; any other stream counts anew.
         seq: u64,
         /// The sample.
         system: Box<System>,

@@ -20,16 +20,17 @@ use crate::{Client, Error, ErrorKind, Gap, Interruption, SystemEvent};
 
 const OPERATION: &str = "watch system";
 
-/// An agent sends a heartbeat after at most 15 s without anything else; two may be missed.
-const LONGEST_SILENCE: Duration = Duration::from_secs(30);
+/// After so long without anything else an agent sends a heartbeat, unless it names another time.
+const HEARTBEAT_INTERVAL: Duration = Duration::from_secs(15);
 
 /// The end of that time, which begins only when somebody listens.
 const LAST_CHANCE: Duration = Duration::from_secs(2);
 
 /// A watch on a host; made by [`SystemCalls::watch`](crate::SystemCalls::watch).
 ///
-/// When the connection breaks, nothing at all arrives for 30 s + the interval, or the agent says goodbye for a while, the
-/// watch opens itself again: waits with full jitter between attempts (bounds from 0.5 s up to 30 s), for ever. It reports
+/// When the connection breaks, nothing at all arrives for as long as two heartbeats take (30 s, unless the header says
+/// otherwise), or the agent says goodbye for a while, the watch opens itself again: waits with full jitter between attempts
+/// (bounds from 0.5 s up to 30 s), for ever. It reports
 /// [`SystemEvent::Interrupted`] at each failure and [`SystemEvent::Gap`] once it is back. Errors that will not pass (the
 /// certificate, the role, the request) end it.
 ///
@@ -86,11 +87,12 @@ impl SystemWatch {
         timeout: Duration,
         reconnect: bool,
     ) -> Result<Self, Error> {
-        let opening = Opening { client, request, timeout };
+        let mut opening = Opening { client, request, timeout };
         // The first time somebody is waiting to hear whether it works at all: like any read.
         let call = Call::begin(&opening.client, OPERATION, timeout);
         let first = call.read(|| open_once(opening.client.clone(), opening.request.clone())).await?;
         let Opened { seq, header, stream } = opened(&call, first)?;
+        opening.remember(&header.resume_token);
         Ok(Self {
             opening,
             reconnect,
@@ -132,7 +134,7 @@ impl SystemWatch {
                 },
                 State::Resting(until) => {
                     ready!(until.as_mut().poll(context));
-                    self.state = State::Opening(self.opening.begin());
+                    self.state = State::Opening(self.opening.begin(self.last_seq));
                 }
                 State::Opening(opening) => match ready!(opening.as_mut().poll(context)) {
                     Ok(opened) => self.back(opened),
@@ -218,6 +220,7 @@ impl SystemWatch {
         }));
         self.due.push_back(SystemEvent::Header(header.clone()));
         self.last_seq = Some(seq);
+        self.opening.remember(&header.resume_token);
         self.state = State::reading(stream, &header);
         self.header = header;
     }
@@ -270,10 +273,15 @@ impl Reading {
 // === impl Opening ===
 
 impl Opening {
-    /// One attempt, without the repetitions of a read: the watch has its own.
-    fn begin(&self) -> CallFuture<Opened> {
+    /// One attempt, without the repetitions of a read: the watch has its own. With a token goes the last message that the
+    /// agent need not send again.
+    fn begin(&self, last_seq: Option<u64>) -> CallFuture<Opened> {
         let call = Call::begin(&self.client, OPERATION, self.timeout);
-        let attempt = open_once(self.client.clone(), self.request.clone());
+        let mut request = self.request.clone();
+        if !request.resume_token.is_empty() {
+            request.resume_after_seq = last_seq.unwrap_or_default();
+        }
+        let attempt = open_once(self.client.clone(), request);
         Box::pin(async move { opened(&call, call.once(attempt).await?) })
     }
 
@@ -314,9 +322,14 @@ fn opened(call: &Call, (first, stream): FirstMessage) -> Result<Opened, Error> {
     }
 }
 
-/// How long a stream may be silent before its last chance.
+/// How long a stream may be silent before its last chance. An agent that does not name its heartbeat sends one at most
+/// every 15 s, and perhaps none between two samples.
 fn longest_silence(header: &StreamHeader) -> Duration {
-    LONGEST_SILENCE - LAST_CHANCE + header.interval.as_ref().and_then(duration_from_wire).unwrap_or_default()
+    let silence = match header.heartbeat_interval.as_ref().and_then(duration_from_wire) {
+        Some(heartbeat) => heartbeat * 2,
+        None => HEARTBEAT_INTERVAL * 2 + header.interval.as_ref().and_then(duration_from_wire).unwrap_or_default(),
+    };
+    silence.saturating_sub(LAST_CHANCE)
 }
 
 impl Stream for SystemWatch {

@@ -49,6 +49,9 @@ async fn every_reason_has_its_kind() {
         (Code::DataLoss, "CLIENT_TOO_SLOW", ErrorKind::ReaderTooSlow),
         (Code::AlreadyExists, "REQUEST_ID_CONFLICT", ErrorKind::Conflict),
         (Code::NotFound, "NOT_FOUND", ErrorKind::NotFound),
+        (Code::Internal, "INTERNAL", ErrorKind::AgentFailed),
+        (Code::Unimplemented, "UNSUPPORTED_BY_HOST", ErrorKind::NotServed),
+        (Code::Unauthenticated, "CERTIFICATE_REVOKED", ErrorKind::Unauthenticated),
     ] {
         let error = error_of(with_reason(code, reason, "words")).await;
         assert_eq!(error.kind(), kind, "{reason}");

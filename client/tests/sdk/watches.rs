@@ -275,18 +275,46 @@ async fn a_stream_without_a_header_is_not_an_agents() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_agent_names_its_heartbeat() {
+    let agent = FakeAgent::default();
+    let heartbeat_interval = Some(WireDuration { seconds: 3, nanos: 0 });
+    let interval = Some(WireDuration { seconds: 3600, nanos: 0 });
+    let header = Event::Header(StreamHeader { interval, heartbeat_interval, ..Default::default() });
+    agent.watch.then([message(1, header), Step::Hang]);
+    let mut watch = agent.client().system().watch().reconnect(false).await.unwrap();
+    expect_header(&mut watch).await;
+    let heard = Instant::now();
+    assert_eq!(watch.next().await.unwrap_err().kind(), ErrorKind::ConnectionLost);
+    let silence = heard.elapsed();
+    assert!((Duration::from_millis(5_900)..Duration::from_millis(6_100)).contains(&silence), "{silence:?}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_agent_with_a_history_is_given_its_token_back() {
     let agent = FakeAgent::default();
-    let beat = Event::Heartbeat(Heartbeat { resume_token: b"token".to_vec(), ..Default::default() });
-    let resumed = Event::Header(StreamHeader { resumed: true, ..Default::default() });
-    agent.watch.then([header(), message(2, beat), Step::Cut, Step::Hang]).then([message(1, resumed), Step::Hang]);
-    let mut watch = agent.client().system().watch().await.unwrap();
-    let gap = loop {
-        if let SystemEvent::Gap(gap) = next(&mut watch).await {
-            break gap;
-        }
+    let header = |resume_token: &[u8], resumed| {
+        Event::Header(StreamHeader { resumed, resume_token: resume_token.to_vec(), ..Default::default() })
     };
-    assert!(gap.resumed);
-    assert_eq!(agent.watch.asked()[0].message.resume_token, b"");
-    assert_eq!(agent.watch.asked()[1].message.resume_token, b"token");
+    let beat = Event::Heartbeat(Heartbeat { resume_token: b"beat".to_vec(), ..Default::default() });
+    agent
+        .watch
+        .then([message(1, header(b"first", false)), sample(5), Step::Cut, Step::Hang])
+        .then([message(6, header(b"second", true)), sample(7), message(8, beat), Step::Cut, Step::Hang])
+        .then([message(1, header(b"", false)), sample(2), Step::Cut, Step::Hang])
+        .then([message(1, header(b"", false)), Step::Hang]);
+    let mut watch = agent.client().system().watch().await.unwrap();
+    let mut resumed = Vec::new();
+    while resumed.len() < 3 {
+        if let SystemEvent::Gap(gap) = next(&mut watch).await {
+            resumed.push(gap.resumed);
+        }
+    }
+    assert_eq!(resumed, [true, false, false]);
+    let asked = agent.watch.asked();
+    let given: Vec<_> = asked
+        .iter()
+        .map(|call| (String::from_utf8_lossy(&call.message.resume_token).into_owned(), call.message.resume_after_seq))
+        .collect();
+    let expected = [("", 0), ("first", 5), ("beat", 8), ("", 0)];
+    assert_eq!(given, expected.map(|(token, seq)| (token.to_owned(), seq)));
 }
