@@ -32,22 +32,32 @@ pub enum Contender {
     Floor,
     Host,
     Wire,
-    Psutil,
+    PsutilFirst,
+    PsutilAgain,
     Ps,
     Sysinfo,
     Procfs,
 }
 
 impl Contender {
-    pub const ALL: [Self; 7] =
-        [Self::Floor, Self::Host, Self::Wire, Self::Psutil, Self::Ps, Self::Sysinfo, Self::Procfs];
+    pub const ALL: [Self; 8] = [
+        Self::Floor,
+        Self::Host,
+        Self::Wire,
+        Self::PsutilFirst,
+        Self::PsutilAgain,
+        Self::Ps,
+        Self::Sysinfo,
+        Self::Procfs,
+    ];
 
     pub fn name(self) -> &'static str {
         match self {
             Self::Floor => "floor: open, read, close of stat and statm",
             Self::Host => "procwire, host only",
             Self::Wire => "procwire, over mTLS, decoded by the SDK",
-            Self::Psutil => "psutil 7.2.2 process_iter(attrs)",
+            Self::PsutilFirst => "psutil process_iter(attrs), in a new script",
+            Self::PsutilAgain => "psutil process_iter(attrs), called again",
             Self::Ps => "ps -eo (procps)",
             Self::Sysinfo => "crate sysinfo",
             Self::Procfs => "crate procfs",
@@ -110,7 +120,8 @@ impl<'a> Contenders<'a> {
             Contender::Floor => timed(|| self.floor.read()),
             Contender::Host => timed(|| self.read_host()),
             Contender::Wire => timed(|| self.read_wire()),
-            Contender::Psutil => self.psutil.read(),
+            Contender::PsutilFirst => peers::psutil_first(),
+            Contender::PsutilAgain => self.psutil.read(),
             Contender::Ps => timed(peers::ps),
             Contender::Sysinfo => timed(peers::sysinfo),
             Contender::Procfs => timed(peers::procfs),

@@ -9,7 +9,7 @@ use crate::{
 pub fn print(rounds: &[Turns], idle: Cost, after: Cost) -> bool {
     println!("{:44} {:>9} {:>9} {:>9} {:>9}", "process table", "min us/p", "median", "x floor", "psutil/x");
     let floor = median(rounds, Contender::Floor);
-    let psutil = median(rounds, Contender::Psutil);
+    let psutil = median(rounds, Contender::PsutilFirst);
     for turns in rounds {
         let middle = median(rounds, turns.contender);
         let least = turns.microseconds.iter().copied().fold(f64::INFINITY, f64::min);
@@ -19,8 +19,8 @@ pub fn print(rounds: &[Turns], idle: Cost, after: Cost) -> bool {
     println!();
     let targets = [
         target("host only, times the floor", ratio(rounds, Contender::Host, Contender::Floor), 1.15, Bound::AtMost),
-        target("psutil / host only", ratio(rounds, Contender::Psutil, Contender::Host), 12.0, Bound::AtLeast),
-        target("psutil / over mTLS", ratio(rounds, Contender::Psutil, Contender::Wire), 8.0, Bound::AtLeast),
+        target("psutil / host only", ratio(rounds, Contender::PsutilFirst, Contender::Host), 12.0, Bound::AtLeast),
+        target("psutil / over mTLS", ratio(rounds, Contender::PsutilFirst, Contender::Wire), 8.0, Bound::AtLeast),
         target("agent idle, resident MB", idle.resident_bytes as f64 / 1e6, 8.0, Bound::AtMost),
         target("agent idle for 5 s, CPU ms", idle.ticks as f64 * 10.0, 0.0, Bound::AtMost),
         target("agent after 20 lists, peak MB", after.peak_resident_bytes as f64 / 1e6, 25.0, Bound::AtMost),

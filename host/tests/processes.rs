@@ -133,6 +133,8 @@ fn a_name_longer_than_the_kernel_keeps_is_completed() {
     let name = |paths: &[&str]| String::from_utf8(read(victim.pid(), paths).name.unwrap()).unwrap();
     assert_eq!(name(&["name"]), "a-name-that-is-longer-than-fifteen-bytes");
     assert_eq!(name(&["name", "cmdline"]), "a-name-that-is-longer-than-fifteen-bytes");
+    let cut = live().read(victim.pid(), &plan(&["name"]).leave_names_cut(true)).unwrap().unwrap().name;
+    assert_eq!(cut.as_deref(), Some(&b"a-name-that-is-"[..]));
     fs::remove_file(&program).unwrap();
     let process = read(victim.pid(), &["exe", "exe_deleted"]);
     assert_eq!(process.exe, Some(program.as_os_str().as_bytes().to_vec()));

@@ -16,6 +16,7 @@ use procwire_proto::v1::ProcessRef;
 use crate::{
     programs::{self, try_signal},
     signal,
+    waiting::eventually,
 };
 
 /// A child of the test (not of the agent) that is reaped as soon as it ends, as a shell or a service manager would.
@@ -69,6 +70,17 @@ impl Victim {
     /// Its reference, read here and not by the agent.
     pub fn reference(&self) -> ProcessRef {
         reference_of(self.pid)
+    }
+
+    /// Waits until it sleeps: it says that it is ready a moment before.
+    #[must_use]
+    pub fn asleep(self) -> Self {
+        eventually("a victim to fall asleep", || {
+            let stat = fs::read(format!("/proc/{}/stat", self.pid)).unwrap();
+            let after_name = stat.iter().rposition(|byte| *byte == b')').unwrap() + 2;
+            (stat[after_name] == b'S').then_some(())
+        });
+        self
     }
 
     /// Sends it a signal: "STOP".

@@ -13,6 +13,7 @@ pub struct ProcessPlan {
     files: Vec<PlannedFile>,
     unserved: Vec<FieldError>,
     scrub_cmdline: bool,
+    leave_names_cut: bool,
 }
 
 /// A file that must be read, and the fields that it answers.
@@ -66,7 +67,13 @@ impl ProcessPlan {
             reason: FieldErrorReason::Unsupported.into(),
             detail: "designed, not served by this version of the agent".to_owned(),
         });
-        Self { fields, files: files.collect(), unserved: unserved.collect(), scrub_cmdline: false }
+        Self {
+            fields,
+            files: files.collect(),
+            unserved: unserved.collect(),
+            scrub_cmdline: false,
+            leave_names_cut: false,
+        }
     }
 
     /// The fields asked for.
@@ -79,6 +86,17 @@ impl ProcessPlan {
     pub fn scrub_cmdline(mut self, yes: bool) -> Self {
         self.scrub_cmdline = yes;
         self
+    }
+
+    /// Leaves a name that the kernel cut as it is, instead of completing it from cmdline, which can wait for the process.
+    #[must_use]
+    pub fn leave_names_cut(mut self, yes: bool) -> Self {
+        self.leave_names_cut = yes;
+        self
+    }
+
+    pub(super) fn completes_names(&self) -> bool {
+        !self.leave_names_cut
     }
 
     pub(super) fn files(&self) -> &[PlannedFile] {

@@ -177,7 +177,7 @@ impl ProcessReader {
         };
         let plan = draft.plan;
         let is_cut = stat.comm.len() >= cmdline::COMM_CUT && !stat.is_kernel_thread() && !stat.is_zombie();
-        if plan.wants(bit::NAME) && is_cut && draft.command.is_none() {
+        if plan.wants(bit::NAME) && plan.completes_names() && is_cut && draft.command.is_none() {
             // Where it cannot be read the name stays cut.
             let read = self.file.read_file(self.host.proc(), ProcessPath::new(pid).file("cmdline"));
             draft.command = read.ok().map(<[u8]>::to_vec);

@@ -18,7 +18,7 @@ async fn names_made_to_confuse_parsers_and_terminals_come_through_unharmed() {
     let agent = Agent::start();
     let client = agent.client(Role::Reader);
     for name in [b")\n\x1b[2J".as_slice(), b") R 1 1 1 1", b"((((", b" ", b"a) S 1 (b", b"\r\n\t\x0b"] {
-        let victim = Victim::named(name, "sleep");
+        let victim = Victim::named(name, "sleep").asleep();
         let process = client.processes().get(victim.pid()).await.unwrap().process.unwrap();
         assert_eq!(process.name.as_deref(), Some(name));
         assert_eq!(process.ppid, Some(std::process::id()), "{name:?}");

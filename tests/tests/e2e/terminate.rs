@@ -92,7 +92,7 @@ async fn a_process_that_ignores_term_is_killed_after_the_grace_period() {
 #[tokio::test]
 async fn a_process_that_ignores_term_lives_on_if_the_caller_gives_up() {
     let agent = Agent::start();
-    let victim = Victim::start(&["ignore-term"]);
+    let victim = Victim::start(&["ignore-term"]).asleep();
     let request = operator(&agent)
         .control()
         .terminate(&victim.reference())

@@ -47,7 +47,7 @@ async fn the_signal_that_ended_a_process_is_told() {
 #[tokio::test]
 async fn a_process_that_outlasts_the_wait_is_still_running() {
     let agent = Agent::start();
-    let victim = Victim::start(&["sleep"]);
+    let victim = Victim::start(&["sleep"]).asleep();
     let control = agent.client(Role::Reader).control();
     for time in [Duration::ZERO, Duration::from_millis(200)] {
         let outcome = control.wait(&victim.reference()).timeout(time).await.unwrap();

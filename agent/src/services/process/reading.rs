@@ -3,6 +3,7 @@
 use procwire_host::ProcessPlan;
 use procwire_proto::{
     DataClass, Field, ProcessFieldSet,
+    process_fields::bit,
     v1::{FieldCost, FieldError, FieldErrorReason, Process},
 };
 
@@ -53,11 +54,17 @@ impl Reading {
 
         let scrub = !roles.allows(unmasked_role(DataClass::CommandLine));
         let plan = |fields| ProcessPlan::new(fields).scrub_cmdline(scrub);
-        let lane = if waiting.is_empty() { Lane::Quick } else { Lane::Slow };
+        // A name that the kernel cut is completed from cmdline, so it can wait too; without waiting it is there, but cut.
+        let can_wait = !waiting.is_empty() || planned.contains(bit::NAME);
+        let lane = if can_wait { Lane::Slow } else { Lane::Quick };
         Self {
             asked,
             whole: Pass { plan: plan(planned), lane, withheld },
-            light: Pass { plan: plan(planned.difference(waiting)), lane: Lane::Quick, withheld: timed_out },
+            light: Pass {
+                plan: plan(planned.difference(waiting)).leave_names_cut(true),
+                lane: Lane::Quick,
+                withheld: timed_out,
+            },
         }
     }
 
@@ -104,12 +111,9 @@ pub(crate) fn unmasked_role(class: DataClass) -> Role {
     }
 }
 
-/// cmdline and environ wait for the memory lock (fs/proc/base.c: get_mm_cmdline, environ_read), and so does a name that the kernel
-/// cut and cmdline completes; io waits for the exec lock (do_io_accounting); whatever is heavy walks page tables or threads.
+/// cmdline and environ wait for the memory lock (fs/proc/base.c: get_mm_cmdline, environ_read); io waits for the exec lock (do_io_accounting); whatever is heavy walks page tables or threads.
 fn waits_for_the_process(field: &Field) -> bool {
-    field.cost == FieldCost::Heavy
-        || field.path == "name"
-        || matches!(field.source, "/proc/PID/cmdline" | "/proc/PID/environ" | "/proc/PID/io")
+    field.cost == FieldCost::Heavy || matches!(field.source, "/proc/PID/cmdline" | "/proc/PID/environ" | "/proc/PID/io")
 }
 
 fn errors(fields: ProcessFieldSet, reason: FieldErrorReason, detail: &str) -> Vec<FieldError> {
@@ -119,8 +123,6 @@ fn errors(fields: ProcessFieldSet, reason: FieldErrorReason, detail: &str) -> Ve
 
 #[cfg(test)]
 mod tests {
-    use procwire_proto::process_fields::bit;
-
     use super::*;
 
     fn roles(role: Role) -> RoleSet {
@@ -146,13 +148,17 @@ mod tests {
 
     #[test]
     fn what_may_hang_goes_to_the_slow_lane_and_can_be_left_out() {
-        for waiting in [bit::NAME, bit::CMDLINE, bit::IO_READ_BYTES] {
+        for waiting in [bit::CMDLINE, bit::IO_READ_BYTES] {
             let reading = Reading::new(bit::STATE.union(waiting), roles(Role::Reader));
             assert_eq!((reading.lane(Depth::Whole), reading.lane(Depth::Light)), (Lane::Slow, Lane::Quick));
             assert_eq!(reading.plan(Depth::Light).fields(), bit::STATE);
             assert_eq!(said(&reading, Depth::Light), [(waiting.to_mask().paths[0].clone(), FieldErrorReason::Timeout)]);
             assert!(said(&reading, Depth::Whole).is_empty());
         }
+        let named = Reading::new(bit::NAME, roles(Role::Reader));
+        assert_eq!((named.lane(Depth::Whole), named.lane(Depth::Light)), (Lane::Slow, Lane::Quick));
+        assert_eq!(named.plan(Depth::Light).fields(), bit::NAME, "there, but as the kernel cut it");
+        assert!(said(&named, Depth::Light).is_empty());
         assert_eq!(Reading::new(bit::STATE, roles(Role::Reader)).lane(Depth::Whole), Lane::Quick);
     }
 
