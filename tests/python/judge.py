@@ -226,6 +226,8 @@ def ask_ps(rows):
 
 def processes():
     rows = {}
+    # 7.2.2 looks for terminals once and never again (psutil #2830).
+    psutil._psposix.get_terminal_map.cache_clear()
     for pid in psutil.pids():
         if pid == os.getpid():
             continue
