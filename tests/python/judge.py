@@ -111,15 +111,20 @@ def fields_of_stat(pid):
     return [None, pid, data[data.index(b"(") + 1 : data.rindex(b")")]] + data[data.rindex(b")") + 2 :].split()
 
 
+def is_kernel_thread(stat):
+    return bool(int(stat[9]) & PF_KTHREAD)
+
+
 def lines_of(path):
     # Names may be any bytes.
     with open(path, errors="surrogateescape") as file:
         return dict(re.findall(r"^(\w+):[ \t]*(.*)$", file.read(), re.M))
 
 
-def ask_psutil(row, process, comm):
+def ask_psutil(row, process, stat):
     ask = lambda paths, question: row.ask("psutil", paths, question)
     ask("ppid", process.ppid)
+    comm = stat[2]
     if len(comm) < 15 or comm.isascii():
         ask("name", lambda: octets(process.name()))
     else:
@@ -141,7 +146,11 @@ def ask_psutil(row, process, comm):
     ask(["gids.real", "gids.effective", "gids.saved"], lambda: tuple(process.gids()))
     ask("username", lambda: username(process))
     ask("cmdline", lambda: [octets(argument) for argument in process.cmdline()])
-    ask("cwd", lambda: octets(process.cwd()) if process.cwd() else absent("none"))
+    if not is_kernel_thread(stat):
+        ask("cwd", lambda: octets(process.cwd()) if process.cwd() else absent("none"))
+        if os.access(f"/proc/{process.pid}/exe", os.F_OK):
+            # Where the link cannot be read psutil guesses, and we do not.
+            ask("exe", lambda: octets(process.exe()))
     ask("nice", process.nice)
     ask("terminal", lambda: octets(process.terminal()) if process.terminal() else absent("none"))
     ask(["context_switches.voluntary", "context_switches.involuntary"], lambda: tuple(process.num_ctx_switches()))
@@ -169,17 +178,15 @@ def username(process):
 
 def ask_kernel(row, pid, stat):
     """What psutil and procps do not show, and the files as they are where those two guess."""
-    is_kernel_thread = bool(int(stat[9]) & PF_KTHREAD)
     row.say("kernel", "pid", pid)
     row.say("kernel", "ref.pid", pid)
     row.say("kernel", "ref.start_ticks", int(stat[22]))
     row.say("kernel", "ref.boot_id", BOOT_ID)
-    row.say("kernel", "kernel_thread", is_kernel_thread)
+    row.say("kernel", "kernel_thread", is_kernel_thread(stat))
     row.say("kernel", "page_faults.children_minor", int(stat[11]))
     row.say("kernel", "page_faults.children_major", int(stat[13]))
-    # A kernel thread has no program, whoever asks.
-    row.ask("kernel", ["exe", "exe_deleted"], lambda: absent("none") if is_kernel_thread else link(pid, "exe", stat))
-    row.ask("kernel", ["cwd", "cwd_deleted"], lambda: link(pid, "cwd", stat))
+    for name in ["exe", "cwd"]:
+        row.ask("kernel", [name, f"{name}_deleted"], lambda name=name: link(pid, name, stat))
     row.ask("kernel", "io.cancelled_write_bytes", lambda: int(lines_of(f"/proc/{pid}/io")["cancelled_write_bytes"]))
     status = lines_of(f"/proc/{pid}/status")
     for key, path in STATUS_KILOBYTES.items():
@@ -197,6 +204,11 @@ def link(pid, name, stat):
             return absent("zombie")
         fields_of_stat(pid)
         return absent("none")
+    except PermissionError:
+        if is_kernel_thread(stat):
+            # It runs no program and sits nowhere: nothing is kept from whoever may not ask.
+            return absent("none")
+        raise
     gone = target.endswith(DELETED)
     return octets(target.removesuffix(DELETED)), gone
 
@@ -235,7 +247,7 @@ def processes():
         try:
             process = psutil.Process(pid)
             stat = fields_of_stat(pid)
-            ask_psutil(row, process, stat[2])
+            ask_psutil(row, process, stat)
             ask_kernel(row, pid, stat)
             if fields_of_stat(pid)[22] != stat[22]:
                 continue

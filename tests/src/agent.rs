@@ -258,7 +258,7 @@ fn is_ours(name: &OsString) -> bool {
 /// Another user may not be able to reach the folder that cargo builds in.
 fn copied(program: &Path, folder: &Path) -> PathBuf {
     let copy = folder.join("procwired");
-    fs::copy(program, &copy).unwrap();
+    programs::copy(program, &copy);
     copy
 }
 

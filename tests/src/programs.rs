@@ -55,6 +55,13 @@ fn build() {
     assert!(output.status.success(), "{command:?}:\n{}", String::from_utf8_lossy(&output.stderr));
 }
 
+/// Copies a program. Not by ourselves: while we have the copy open to write, a child that another thread forks has it open as
+/// well, and a program that is open to write cannot be run ("text file busy").
+pub fn copy(program: &Path, copy: &Path) {
+    let status = Command::new("cp").arg(program).arg(copy).status().unwrap();
+    assert!(status.success(), "cp {} {}", program.display(), copy.display());
+}
+
 /// Sends a signal by its name ("TERM") through the shell's kill.
 pub fn signal(pid: u32, name: &str) {
     assert!(try_signal(pid, name), "kill -s {name} {pid}");

@@ -57,7 +57,7 @@ fn stopped() -> Victim {
 }
 
 fn deleted_program(copy: PathBuf) -> Victim {
-    fs::copy(programs::victim(), &copy).unwrap();
+    programs::copy(&programs::victim(), &copy);
     let mut command = Command::new(&copy);
     command.arg("sleep");
     let victim = Victim::start_command(command);
