@@ -6,7 +6,7 @@ mod peers;
 use std::{sync::Arc, time::Instant};
 
 use procwire_client::Client;
-use procwire_host::{Host, ProcessPlan, ProcessReader, Roots};
+use procwire_host::{Host, ProcessPlan, ProcessReader, ReaderPair, Roots};
 use procwire_proto::{FieldMask, ProcessFieldSet};
 use procwire_tests::{Agent, Role};
 use tokio::runtime::Runtime;
@@ -26,11 +26,15 @@ pub const FIELDS: [&str; 9] = [
     "memory.virtual_bytes",
 ];
 
+/// Rows that are kept at a time.
+const WINDOW: usize = 512;
+
 /// Who takes part, in the order of their turns.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Contender {
     Floor,
     Host,
+    HostPair,
     Wire,
     PsutilFirst,
     PsutilAgain,
@@ -40,9 +44,10 @@ pub enum Contender {
 }
 
 impl Contender {
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Floor,
         Self::Host,
+        Self::HostPair,
         Self::Wire,
         Self::PsutilFirst,
         Self::PsutilAgain,
@@ -54,7 +59,8 @@ impl Contender {
     pub fn name(self) -> &'static str {
         match self {
             Self::Floor => "floor: open, read, close of stat and statm",
-            Self::Host => "procwire, host only",
+            Self::Host => "procwire, host only, one thread",
+            Self::HostPair => "procwire, host only, as the agent reads",
             Self::Wire => "procwire, over mTLS, decoded by the SDK",
             Self::PsutilFirst => "psutil process_iter(attrs), in a new script",
             Self::PsutilAgain => "psutil process_iter(attrs), called again",
@@ -76,6 +82,7 @@ pub struct Contenders<'a> {
     pub client: Client,
     runtime: &'a Runtime,
     reader: ProcessReader,
+    readers: ReaderPair,
     plan: ProcessPlan,
     floor: Floor,
     psutil: Psutil,
@@ -87,11 +94,13 @@ impl<'a> Contenders<'a> {
         let client = agent.client(Role::Reader);
         let mask = FieldMask { paths: FIELDS.map(str::to_owned).to_vec() };
         let fields = ProcessFieldSet::from_mask(Some(&mask), ProcessFieldSet::EMPTY).unwrap();
+        let host = Arc::new(Host::open(Roots::default()).unwrap());
         Self {
             agent,
             client,
             runtime,
-            reader: ProcessReader::new(Arc::new(Host::open(Roots::default()).unwrap())),
+            reader: ProcessReader::new(Arc::clone(&host)),
+            readers: ReaderPair::new(&host),
             plan: ProcessPlan::new(fields),
             floor: Floor::open(),
             psutil: Psutil::start(),
@@ -119,6 +128,7 @@ impl<'a> Contenders<'a> {
         match contender {
             Contender::Floor => timed(|| self.floor.read()),
             Contender::Host => timed(|| self.read_host()),
+            Contender::HostPair => timed(|| self.read_host_in_pairs()),
             Contender::Wire => timed(|| self.read_wire()),
             Contender::PsutilFirst => peers::psutil_first(),
             Contender::PsutilAgain => self.psutil.read(),
@@ -128,25 +138,33 @@ impl<'a> Contenders<'a> {
         }
     }
 
+    /// One thread, as the floor.
     fn read_host(&mut self) -> usize {
         let pids = self.reader.list_pids().unwrap();
-        // As the agent does it, the rows are kept a chunk at a time.
-        let mut rows = Vec::with_capacity(1024);
-        let mut count = 0;
-        for pid in pids {
-            rows.extend(self.reader.read_listed(pid, &self.plan).unwrap());
-            if rows.len() == 1024 {
-                count += rows.len();
-                rows.clear();
-            }
-        }
-        count + rows.len()
+        pids.chunks(WINDOW).map(|window| rows(&mut self.reader, window, &self.plan)).sum()
+    }
+
+    /// Two threads, as the agent does it.
+    fn read_host_in_pairs(&mut self) -> usize {
+        let pids = self.readers.list_pids().unwrap();
+        let plan = &self.plan;
+        let read = |readers: &mut ReaderPair, window: &[u32]| {
+            let (front, back) = readers.read(window, |reader, _, pids| rows(reader, pids, plan));
+            front + back.unwrap_or(0)
+        };
+        pids.chunks(WINDOW).map(|window| read(&mut self.readers, window)).sum()
     }
 
     fn read_wire(&self) -> usize {
         let list = self.runtime.block_on(async { self.client.processes().list().fields(FIELDS).await });
         list.unwrap().processes.len()
     }
+}
+
+/// As the agent does it, the rows of a window are kept, then dropped.
+fn rows(reader: &mut ProcessReader, pids: &[u32], plan: &ProcessPlan) -> usize {
+    let rows: Vec<_> = pids.iter().filter_map(|pid| reader.read_listed(*pid, plan).unwrap()).collect();
+    rows.len()
 }
 
 fn timed(read: impl FnOnce() -> usize) -> (f64, usize) {

@@ -18,8 +18,13 @@ pub fn print(rounds: &[Turns], idle: Cost, after: Cost) -> bool {
     }
     println!();
     let targets = [
-        target("host only, times the floor", ratio(rounds, Contender::Host, Contender::Floor), 1.15, Bound::AtMost),
-        target("psutil / host only", ratio(rounds, Contender::PsutilFirst, Contender::Host), 12.0, Bound::AtLeast),
+        target(
+            "host only, one thread, times the floor",
+            ratio(rounds, Contender::Host, Contender::Floor),
+            1.15,
+            Bound::AtMost,
+        ),
+        target("psutil / host only", ratio(rounds, Contender::PsutilFirst, Contender::HostPair), 12.0, Bound::AtLeast),
         target("psutil / over mTLS", ratio(rounds, Contender::PsutilFirst, Contender::Wire), 8.0, Bound::AtLeast),
         target("agent idle, resident MB", idle.resident_bytes as f64 / 1e6, 8.0, Bound::AtMost),
         target("agent idle for 5 s, CPU ms", idle.ticks as f64 * 10.0, 0.0, Bound::AtMost),

@@ -5,6 +5,7 @@ mod draft;
 mod fill;
 mod io;
 mod link;
+mod pair;
 mod plan;
 mod reader;
 mod scrub;
@@ -13,6 +14,7 @@ mod statm;
 mod status;
 mod terminals;
 
+pub use pair::{Half, ReaderPair};
 pub use plan::ProcessPlan;
 pub use reader::ProcessReader;
 

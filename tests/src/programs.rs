@@ -34,10 +34,11 @@ fn program(variable: &str, name: &str) -> PathBuf {
     build_folder().join(name)
 }
 
-/// `target/debug` or `target/release`: where this very test came from (`deps/` is below it).
+/// `target/debug` or `target/release`: where this very program came from, which is itself or, for a test, `deps/` below it.
 fn build_folder() -> PathBuf {
-    let test = env::current_exe().unwrap();
-    test.ancestors().nth(2).unwrap().to_path_buf()
+    let program = env::current_exe().unwrap();
+    let folder = program.parent().unwrap();
+    if folder.ends_with("deps") { folder.parent().unwrap().to_path_buf() } else { folder.to_path_buf() }
 }
 
 /// With the packages, features and profile of `cargo test --workspace`, so that nothing is compiled twice.

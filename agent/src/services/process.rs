@@ -1,6 +1,7 @@
 //! ProcessService: the process table and single processes.
 
 mod chunk;
+mod piece;
 mod query;
 mod reading;
 mod scan;
@@ -9,7 +10,7 @@ mod stuck;
 
 use std::sync::Arc;
 
-use procwire_host::{Host, ProcessReader};
+use procwire_host::{Host, ProcessReader, ReaderPair};
 use procwire_proto::v1::{
     GetProcessRequest, GetProcessResponse, ListProcessesRequest, ListProcessesResponse, WatchProcessEventsRequest,
     WatchProcessEventsResponse, WatchProcessesRequest, WatchProcessesResponse, process_service_server,
@@ -36,6 +37,7 @@ pub(crate) struct Source {
     host: Arc<Host>,
     pool: Arc<HostPool>,
     readers: Idle<ProcessReader>,
+    pairs: Idle<ReaderPair>,
     stuck: Arc<StuckProcesses>,
 }
 
@@ -48,7 +50,7 @@ pub(crate) struct ProcessService {
 impl ProcessService {
     pub(crate) fn new(context: Context, pool: Arc<HostPool>) -> Self {
         let host = Arc::clone(&context.host);
-        let source = Source { host, pool, readers: Idle::default(), stuck: Arc::default() };
+        let source = Source { host, pool, readers: Idle::default(), pairs: Idle::default(), stuck: Arc::default() };
         Self { context, source: Arc::new(source) }
     }
 

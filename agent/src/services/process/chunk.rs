@@ -52,6 +52,24 @@ impl Chunk {
         true
     }
 
+    /// Adds the rows of another. False: they do not fit, and belong into the next.
+    #[must_use]
+    pub(crate) fn join(&mut self, other: &Self) -> bool {
+        if self.rows > 0 && self.bytes.len() + other.bytes.len() > CHUNK_BYTES {
+            return false;
+        }
+        self.rows += other.rows;
+        self.bytes.extend_from_slice(&other.bytes);
+        true
+    }
+
+    /// How many more rows of the size they had so far fit, with some room to spare; unknown while there are none.
+    pub(crate) fn rows_that_fit(&self) -> Option<usize> {
+        let mean_bytes = self.bytes.len().checked_div(usize::try_from(self.rows).ok()?)?;
+        let room = CHUNK_BYTES.saturating_sub(self.bytes.len());
+        Some(room.checked_div(mean_bytes)? / 8 * 7)
+    }
+
     /// Adds the summary of the list.
     pub(crate) fn close(&mut self, summary: ListProcessesSummary) {
         self.append(&ListProcessesResponse { summary: Some(summary), ..Default::default() });
@@ -103,6 +121,24 @@ mod tests {
             sampled: Some(sampled),
         };
         assert_eq!(ListProcessesResponse::decode(chunk.into_bytes()).unwrap(), expected);
+    }
+
+    #[test]
+    fn chunks_join_in_order_as_long_as_they_fit() {
+        let filled = |pids: [u32; 2], name_bytes| {
+            let mut chunk = Chunk::default();
+            assert!(pids.iter().all(|pid| chunk.push(&row(*pid, name_bytes))));
+            chunk
+        };
+        assert_eq!(Chunk::default().rows_that_fit(), None);
+        let mut chunk = filled([1, 2], 1000);
+        assert!((200..=260).contains(&chunk.rows_that_fit().unwrap()));
+        assert!(chunk.join(&filled([3, 4], 1000)));
+        assert!(!chunk.join(&filled([5, 6], 127 * 1024)), "too long for the rest");
+        assert_eq!(chunk.rows(), 4);
+        let pids = ListProcessesResponse::decode(chunk.into_bytes()).unwrap().processes.into_iter().map(|row| row.pid);
+        assert_eq!(pids.collect::<Vec<_>>(), [1, 2, 3, 4]);
+        assert!(Chunk::default().join(&filled([5, 6], 127 * 1024)), "an empty one takes what there is");
     }
 
     #[test]

@@ -47,7 +47,7 @@ fn tree(pids: &[u32], slow_threads: usize) -> Tree {
     let limits = HostPoolLimits::default();
     let slow = LaneLimits { threads: slow_threads, queue: 8, deadline: Duration::from_millis(500) };
     let pool = Arc::new(HostPool::new(HostPoolLimits { slow, ..limits }, Arc::clone(&counters)));
-    let source = Source { host, pool, readers: Idle::default(), stuck: Arc::default() };
+    let source = Source { host, pool, readers: Idle::default(), pairs: Idle::default(), stuck: Arc::default() };
     Tree { folder, source: Arc::new(source), counters }
 }
 
@@ -117,6 +117,27 @@ async fn one_process_that_hangs_costs_its_own_slow_fields_until_it_lets_go() {
     assert!(is_light(&row), "{row:?}");
     tree.released(fifo, HANGING).await;
     assert!(tree.rows().await.iter().all(is_whole));
+}
+
+/// Long enough that two threads share the work: the one hangs, and what the other has read is read again.
+#[tokio::test]
+async fn either_half_of_a_long_table_may_hang() {
+    for hanging in [3, 197] {
+        let pids: Vec<u32> = (1..=200).collect();
+        let tree = tree(&pids, 2);
+        let fifo = tree.hang(hanging);
+        for _ in 1..=2 {
+            let rows = tree.rows().await;
+            assert_eq!(rows.iter().map(|row| row.pid).collect::<Vec<_>>(), pids);
+            assert!(rows.iter().all(|row| if row.pid == hanging {
+                is_light(row)
+            } else {
+                is_whole(row) || is_light(row)
+            }));
+        }
+        tree.released(fifo, hanging).await;
+        assert!(tree.rows().await.iter().all(is_whole));
+    }
 }
 
 #[tokio::test]

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use procwire_host::{HostError, ProcessReader};
+use procwire_host::{Half, HostError, ProcessReader};
 use procwire_proto::v1::{ErrorReason, Process};
 
 use super::{
@@ -43,7 +43,7 @@ async fn attempt(
         let (source, reading, progress) = (Arc::clone(source), Arc::clone(reading), Arc::clone(&progress));
         move || {
             let _ended = progress.ended_on_drop();
-            progress.at(pid);
+            progress.at(Half::Front, pid);
             let mut reader = source.readers.take(|| ProcessReader::new(Arc::clone(&source.host)));
             let mut row = reader.read(pid, reading.plan(depth));
             source.readers.put_back(reader);

@@ -5,6 +5,8 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
+use procwire_host::Half;
+
 /// The pids of reads that hang now.
 #[derive(Debug, Default)]
 pub(crate) struct StuckProcesses(Mutex<HashMap<u32, usize>>);
@@ -34,38 +36,47 @@ impl StuckProcesses {
     }
 }
 
-/// Where a job is, told by the job and asked by whoever waits for it.
+/// Where a job is, told by its threads and asked by whoever waits for it.
 #[derive(Debug)]
 pub(crate) struct Progress {
     stuck: Arc<StuckProcesses>,
     state: Mutex<State>,
 }
 
-#[derive(Clone, Copy, Debug)]
-enum State {
-    /// Between processes.
-    Idle,
-    /// Reading this one.
-    At(u32),
-    /// Given up by the one who waited; it hung at this process.
-    GivenUp(Option<u32>),
+#[derive(Debug, Default)]
+struct State {
+    /// The process that each half of the job reads now.
+    front: Option<u32>,
+    back: Option<u32>,
+    /// Given up by the one who waited; it hung at these processes.
+    given_up: Option<Vec<u32>>,
+}
+
+impl State {
+    fn place(&mut self, half: Half) -> &mut Option<u32> {
+        match half {
+            Half::Front => &mut self.front,
+            Half::Back => &mut self.back,
+        }
+    }
 }
 
 impl Progress {
     pub(crate) fn new(stuck: Arc<StuckProcesses>) -> Arc<Self> {
-        Arc::new(Self { stuck, state: Mutex::new(State::Idle) })
+        Arc::new(Self { stuck, state: Mutex::default() })
     }
 
-    /// The job is about to read this process. False: nobody waits any more, so it may stop.
-    pub(crate) fn at(&self, pid: u32) -> bool {
+    /// A half of the job is about to read this process. False: nobody waits any more, so it may stop.
+    pub(crate) fn at(&self, half: Half, pid: u32) -> bool {
         let mut state = self.lock();
-        match *state {
-            State::GivenUp(_) => false,
-            State::Idle | State::At(_) => {
-                *state = State::At(pid);
-                true
-            }
-        }
+        let is_awaited = state.given_up.is_none();
+        *state.place(half) = Some(pid).filter(|_| is_awaited);
+        is_awaited
+    }
+
+    /// A half of the job has read its part.
+    pub(crate) fn done(&self, half: Half) {
+        *self.lock().place(half) = None;
     }
 
     /// Tells when the job has ended, however it ends.
@@ -75,24 +86,24 @@ impl Progress {
 
     /// If the job was thought stuck, it is no longer.
     fn ended(&self) {
-        let mut state = self.lock();
-        if let State::GivenUp(Some(pid)) = *state {
+        let ended = std::mem::take(&mut *self.lock());
+        for pid in ended.given_up.unwrap_or_default() {
             self.stuck.remove(pid);
         }
-        *state = State::Idle;
     }
 
-    /// Nobody waits for the job any more. Remembers the process that it hangs at, if it hangs at one.
-    pub(crate) fn give_up(&self) -> Option<u32> {
+    /// Nobody waits for the job any more. Remembers the processes that it hangs at: those that its halves read now. If only one of
+    /// them hangs, the other is let go of with the job.
+    pub(crate) fn give_up(&self) -> Vec<u32> {
         let mut state = self.lock();
-        let hangs_at = match *state {
-            State::At(pid) => Some(pid),
-            State::Idle | State::GivenUp(_) => None,
-        };
-        if let Some(pid) = hangs_at {
-            self.stuck.insert(pid);
+        if state.given_up.is_some() {
+            return Vec::new();
         }
-        *state = State::GivenUp(hangs_at);
+        let hangs_at: Vec<u32> = [state.front.take(), state.back.take()].into_iter().flatten().collect();
+        for pid in &hangs_at {
+            self.stuck.insert(*pid);
+        }
+        state.given_up = Some(hangs_at.clone());
         hangs_at
     }
 
@@ -120,11 +131,11 @@ mod tests {
         let stuck = Arc::new(StuckProcesses::default());
         let (first, second) = (Progress::new(Arc::clone(&stuck)), Progress::new(Arc::clone(&stuck)));
         for job in [&first, &second] {
-            assert!(job.at(7));
-            assert_eq!(job.give_up(), Some(7));
+            assert!(job.at(Half::Front, 7));
+            assert_eq!(job.give_up(), [7]);
         }
         assert!(stuck.contains(7) && !stuck.contains(8));
-        assert!(!first.at(8), "the job is told that nobody waits");
+        assert!(!first.at(Half::Front, 8), "the job is told that nobody waits");
         first.ended();
         assert!(stuck.contains(7), "the second still hangs");
         second.ended();
@@ -132,12 +143,24 @@ mod tests {
     }
 
     #[test]
+    fn a_half_that_is_done_does_not_hang() {
+        let stuck = Arc::new(StuckProcesses::default());
+        let job = Progress::new(Arc::clone(&stuck));
+        assert!(job.at(Half::Front, 7) && job.at(Half::Back, 90));
+        job.done(Half::Front);
+        assert_eq!(job.give_up(), [90]);
+        assert!(stuck.contains(90) && !stuck.contains(7));
+        job.ended();
+        assert!(!stuck.contains(90));
+    }
+
+    #[test]
     fn a_job_that_ended_in_time_leaves_no_mark() {
         let stuck = Arc::new(StuckProcesses::default());
         let job = Progress::new(Arc::clone(&stuck));
-        assert!(job.at(7));
+        assert!(job.at(Half::Front, 7));
         job.ended();
-        assert_eq!(job.give_up(), None);
+        assert!(job.give_up().is_empty());
         assert!(!stuck.contains(7));
     }
 }

@@ -139,7 +139,7 @@ async fn a_process_that_hangs_its_reader_costs_its_slow_fields_and_not_the_list(
     let (service, _trigger) = service();
     let own = std::process::id();
     let hung = stuck::Progress::new(Arc::clone(&service.source.stuck));
-    assert!(hung.at(own));
+    assert!(hung.at(procwire_host::Half::Front, own));
     hung.give_up();
     let request = ListProcessesRequest { read_mask: mask(&["ppid", "cmdline"]), ..Default::default() };
     let messages = list(&service, request.clone()).await;
