@@ -39,25 +39,45 @@ impl<'a> Numbers<'a> {
         (!token.is_empty()).then_some(token)
     }
 
-    /// The next token as a number; a token that is none reads as `None`, and is passed over.
+    /// The next token as a number; a token that is none reads as `None`, and is passed over. One pass over the bytes: the columns of
+    /// stat are most of what is parsed for a table.
     pub(crate) fn unsigned(&mut self) -> Option<u64> {
-        let token = self.token()?;
-        number(token).filter(|_| token.iter().all(u8::is_ascii_digit))
+        self.rest = self.rest.trim_ascii_start();
+        let mut value: Option<u64> = None;
+        let mut is_number = true;
+        while let Some((&byte, rest)) = self.rest.split_first() {
+            if byte.is_ascii_whitespace() {
+                break;
+            }
+            self.rest = rest;
+            if byte.is_ascii_digit() && is_number {
+                value = value.unwrap_or(0).checked_mul(10).and_then(|value| value.checked_add(u64::from(byte - b'0')));
+                is_number = value.is_some();
+            } else {
+                is_number = false;
+            }
+        }
+        value.filter(|_| is_number)
     }
 
     /// The next token as a number that may be negative.
     pub(crate) fn signed(&mut self) -> Option<i64> {
-        let token = self.token()?;
-        match token.strip_prefix(b"-") {
-            Some(digits) => number(digits).and_then(|number| 0_i64.checked_sub_unsigned(number)),
-            None => number(token).and_then(|number| i64::try_from(number).ok()),
+        self.rest = self.rest.trim_ascii_start();
+        match self.rest.split_first() {
+            Some((b'-', rest)) if rest.first().is_some_and(u8::is_ascii_digit) => {
+                self.rest = rest;
+                self.unsigned().and_then(|number| 0_i64.checked_sub_unsigned(number))
+            }
+            _ => self.unsigned().and_then(|number| i64::try_from(number).ok()),
         }
     }
 
     /// Passes over some tokens.
     pub(crate) fn skip(&mut self, count: usize) -> &mut Self {
         for _ in 0..count {
-            self.token();
+            self.rest = self.rest.trim_ascii_start();
+            let length = self.rest.iter().position(u8::is_ascii_whitespace).unwrap_or(self.rest.len());
+            self.rest = self.rest.get(length..).unwrap_or_default();
         }
         self
     }
