@@ -8,6 +8,7 @@
 )]
 
 mod agent;
+mod ending;
 mod pki;
 pub mod programs;
 pub mod python;
@@ -18,6 +19,7 @@ pub mod waiting;
 use std::path::{Path, PathBuf};
 
 pub use agent::{Agent, AgentOptions, NOBODY};
+pub use ending::{assert_ended, kernel_tells_exit_status};
 pub use pki::{Identity, Pki};
 pub use procwire_cli::pki::Role;
 pub use programs::{is_root, signal};

@@ -48,9 +48,11 @@ async fn compare(agent: &Agent, uid: Option<u32>) -> Comparison {
             let (mut ours, reasons) = (flatten("Process", *process), reasons(&process.errors));
             let mut before = before.clone();
             if process.pid == agent.pid() {
-                // It has a file of its own row open while it reads it; nobody else sees that.
-                ours.remove("fd_count");
-                before.remove("fd_count");
+                // While it reads its own row it has files open and threads at work that nobody else sees.
+                for path in ["fd_count", "thread_count"] {
+                    ours.remove(path);
+                    before.remove(path);
+                }
             }
             let before = &before;
             comparison.add(&Case { key, ours: &ours, reasons: &reasons, before, after });

@@ -1,10 +1,10 @@
 //! Waiting for the end of processes that are not the agent's children.
 
-use std::time::Duration;
+use std::{fs, time::Duration};
 
 use procwire_client::{ErrorKind, WaitOutcome};
 use procwire_proto::v1::{ErrorReason, ExitStatus, ProcessRef, ProcessState, exit_status::End};
-use procwire_tests::{Agent, Role, Victim};
+use procwire_tests::{Agent, Role, Victim, assert_ended, waiting::eventually_async};
 
 /// Ends the victim once the agent is waiting for it, and gives what the agent says.
 async fn outcome_of(mode: &[&str], how: &'static str) -> ExitStatus {
@@ -12,11 +12,8 @@ async fn outcome_of(mode: &[&str], how: &'static str) -> ExitStatus {
     let victim = Victim::start(mode);
     let client = agent.client(Role::Reader);
     let reference = victim.reference();
-    let waiting = tokio::spawn({
-        let client = client.clone();
-        async move { client.control().wait(&reference).timeout(Duration::from_secs(60)).await }
-    });
-    until_waiting(&client).await;
+    let waiting = tokio::spawn(async move { client.control().wait(&reference).timeout(Duration::from_secs(60)).await });
+    until_watching(&agent).await;
     victim.signal(how);
     match waiting.await.unwrap().unwrap() {
         WaitOutcome::Exited(status) => status,
@@ -24,10 +21,12 @@ async fn outcome_of(mode: &[&str], how: &'static str) -> ExitStatus {
     }
 }
 
-/// Until the agent has a call in progress beside the one that asks.
-async fn until_waiting(client: &procwire_client::Client) {
-    procwire_tests::waiting::eventually_async("the agent to wait", || async {
-        (client.agent().status().await.unwrap().calls_in_progress >= 2).then_some(())
+/// Until the agent holds a descriptor of a process: from then on it learns how that process ends.
+async fn until_watching(agent: &Agent) {
+    let folder = format!("/proc/{}/fd", agent.pid());
+    eventually_async("the agent to watch the process", || async {
+        let mut links = fs::read_dir(&folder).unwrap().filter_map(|entry| fs::read_link(entry.unwrap().path()).ok());
+        links.any(|link| link.to_string_lossy().contains("pidfd")).then_some(())
     })
     .await;
 }
@@ -35,13 +34,13 @@ async fn until_waiting(client: &procwire_client::Client) {
 #[tokio::test]
 async fn the_exit_code_of_a_process_that_is_no_child_is_told() {
     let status = outcome_of(&["exit-on-term", "3"], "TERM").await;
-    assert_eq!(status, ExitStatus { end: Some(End::Code(3)), core_dumped: false });
+    assert_ended(&status, End::Code(3));
 }
 
 #[tokio::test]
 async fn the_signal_that_ended_a_process_is_told() {
     let status = outcome_of(&["sleep"], "KILL").await;
-    assert_eq!(status, ExitStatus { end: Some(End::Signal(9)), core_dumped: false });
+    assert_ended(&status, End::Signal(9));
 }
 
 #[tokio::test]
