@@ -38,6 +38,21 @@ async fn ten_thousand_processes_come_in_chunks_of_less_than_300_kib() {
 }
 
 #[tokio::test]
+async fn memory_does_not_grow_with_the_table() {
+    let folder = tempfile::tempdir().unwrap();
+    made_up_proc::fill(folder.path(), MANY);
+    let agent = Agent::options().set("host.proc", folder.path().display()).start();
+    let client = agent.client(Role::Admin);
+    // The first calls make what stays: threads, buffers, the connection.
+    client.processes().list().fields(["*"]).limit(500).await.unwrap();
+    let before = agent.resident_bytes();
+    let list = client.processes().list().fields(["*"]).await.unwrap();
+    let table_bytes: u64 = list.processes.iter().map(|process| process.encoded_len() as u64).sum();
+    let grown = agent.resident_bytes().saturating_sub(before);
+    assert!(grown < table_bytes / 4, "the agent grew by {grown} bytes for a table of {table_bytes}");
+}
+
+#[tokio::test]
 async fn two_thousand_real_processes_are_all_there() {
     let agent = Agent::start();
     let parent = Victim::start(&["spawn", "2000"]);
