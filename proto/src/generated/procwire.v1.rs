@@ -13,7 +13,8 @@ pub struct ProcessRef {
     /// The 16 bytes of /proc/sys/kernel/random/boot_id: ticks of another boot name another process.
     #[prost(bytes = "bytes", tag = "3")]
     pub boot_id: ::prost::bytes::Bytes,
-    /// Inode of the process's pidfd (kernel 6.9 and later): unique for the life of the kernel and finer than ticks.
+    /// Inode of the process's pidfd (kernel 6.9 and later): unique for the life of the kernel and finer than ticks. Set in what control
+    /// calls resolve; reads leave it out, because it costs a descriptor for each process. Compared where it is given.
     #[prost(uint64, optional, tag = "4")]
     pub pidfd_inode: ::core::option::Option<u64>,
 }
@@ -1630,13 +1631,14 @@ pub struct Process {
     /// psutil: exe(), which then guesses from cmdline\[0\]; we do not guess.
     #[prost(bytes = "vec", optional, tag = "14")]
     pub exe: ::core::option::Option<::prost::alloc::vec::Vec<u8>>,
-    /// Working directory: link cwd, without the kernel's " (deleted)" mark. psutil: cwd().
+    /// Working directory: link cwd, without the kernel's " (deleted)" mark. Absent without error for kernel threads that the agent may not
+    /// look at: it would be "/". psutil: cwd().
     #[prost(bytes = "vec", optional, tag = "15")]
     pub cwd: ::core::option::Option<::prost::alloc::vec::Vec<u8>>,
     /// Nice value, -20 to 19: stat field 19. Of the main thread. psutil: nice().
     #[prost(sint32, optional, tag = "16")]
     pub nice: ::core::option::Option<i32>,
-    /// Controlling terminal, as a path below /dev: stat field 7. Absent without error when there is none. psutil: terminal().
+    /// Controlling terminal, as its path: "/dev/pts/1". From stat field 7. Absent without error when there is none. psutil: terminal().
     #[prost(bytes = "vec", optional, tag = "17")]
     pub terminal: ::core::option::Option<::prost::alloc::vec::Vec<u8>>,
     /// Context switches: status, task/*/status. psutil: num_ctx_switches().
