@@ -1676,11 +1676,13 @@ pub struct Process {
     #[prost(message, repeated, tag = "28")]
     pub environ: ::prost::alloc::vec::Vec<EnvironmentVariable>,
     /// I/O scheduling class and level of the main thread: ioprio_get(2). psutil: ionice().
-    #[prost(message, optional, tag = "29")]
-    pub io_priority: ::core::option::Option<IoPriority>,
+    #[prost(message, optional, boxed, tag = "29")]
+    pub io_priority: ::core::option::Option<::prost::alloc::boxed::Box<IoPriority>>,
     /// Memory that is its own, its share, and swapped: smaps_rollup, else smaps. Slow. psutil: memory_footprint().
-    #[prost(message, optional, tag = "30")]
-    pub memory_footprint: ::core::option::Option<MemoryFootprint>,
+    #[prost(message, optional, boxed, tag = "30")]
+    pub memory_footprint: ::core::option::Option<
+        ::prost::alloc::boxed::Box<MemoryFootprint>,
+    >,
     /// Mappings: smaps. Very slow on large processes. psutil: memory_maps(grouped=False).
     #[prost(message, repeated, tag = "31")]
     pub memory_maps: ::prost::alloc::vec::Vec<MemoryMap>,
@@ -1700,23 +1702,27 @@ pub struct Process {
     #[prost(message, repeated, tag = "36")]
     pub resource_limits: ::prost::alloc::vec::Vec<ResourceLimit>,
     /// Control group, unit and container: cgroup.
-    #[prost(message, optional, tag = "37")]
-    pub cgroup: ::core::option::Option<ProcessCgroup>,
+    #[prost(message, optional, boxed, tag = "37")]
+    pub cgroup: ::core::option::Option<::prost::alloc::boxed::Box<ProcessCgroup>>,
     /// Namespaces: links ns/*.
-    #[prost(message, optional, tag = "38")]
-    pub namespaces: ::core::option::Option<ProcessNamespaces>,
+    #[prost(message, optional, boxed, tag = "38")]
+    pub namespaces: ::core::option::Option<
+        ::prost::alloc::boxed::Box<ProcessNamespaces>,
+    >,
     /// Standing with the out-of-memory killer: oom_score, oom_score_adj.
-    #[prost(message, optional, tag = "39")]
-    pub oom: ::core::option::Option<OomStanding>,
+    #[prost(message, optional, boxed, tag = "39")]
+    pub oom: ::core::option::Option<::prost::alloc::boxed::Box<OomStanding>>,
     /// Capabilities: status "Cap*:".
-    #[prost(message, optional, tag = "40")]
-    pub capabilities: ::core::option::Option<Capabilities>,
+    #[prost(message, optional, boxed, tag = "40")]
+    pub capabilities: ::core::option::Option<::prost::alloc::boxed::Box<Capabilities>>,
     /// System call filter: status "Seccomp:", "Seccomp_filters:", "NoNewPrivs:".
-    #[prost(message, optional, tag = "41")]
-    pub syscall_filter: ::core::option::Option<SyscallFilter>,
+    #[prost(message, optional, boxed, tag = "41")]
+    pub syscall_filter: ::core::option::Option<
+        ::prost::alloc::boxed::Box<SyscallFilter>,
+    >,
     /// Scheduling: stat fields 18, 40 and 41.
-    #[prost(message, optional, tag = "42")]
-    pub scheduling: ::core::option::Option<Scheduling>,
+    #[prost(message, optional, boxed, tag = "42")]
+    pub scheduling: ::core::option::Option<::prost::alloc::boxed::Box<Scheduling>>,
     /// Process group: stat field 5.
     #[prost(uint32, optional, tag = "43")]
     pub process_group_id: ::core::option::Option<u32>,
@@ -1739,8 +1745,8 @@ pub struct Process {
     #[prost(bytes = "vec", optional, tag = "49")]
     pub root: ::core::option::Option<::prost::alloc::vec::Vec<u8>>,
     /// Wait status of a zombie: stat field 52.
-    #[prost(message, optional, tag = "50")]
-    pub exit_status: ::core::option::Option<ExitStatus>,
+    #[prost(message, optional, boxed, tag = "50")]
+    pub exit_status: ::core::option::Option<::prost::alloc::boxed::Box<ExitStatus>>,
     /// Pids of this process in each nested pid namespace, outermost first: status "NSpid:".
     #[prost(uint32, repeated, tag = "51")]
     pub namespace_pids: ::prost::alloc::vec::Vec<u32>,
@@ -1748,8 +1754,8 @@ pub struct Process {
     #[prost(uint32, repeated, tag = "52")]
     pub supplementary_gids: ::prost::alloc::vec::Vec<u32>,
     /// Signals pending, blocked, ignored and caught: status "ShdPnd:", "SigBlk:", "SigIgn:", "SigCgt:".
-    #[prost(message, optional, tag = "53")]
-    pub signals: ::core::option::Option<SignalMasks>,
+    #[prost(message, optional, boxed, tag = "53")]
+    pub signals: ::core::option::Option<::prost::alloc::boxed::Box<SignalMasks>>,
     /// Label of the security module (SELinux, AppArmor): attr/current.
     #[prost(bytes = "vec", optional, tag = "54")]
     pub security_label: ::core::option::Option<::prost::alloc::vec::Vec<u8>>,

@@ -2,23 +2,32 @@
 
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
 };
 
 use procwire_host::Half;
 
 /// The pids of reads that hang now.
 #[derive(Debug, Default)]
-pub(crate) struct StuckProcesses(Mutex<HashMap<u32, usize>>);
+pub(crate) struct StuckProcesses {
+    pids: Mutex<HashMap<u32, usize>>,
+    /// Asked for every row, and nearly always 0.
+    count: AtomicUsize,
+}
 
 impl StuckProcesses {
     /// True if a read of this process hangs.
     pub(crate) fn contains(&self, pid: u32) -> bool {
-        self.lock().contains_key(&pid)
+        self.count.load(Ordering::Acquire) > 0 && self.lock().contains_key(&pid)
     }
 
     fn insert(&self, pid: u32) {
-        *self.lock().entry(pid).or_default() += 1;
+        let mut pids = self.lock();
+        *pids.entry(pid).or_default() += 1;
+        self.count.store(pids.len(), Ordering::Release);
     }
 
     fn remove(&self, pid: u32) {
@@ -29,10 +38,11 @@ impl StuckProcesses {
                 pids.remove(&pid);
             }
         }
+        self.count.store(pids.len(), Ordering::Release);
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<u32, usize>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.pids.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
