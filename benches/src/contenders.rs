@@ -27,7 +27,7 @@ pub const FIELDS: [&str; 9] = [
 ];
 
 /// Rows that are kept at a time.
-const WINDOW: usize = 512;
+const WINDOW: usize = 1024;
 
 /// Who takes part, in the order of their turns.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

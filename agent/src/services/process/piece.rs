@@ -20,10 +20,10 @@ use super::{
 const PIECE_TIME: Duration = Duration::from_millis(250);
 
 /// Pids that are shared out between the two threads at a time, at most.
-const WINDOW: usize = 512;
+const WINDOW: usize = 1024;
 
 /// As long as nothing is known of the size of rows.
-const WINDOW_FIRST: usize = 256;
+const WINDOW_FIRST: usize = 512;
 
 /// A full chunk is sent before a window as small as this is begun.
 const WINDOW_MIN: usize = 32;
