@@ -1,21 +1,38 @@
-//! Processes: what to read (`plan`), how it is read (`reader`), and the parsers of each file, which take bytes.
+//! Processes: what to read (`plan`), how it is read (`reader`, `access`), and the parsers of each file, which take bytes.
 
+mod access;
+mod affinity;
+mod ancestors;
+mod cgroup;
 mod cmdline;
 mod draft;
+mod environ;
 mod fill;
+mod footprint;
 mod io;
+mod limits;
 mod link;
+mod memory_maps;
+mod namespaces;
+mod oom;
+mod open_files;
 mod pair;
 mod plan;
 mod reader;
 mod scrub;
+mod security;
+mod sockets;
 mod stat;
 mod statm;
 mod status;
 mod terminals;
+mod thread_switches;
+mod threads;
+mod usage;
 
 pub use pair::{Half, ReaderPair};
 pub use plan::ProcessPlan;
 pub use reader::ProcessReader;
+pub use usage::UsageBaseline;
 
 pub(crate) use stat::Stat;

@@ -83,18 +83,48 @@ impl<'a> Numbers<'a> {
     }
 }
 
-/// A path below a directory of procfs, `PID/NAME`, without allocation.
+/// A path below a directory of procfs, `PID/NAME` or `PID/task/TID/NAME`, without allocation.
+#[derive(Clone)]
 pub(crate) struct ProcessPath {
-    text: [u8; 32],
-    digits: usize,
+    text: [u8; 64],
+    length: usize,
 }
 
 impl ProcessPath {
     pub(crate) fn new(pid: u32) -> Self {
-        let mut text = [0; 32];
-        let mut digits = 0;
-        let mut rest = pid;
+        let mut path = Self { text: [0; 64], length: 0 };
+        path.push_number(pid);
+        path
+    }
+
+    /// The directory of one thread.
+    pub(crate) fn of_thread(pid: u32, thread: u32) -> Self {
+        let mut path = Self::new(pid);
+        path.push(b"/task/");
+        path.push_number(thread);
+        path
+    }
+
+    /// The file with this name below it. Names are at most 30 bytes.
+    pub(crate) fn file(&mut self, name: &str) -> &CStr {
+        let tail = [b"/", name.as_bytes(), b"\0"].into_iter().flatten();
+        for (place, byte) in self.text.iter_mut().skip(self.length).zip(tail) {
+            *place = *byte;
+        }
+        CStr::from_bytes_until_nul(&self.text).unwrap_or_default()
+    }
+
+    fn push(&mut self, bytes: &[u8]) {
+        for (place, byte) in self.text.iter_mut().skip(self.length).zip(bytes) {
+            *place = *byte;
+        }
+        self.length += bytes.len();
+    }
+
+    fn push_number(&mut self, number: u32) {
         let mut reversed = [0_u8; 10];
+        let mut digits = 0;
+        let mut rest = number;
         loop {
             if let Some(place) = reversed.get_mut(digits) {
                 // A remainder of 10 fits.
@@ -106,19 +136,8 @@ impl ProcessPath {
                 break;
             }
         }
-        for (place, digit) in text.iter_mut().zip(reversed.iter().take(digits).rev()) {
-            *place = *digit;
-        }
-        Self { text, digits }
-    }
-
-    /// `PID/NAME`. Names are at most 20 bytes.
-    pub(crate) fn file(&mut self, name: &str) -> &CStr {
-        let tail = [b"/", name.as_bytes(), b"\0"].into_iter().flatten();
-        for (place, byte) in self.text.iter_mut().skip(self.digits).zip(tail) {
-            *place = *byte;
-        }
-        CStr::from_bytes_until_nul(&self.text).unwrap_or_default()
+        reversed.get_mut(..digits).unwrap_or_default().reverse();
+        self.push(reversed.get(..digits).unwrap_or_default());
     }
 }
 
@@ -209,6 +228,9 @@ mod tests {
         assert_eq!(path.file("io").to_str().unwrap(), "4194304/io");
         assert_eq!(ProcessPath::new(u32::MAX).file("stat").to_str().unwrap(), "4294967295/stat");
         assert_eq!(ProcessPath::new(0).file("fd").to_str().unwrap(), "0/fd");
+        let mut thread = ProcessPath::of_thread(4_194_304, 1_234_567);
+        assert_eq!(thread.file("smaps_rollup").to_str().unwrap(), "4194304/task/1234567/smaps_rollup");
+        assert_eq!(thread.file("fdinfo/4294967295").to_str().unwrap(), "4194304/task/1234567/fdinfo/4294967295");
     }
 
     #[test]

@@ -18,7 +18,7 @@ use super::{
     stat::Stat,
     terminals::Terminals,
 };
-use crate::Machine;
+use crate::{Machine, host::monotonic_ns};
 
 /// A row in the making.
 pub(super) struct Draft<'a> {
@@ -29,9 +29,39 @@ pub(super) struct Draft<'a> {
     pub(super) command: Option<Vec<u8>>,
     /// Files that could not be read.
     pub(super) failures: Vec<(&'a PlannedFile, Errno)>,
+    /// What long lists may still take, so that the row fits into a message.
+    room_bytes: usize,
+    /// Errors that were there before the first file was read.
+    errors_before: usize,
 }
 
-impl Draft<'_> {
+/// A row that is longer does not fit into a message of 4 MiB, the usual limit of clients, together with what else is in it.
+const ROW_MAX_BYTES: usize = 3 * 1024 * 1024;
+
+impl<'a> Draft<'a> {
+    pub(super) fn new(process: Process, plan: &'a ProcessPlan) -> Self {
+        let errors_before = process.errors.len();
+        let room_bytes = ROW_MAX_BYTES;
+        Self { process, plan, real_uid: None, command: None, failures: Vec::new(), room_bytes, errors_before }
+    }
+
+    /// Forgets what its files said: they are read once more, by another way, and set the same fields again.
+    pub(super) fn begin_again(&mut self) {
+        self.failures.clear();
+        self.process.errors.truncate(self.errors_before);
+        self.room_bytes = ROW_MAX_BYTES;
+    }
+
+    /// Takes room for an entry of a list; false: the row is full.
+    pub(super) fn take_room(&mut self, bytes: usize) -> bool {
+        match self.room_bytes.checked_sub(bytes) {
+            Some(rest) => {
+                self.room_bytes = rest;
+                true
+            }
+            None => false,
+        }
+    }
     pub(super) fn row<'b>(&'b mut self, machine: &'b Machine) -> Row<'b> {
         Row { process: &mut self.process, plan: self.plan, machine }
     }
@@ -61,6 +91,17 @@ impl Draft<'_> {
         if self.plan.scrubs_cmdline() && scrub::scrub(&mut self.process.cmdline) {
             let detail = "secrets are masked; the role inspector sees them".to_owned();
             self.absent("cmdline", FieldErrorReason::Redacted, detail);
+        }
+    }
+
+    /// Processor time over the window of the request.
+    pub(super) fn usage(&mut self, stat: &Stat<'_>, machine: &Machine) {
+        let Some(baseline) = self.plan.usage_baseline() else { return };
+        let ratio = baseline.ratio(self.process.pid, stat, monotonic_ns(), |ticks| machine.ticks_to_ns(ticks));
+        self.process.cpu_usage_ratio = ratio;
+        if ratio.is_none() {
+            let detail = "stat could not be read when the window began".to_owned();
+            self.absent("cpu_usage_ratio", FieldErrorReason::ReadFailed, detail);
         }
     }
 
@@ -96,7 +137,8 @@ impl Draft<'_> {
         }
     }
 
-    fn absent(&mut self, path: &str, reason: FieldErrorReason, detail: String) {
+    /// Says why a field is absent or incomplete.
+    pub(super) fn absent(&mut self, path: &str, reason: FieldErrorReason, detail: String) {
         self.process.errors.push(FieldError { path: path.to_owned(), reason: reason.into(), detail });
     }
 }

@@ -1,10 +1,14 @@
 //! What is asked of a process, compiled once per request: which files must be read, and what to say of each if it cannot be.
 //! A plan knows nothing of how files are read; another source of the table (BPF) answers the same plan.
 
+use std::sync::Arc;
+
 use procwire_proto::{
     ProcessFieldSet,
     v1::{FieldError, FieldErrorReason},
 };
+
+use super::usage::UsageBaseline;
 
 /// Fields to read, compiled.
 #[derive(Clone, Debug)]
@@ -14,6 +18,7 @@ pub struct ProcessPlan {
     unserved: Vec<FieldError>,
     scrub_cmdline: bool,
     leave_names_cut: bool,
+    usage_since: Option<Arc<UsageBaseline>>,
 }
 
 /// A file that must be read, and the fields that it answers.
@@ -24,7 +29,7 @@ pub(super) struct PlannedFile {
     pub(super) paths: Vec<String>,
 }
 
-/// The files of a process that are read beside `stat`, which is always read.
+/// What is read of a process beside `stat`, which is always read: files, directories, system calls.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum ProcessFile {
     Statm,
@@ -32,24 +37,89 @@ pub(super) enum ProcessFile {
     Cmdline,
     Exe,
     Cwd,
+    Root,
     Io,
-    Fd,
+    FdCount,
+    Environ,
+    Limits,
+    Cgroup,
+    Namespaces,
+    Oom,
+    SecurityLabel,
+    LoginUid,
+    Affinity,
+    IoPriority,
+    Footprint,
+    MemoryMaps,
+    OpenFiles,
+    Threads,
+    ThreadSwitches,
+    Ancestors,
+    Sockets,
 }
 
 impl ProcessFile {
-    const ALL: [Self; 7] = [Self::Statm, Self::Status, Self::Cmdline, Self::Exe, Self::Cwd, Self::Io, Self::Fd];
+    const ALL: [Self; 24] = [
+        Self::Statm,
+        Self::Status,
+        Self::Cmdline,
+        Self::Exe,
+        Self::Cwd,
+        Self::Root,
+        Self::Io,
+        Self::FdCount,
+        Self::Environ,
+        Self::Limits,
+        Self::Cgroup,
+        Self::Namespaces,
+        Self::Oom,
+        Self::SecurityLabel,
+        Self::LoginUid,
+        Self::Affinity,
+        Self::IoPriority,
+        Self::Footprint,
+        Self::MemoryMaps,
+        Self::OpenFiles,
+        Self::Threads,
+        Self::ThreadSwitches,
+        Self::Ancestors,
+        Self::Sockets,
+    ];
 
-    /// Its name below `/proc/PID`.
-    pub(super) const fn name(self) -> &'static str {
+    /// Its name in the table of fields.
+    pub(super) const fn source(self) -> &'static str {
         match self {
-            Self::Statm => "statm",
-            Self::Status => "status",
-            Self::Cmdline => "cmdline",
-            Self::Exe => "exe",
-            Self::Cwd => "cwd",
-            Self::Io => "io",
-            Self::Fd => "fd",
+            Self::Statm => "/proc/PID/statm",
+            Self::Status => "/proc/PID/status",
+            Self::Cmdline => "/proc/PID/cmdline",
+            Self::Exe => "/proc/PID/exe",
+            Self::Cwd => "/proc/PID/cwd",
+            Self::Root => "/proc/PID/root",
+            Self::Io => "/proc/PID/io",
+            Self::FdCount => "/proc/PID/fd",
+            Self::Environ => "/proc/PID/environ",
+            Self::Limits => "/proc/PID/limits",
+            Self::Cgroup => "/proc/PID/cgroup",
+            Self::Namespaces => "/proc/PID/ns",
+            Self::Oom => "/proc/PID/oom_score",
+            Self::SecurityLabel => "/proc/PID/attr/current",
+            Self::LoginUid => "/proc/PID/loginuid",
+            Self::Affinity => "sched_getaffinity(2)",
+            Self::IoPriority => "ioprio_get(2)",
+            Self::Footprint => "/proc/PID/smaps_rollup",
+            Self::MemoryMaps => "/proc/PID/smaps",
+            Self::OpenFiles => "/proc/PID/fd/*",
+            Self::Threads => "/proc/PID/task",
+            Self::ThreadSwitches => "/proc/PID/task/*/status",
+            Self::Ancestors => "/proc/PPID/stat",
+            Self::Sockets => "sock_diag(7)",
         }
+    }
+
+    /// Its name below `/proc/PID`; for what is no file, the system call.
+    pub(super) fn name(self) -> &'static str {
+        let source = self.source();
+        source.strip_prefix("/proc/PID/").unwrap_or(source)
     }
 }
 
@@ -58,8 +128,7 @@ impl ProcessPlan {
     pub fn new(fields: ProcessFieldSet) -> Self {
         let served = fields.intersection(ProcessFieldSet::all_served());
         let files = ProcessFile::ALL.into_iter().filter_map(|file| {
-            let source = format!("/proc/PID/{}", file.name());
-            let asked = served.intersection(ProcessFieldSet::from_source(&source));
+            let asked = served.intersection(ProcessFieldSet::from_source(file.source()));
             (!asked.is_empty()).then(|| PlannedFile { file, paths: asked.to_mask().paths })
         });
         let unserved = fields.difference(served).to_mask().paths.into_iter().map(|path| FieldError {
@@ -73,6 +142,7 @@ impl ProcessPlan {
             unserved: unserved.collect(),
             scrub_cmdline: false,
             leave_names_cut: false,
+            usage_since: None,
         }
     }
 
@@ -93,6 +163,17 @@ impl ProcessPlan {
     pub fn leave_names_cut(mut self, yes: bool) -> Self {
         self.leave_names_cut = yes;
         self
+    }
+
+    /// Measures `cpu_usage_ratio` over the time since then; without it the field is absent.
+    #[must_use]
+    pub fn usage_since(mut self, baseline: Arc<UsageBaseline>) -> Self {
+        self.usage_since = Some(baseline);
+        self
+    }
+
+    pub(super) fn usage_baseline(&self) -> Option<&UsageBaseline> {
+        self.usage_since.as_deref()
     }
 
     pub(super) fn completes_names(&self) -> bool {
@@ -147,16 +228,9 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_served_is_answered_without_reading() {
-        let plan = plan(&["threads", "pid"]);
-        assert!(plan.files().is_empty());
-        assert_eq!(plan.unserved()[0].path, "threads");
-    }
-
-    #[test]
     fn every_served_field_has_a_file() {
         let planned = ProcessFile::ALL.iter().fold(ProcessFieldSet::from_source("/proc/PID/stat"), |all, file| {
-            all.union(ProcessFieldSet::from_source(&format!("/proc/PID/{}", file.name())))
+            all.union(ProcessFieldSet::from_source(file.source()))
         });
         assert!(planned.contains(ProcessFieldSet::all_served()));
     }

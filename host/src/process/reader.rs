@@ -5,7 +5,6 @@
 //! costs no system call more than reading the files one by one (docs/adr/0006).
 
 use std::{
-    ffi::CStr,
     os::fd::OwnedFd,
     sync::Arc,
     time::{Duration, Instant},
@@ -17,22 +16,17 @@ use procwire_proto::{
     v1::{FieldError, FieldErrorReason, Process},
 };
 use rustix::{
-    fs::{AtFlags, Mode, OFlags, RawDir},
+    fs::{Mode, OFlags, RawDir},
     io::Errno,
 };
 
 use super::{
-    cmdline,
-    draft::Draft,
-    io, link,
-    plan::{ProcessFile, ProcessPlan},
-    stat::Stat,
-    statm::Statm,
-    status::Status,
-    terminals::Terminals,
+    access::Access, cmdline, draft::Draft, plan::ProcessPlan, stat::Stat, status::Status, terminals::Terminals,
+    threads, usage::Earlier,
 };
 use crate::{
     Host, HostError,
+    host::monotonic_ns,
     procfs::{self, Buffer, ProcessPath},
 };
 
@@ -94,74 +88,45 @@ impl ProcessReader {
     /// # Errors
     /// As [`read`](Self::read).
     pub fn read_listed(&mut self, pid: u32, plan: &ProcessPlan) -> Result<Option<Process>, HostError> {
+        let process = Process { pid, errors: plan.unserved().to_vec(), ..Process::default() };
+        self.read_into(process, plan)
+    }
+
+    /// Adds to a row what another plan asks for. `None`: the process vanished, or its pid is another process now.
+    ///
+    /// # Errors
+    /// As [`read`](Self::read).
+    pub fn read_more(&mut self, row: Process, plan: &ProcessPlan) -> Result<Option<Process>, HostError> {
+        let known = row.r#ref.clone();
+        let read = self.read_into(row, plan)?;
+        Ok(read.filter(|row| known.is_none_or(|known| row.r#ref.as_ref() == Some(&known))))
+    }
+
+    /// The identity and the processor time of a process. `None`: it vanished, or may not be read.
+    pub(super) fn processor_time(&mut self, pid: u32) -> Result<Option<Earlier>, HostError> {
+        let line = match self.stat.read_file(self.host.proc(), ProcessPath::new(pid).file("stat")) {
+            Ok(line) => line,
+            Err(Errno::NOENT | Errno::SRCH | Errno::ACCESS | Errno::PERM) => return Ok(None),
+            Err(errno) => return Err(self.stat_error(pid, "read", errno)),
+        };
+        let read_ns = monotonic_ns();
+        let earlier =
+            |stat: Stat<'_>| Some(Earlier { start_ticks: stat.start_ticks, used_ticks: stat.used_ticks()?, read_ns });
+        Ok(Stat::parse(line).and_then(earlier))
+    }
+
+    fn read_into(&mut self, process: Process, plan: &ProcessPlan) -> Result<Option<Process>, HostError> {
+        let pid = process.pid;
         let witness = match procfs::open(self.host.proc(), ProcessPath::new(pid).file("stat")) {
             Ok(witness) => witness,
             Err(Errno::NOENT | Errno::SRCH) => return Ok(None),
             // hidepid=1 lists what it does not let read.
-            Err(Errno::ACCESS | Errno::PERM) => return Ok(Some(unreadable(pid, plan))),
+            Err(Errno::ACCESS | Errno::PERM) => return Ok(Some(unreadable(process, plan))),
             Err(errno) => return Err(self.stat_error(pid, "open", errno)),
         };
-        let process = Process { pid, errors: plan.unserved().to_vec(), ..Process::default() };
-        let mut draft = Draft { process, plan, real_uid: None, command: None, failures: Vec::new() };
-        for planned in plan.files() {
-            if let Err(errno) = self.read_file(planned.file, &mut draft) {
-                draft.failures.push((planned, errno));
-            }
-        }
+        let mut draft = Draft::new(process, plan);
+        read_files(&self.host, &mut self.file, &mut draft, None);
         self.finish(draft, &witness)
-    }
-
-    /// Reads one of the files beside stat.
-    fn read_file(&mut self, file: ProcessFile, draft: &mut Draft<'_>) -> Result<(), Errno> {
-        let pid = draft.process.pid;
-        let mut path = ProcessPath::new(pid);
-        let path = path.file(file.name());
-        let proc = self.host.proc();
-        match file {
-            ProcessFile::Exe => {
-                let target = link::read(proc, path, ProcessPath::new(pid).file("root"))?;
-                draft.process.exe_deleted = draft.plan.wants(bit::EXE_DELETED).then_some(target.deleted);
-                draft.process.exe = draft.plan.wants(bit::EXE).then_some(target.path);
-            }
-            ProcessFile::Cwd => {
-                let target = link::read(proc, path, ProcessPath::new(pid).file("root"))?;
-                draft.process.cwd_deleted = draft.plan.wants(bit::CWD_DELETED).then_some(target.deleted);
-                draft.process.cwd = draft.plan.wants(bit::CWD).then_some(target.path);
-            }
-            ProcessFile::Fd => draft.process.fd_count = Some(self.count_descriptors(path)?),
-            ProcessFile::Cmdline => draft.command = Some(self.file.read_file(proc, path)?.to_vec()),
-            ProcessFile::Io => {
-                let io = io::parse(self.file.read_file(proc, path)?);
-                draft.row(self.host.machine()).io(&io);
-            }
-            ProcessFile::Statm => {
-                let statm = Statm::parse(self.file.read_file(proc, path)?);
-                draft.row(self.host.machine()).statm(&statm);
-            }
-            ProcessFile::Status => {
-                let status = Status::parse(self.file.read_file(proc, path)?);
-                draft.real_uid = status.uids.map(|uids| uids.real);
-                draft.row(self.host.machine()).status(&status);
-            }
-        }
-        Ok(())
-    }
-
-    /// Number of descriptors: the size of the directory (kernel 6.2), else its entries, which takes more rights.
-    fn count_descriptors(&self, path: &CStr) -> Result<u32, Errno> {
-        if self.host.fd_directory_has_size() {
-            let size = rustix::fs::statat(self.host.proc(), path, AtFlags::empty())?.st_size;
-            return Ok(u32::try_from(size).unwrap_or(0));
-        }
-        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        let directory = rustix::fs::openat(self.host.proc(), path, flags, Mode::empty())?;
-        let mut buffer = Vec::with_capacity(32 * 1024);
-        let mut entries = RawDir::new(directory, buffer.spare_capacity_mut());
-        let mut count: u32 = 0;
-        while let Some(entry) = entries.next() {
-            count = count.saturating_add(u32::from(!entry?.file_name().to_bytes().starts_with(b".")));
-        }
-        Ok(count)
     }
 
     /// Reads the witness, and settles what depends on it.
@@ -173,20 +138,38 @@ impl ProcessReader {
             Err(errno) => return Err(self.stat_error(pid, "read", errno)),
         };
         let Some(stat) = Stat::parse(line) else {
-            return Ok(Some(row_of_errors(pid, draft.plan, FieldErrorReason::InvalidData, "stat: torn line")));
+            return Ok(Some(row_of_errors(
+                draft.process,
+                draft.plan,
+                FieldErrorReason::InvalidData,
+                "stat: torn line",
+            )));
         };
+        let leader_exited = stat.leader_has_exited();
+        let live = leader_exited.then(|| threads::live_thread(&self.host, &mut self.file, pid)).flatten();
+        // What the leader no longer has is read through a thread that lives; then it is no zombie.
+        let stat = live.map_or(stat, |live| Stat { state: live.state, ..stat });
+        if let Some(live) = live {
+            draft.begin_again();
+            read_files(&self.host, &mut self.file, &mut draft, Some(live.id));
+        }
         let plan = draft.plan;
         let is_cut = stat.comm.len() >= cmdline::COMM_CUT && !stat.is_kernel_thread() && !stat.is_zombie();
-        if plan.wants(bit::NAME) && plan.completes_names() && is_cut && draft.command.is_none() {
+        let needs_command = plan.wants(bit::NAME) && plan.completes_names() && is_cut && draft.command.is_none();
+        if needs_command {
             // Where it cannot be read the name stays cut.
             let read = self.file.read_file(self.host.proc(), ProcessPath::new(pid).file("cmdline"));
             draft.command = read.ok().map(<[u8]>::to_vec);
-            if rustix::io::pread(witness, &mut [0], 0) == Err(Errno::SRCH) {
-                return Ok(None);
-            }
+        }
+        if (needs_command || leader_exited) && rustix::io::pread(witness, &mut [0], 0) == Err(Errno::SRCH) {
+            return Ok(None);
         }
         draft.identity(&stat, is_cut, self.host.machine().boot_id.clone());
         draft.row(self.host.machine()).stat(&stat);
+        draft.process.leader_exited = plan.wants(bit::LEADER_EXITED).then_some(leader_exited);
+        if plan.wants(bit::CPU_USAGE_RATIO) {
+            draft.usage(&stat, self.host.machine());
+        }
         draft.arguments(&stat);
         draft.settle_failures(&stat);
         if plan.wants(bit::TERMINAL) {
@@ -222,13 +205,26 @@ fn boot_time(known: &mut Option<(Instant, Timestamp)>, host: &Host) -> Result<Ti
     Ok(boot_time)
 }
 
-/// A process of which not even stat may be read.
-fn unreadable(pid: u32, plan: &ProcessPlan) -> Process {
-    row_of_errors(pid, plan, FieldErrorReason::PermissionDenied, "stat is not readable: /proc is mounted with hidepid")
+/// Reads what the plan names beside stat: of the process, or of one of its threads where its main thread has exited.
+fn read_files(host: &Host, buffer: &mut Buffer, draft: &mut Draft<'_>, thread: Option<u32>) {
+    let pid = draft.process.pid;
+    for planned in draft.plan.files() {
+        let mut access = Access { host, buffer: &mut *buffer, pid, thread };
+        if let Err(errno) = access.read(planned.file, draft) {
+            draft.failures.push((planned, errno));
+        }
+    }
 }
 
-fn row_of_errors(pid: u32, plan: &ProcessPlan, reason: FieldErrorReason, detail: &str) -> Process {
+/// A process of which not even stat may be read.
+fn unreadable(process: Process, plan: &ProcessPlan) -> Process {
+    let detail = "stat is not readable: /proc is mounted with hidepid";
+    row_of_errors(process, plan, FieldErrorReason::PermissionDenied, detail)
+}
+
+fn row_of_errors(mut process: Process, plan: &ProcessPlan, reason: FieldErrorReason, detail: &str) -> Process {
     let paths = plan.fields().difference(bit::PID).to_mask().paths;
     let error = |path| FieldError { path, reason: reason.into(), detail: detail.to_owned() };
-    Process { pid, errors: paths.into_iter().map(error).collect(), ..Process::default() }
+    process.errors.extend(paths.into_iter().map(error));
+    process
 }

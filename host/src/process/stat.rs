@@ -85,6 +85,17 @@ impl<'a> Stat<'a> {
         })
     }
 
+    /// Fields 14 and 15 together.
+    pub(crate) fn used_ticks(&self) -> Option<u64> {
+        self.user_ticks?.checked_add(self.system_ticks?)
+    }
+
+    /// True if the main thread has exited while others run on. The kernel shows such a process as a zombie; a real one has one
+    /// thread left, or none.
+    pub(crate) fn leader_has_exited(&self) -> bool {
+        self.is_zombie() && self.threads.is_some_and(|threads| threads > 1)
+    }
+
     pub(crate) fn is_kernel_thread(&self) -> bool {
         self.flags.is_some_and(|flags| flags & PF_KTHREAD != 0)
     }

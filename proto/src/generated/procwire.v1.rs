@@ -1242,6 +1242,10 @@ pub struct Socket {
     /// Index of the network interface it is bound to, if it is.
     #[prost(uint32, optional, tag = "14")]
     pub interface_index: ::core::option::Option<u32>,
+    /// Processes that hold the other end, where that is a socket of this host: the peer of a unix socket, the other side of a TCP connection
+    /// over loopback. Only where holders were asked for.
+    #[prost(message, repeated, tag = "15")]
+    pub peer_holders: ::prost::alloc::vec::Vec<SocketHolder>,
 }
 impl ::prost::Name for Socket {
     const NAME: &'static str = "Socket";
@@ -1580,7 +1584,8 @@ impl SocketState {
 }
 /// One process. Only what the read mask asked for is read and set; an unset optional (or an empty list) that was asked for
 /// has an entry in `errors` saying why, except where the comment names a case in which there is simply nothing to say. An empty list without
-/// an error is empty. A row stays below 1 MiB: cmdline is cut at 64 KiB, longer lists at 8192 entries, and TRUNCATED says so.
+/// an error is empty. A row stays below 3 MiB, which clients with the usual limit of 4 MiB can take: cmdline is cut at 64 KiB, lists that
+/// would not fit at an entry, and TRUNCATED says at which.
 /// Files are below /proc/PID unless said otherwise.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct Process {
@@ -1735,7 +1740,8 @@ pub struct Process {
     /// Tracing process: status "TracerPid:". Absent without error when not traced.
     #[prost(uint32, optional, tag = "46")]
     pub tracer_pid: ::core::option::Option<u32>,
-    /// True if the main thread has exited while others run on; other fields are then read from a live thread.
+    /// True if the main thread has exited while others run on, which the kernel shows as a zombie; state, memory, paths and descriptors are
+    /// then those of a live thread.
     #[prost(bool, optional, tag = "47")]
     pub leader_exited: ::core::option::Option<bool>,
     /// Parent, its parent and so on, nearest first, each younger link refused. psutil: parents().
@@ -1765,6 +1771,10 @@ pub struct Process {
     /// The bytes of cmdline as the kernel gives them, before any splitting.
     #[prost(bytes = "vec", optional, tag = "56")]
     pub cmdline_raw: ::core::option::Option<::prost::alloc::vec::Vec<u8>>,
+    /// Mappings added up by path, in the order in which the kernel lists them first: smaps. Always of all mappings, also where memory_maps
+    /// is TRUNCATED. psutil: memory_maps(), which is grouped unless told otherwise.
+    #[prost(message, repeated, tag = "57")]
+    pub memory_map_groups: ::prost::alloc::vec::Vec<MemoryMapGroup>,
     /// Why fields of this row are absent.
     #[prost(message, repeated, tag = "100")]
     pub errors: ::prost::alloc::vec::Vec<FieldError>,
@@ -1853,6 +1863,10 @@ pub struct ProcessMemory {
     /// Page tables: "VmPTE:".
     #[prost(uint64, optional, tag = "14")]
     pub page_table_bytes: ::core::option::Option<u64>,
+    /// Estimate of memory_footprint.proportional_bytes at the price of status: resident_anonymous_bytes plus half of resident_file_bytes and
+    /// resident_shmem_bytes. Between what is surely its own and what it has in RAM; smaps_rollup, which is exact, costs some fifty times more.
+    #[prost(uint64, optional, tag = "15")]
+    pub estimated_proportional_bytes: ::core::option::Option<u64>,
 }
 impl ::prost::Name for ProcessMemory {
     const NAME: &'static str = "ProcessMemory";
@@ -2143,6 +2157,59 @@ impl ::prost::Name for MemoryMap {
         "/procwire.v1.MemoryMap".into()
     }
 }
+/// The mappings of one file, or of one kind of memory, added up. psutil: pmmap_grouped.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct MemoryMapGroup {
+    /// File, or a name in brackets such as \[heap\]; absent without error for anonymous memory. psutil: path, "\[anon\]" for anonymous memory.
+    #[prost(bytes = "vec", optional, tag = "1")]
+    pub path: ::core::option::Option<::prost::alloc::vec::Vec<u8>>,
+    /// True if the file was removed; a removed file and one that took its name are two groups.
+    #[prost(bool, tag = "2")]
+    pub deleted: bool,
+    /// Mappings added up.
+    #[prost(uint32, tag = "3")]
+    pub map_count: u32,
+    /// "Size". psutil: size.
+    #[prost(uint64, optional, tag = "4")]
+    pub size_bytes: ::core::option::Option<u64>,
+    /// "Rss". psutil: rss.
+    #[prost(uint64, optional, tag = "5")]
+    pub resident_bytes: ::core::option::Option<u64>,
+    /// "Pss". psutil: pss.
+    #[prost(uint64, optional, tag = "6")]
+    pub proportional_bytes: ::core::option::Option<u64>,
+    /// "Shared_Clean". psutil: shared_clean.
+    #[prost(uint64, optional, tag = "7")]
+    pub shared_clean_bytes: ::core::option::Option<u64>,
+    /// "Shared_Dirty". psutil: shared_dirty.
+    #[prost(uint64, optional, tag = "8")]
+    pub shared_dirty_bytes: ::core::option::Option<u64>,
+    /// "Private_Clean". psutil: private_clean.
+    #[prost(uint64, optional, tag = "9")]
+    pub private_clean_bytes: ::core::option::Option<u64>,
+    /// "Private_Dirty". psutil: private_dirty.
+    #[prost(uint64, optional, tag = "10")]
+    pub private_dirty_bytes: ::core::option::Option<u64>,
+    /// "Referenced". psutil: referenced.
+    #[prost(uint64, optional, tag = "11")]
+    pub referenced_bytes: ::core::option::Option<u64>,
+    /// "Anonymous". psutil: anonymous.
+    #[prost(uint64, optional, tag = "12")]
+    pub anonymous_bytes: ::core::option::Option<u64>,
+    /// "Swap". psutil: swap.
+    #[prost(uint64, optional, tag = "13")]
+    pub swap_bytes: ::core::option::Option<u64>,
+}
+impl ::prost::Name for MemoryMapGroup {
+    const NAME: &'static str = "MemoryMapGroup";
+    const PACKAGE: &'static str = "procwire.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "procwire.v1.MemoryMapGroup".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/procwire.v1.MemoryMapGroup".into()
+    }
+}
 /// One open descriptor. psutil: popenfile, for regular files only.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct OpenFile {
@@ -2176,6 +2243,9 @@ pub struct OpenFile {
     /// Size of a regular file.
     #[prost(uint64, optional, tag = "10")]
     pub size_bytes: ::core::option::Option<u64>,
+    /// Process that a pidfd stands for: fdinfo "Pid:". Absent without error for other kinds, and once that process is gone.
+    #[prost(uint32, optional, tag = "11")]
+    pub target_pid: ::core::option::Option<u32>,
 }
 impl ::prost::Name for OpenFile {
     const NAME: &'static str = "OpenFile";
@@ -2220,6 +2290,15 @@ pub struct ProcessThread {
     /// Nice value.
     #[prost(sint32, optional, tag = "10")]
     pub nice: ::core::option::Option<i32>,
+    /// Processors it may run on, as the kernel lists them ("0-3,8"): status "Cpus_allowed_list:".
+    #[prost(string, optional, tag = "11")]
+    pub allowed_cpus: ::core::option::Option<::prost::alloc::string::String>,
+    /// Waiting for block I/O; 0 unless delay accounting is on.
+    #[prost(uint64, optional, tag = "12")]
+    pub block_io_wait_ns: ::core::option::Option<u64>,
+    /// Scheduling policy.
+    #[prost(enumeration = "SchedulingPolicy", optional, tag = "13")]
+    pub policy: ::core::option::Option<i32>,
 }
 impl ::prost::Name for ProcessThread {
     const NAME: &'static str = "ProcessThread";
@@ -4411,6 +4490,10 @@ pub struct ListProcessesSummary {
     /// How long the reading took on the host, in nanoseconds, waiting for the client not counted.
     #[prost(uint64, tag = "5")]
     pub read_ns: u64,
+    /// Of `filtered`: processes left out because a value that the filter looks at could not be read. Not counted where the values that could
+    /// be read decide.
+    #[prost(uint32, tag = "6")]
+    pub unjudged: u32,
 }
 impl ::prost::Name for ListProcessesSummary {
     const NAME: &'static str = "ListProcessesSummary";
@@ -4482,6 +4565,8 @@ impl ::prost::Name for GetProcessResponse {
     }
 }
 /// Which processes: the union of `allow` (all, if empty) without the union of `deny`. A predicate in which nothing is set is refused.
+/// A condition on a value that cannot be read is neither true nor false: a process passes only if it surely matches `allow` and surely
+/// does not match `deny`. Conditions see what the caller may see: a masked command line is matched as masked.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct ProcessFilter {
     /// A process passes if it matches any of these.
@@ -4570,6 +4655,9 @@ pub struct ProcessPredicate {
     /// It is one of these processes: those that are missing from the answer are gone.
     #[prost(message, repeated, tag = "22")]
     pub refs: ::prost::alloc::vec::Vec<ProcessRef>,
+    /// Container id found in its control group is one of these, or begins with one of these of at least 12 characters.
+    #[prost(string, repeated, tag = "23")]
+    pub container_ids: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
 }
 impl ::prost::Name for ProcessPredicate {
     const NAME: &'static str = "ProcessPredicate";
@@ -7154,6 +7242,9 @@ pub struct ListSocketsRequest {
     /// Look into every network namespace that the agent can reach, not only its own.
     #[prost(bool, tag = "3")]
     pub all_network_namespaces: bool,
+    /// At most this many rows. 0: no limit.
+    #[prost(uint32, tag = "4")]
+    pub limit: u32,
 }
 impl ::prost::Name for ListSocketsRequest {
     const NAME: &'static str = "ListSocketsRequest";
@@ -7189,9 +7280,24 @@ pub struct SocketPredicate {
     /// Remote address is in one of these networks.
     #[prost(message, repeated, tag = "7")]
     pub remote_networks: ::prost::alloc::vec::Vec<IpNetwork>,
-    /// Held by one of these pids.
+    /// Held by one of these pids. Looks for holders, whether or not the request asks for them.
     #[prost(uint32, repeated, tag = "8")]
     pub pids: ::prost::alloc::vec::Vec<u32>,
+    /// IP protocol is one of these (6 TCP, 17 UDP).
+    #[prost(uint32, repeated, tag = "9")]
+    pub protocols: ::prost::alloc::vec::Vec<u32>,
+    /// Owner (user id) is one of these.
+    #[prost(uint32, repeated, tag = "10")]
+    pub uids: ::prost::alloc::vec::Vec<u32>,
+    /// It lives in one of these network namespaces.
+    #[prost(uint64, repeated, tag = "11")]
+    pub network_namespaces: ::prost::alloc::vec::Vec<u64>,
+    /// Its unix path, or its peer's, is one of these; an abstract name begins with a NUL byte.
+    #[prost(bytes = "vec", repeated, tag = "12")]
+    pub unix_paths: ::prost::alloc::vec::Vec<::prost::alloc::vec::Vec<u8>>,
+    /// Inode is one of these.
+    #[prost(uint64, repeated, tag = "13")]
+    pub inodes: ::prost::alloc::vec::Vec<u64>,
 }
 impl ::prost::Name for SocketPredicate {
     const NAME: &'static str = "SocketPredicate";
@@ -7278,6 +7384,15 @@ pub struct ListSocketsSummary {
     /// How long the reading took on the host, in nanoseconds.
     #[prost(uint64, tag = "4")]
     pub read_ns: u64,
+    /// Sockets that the predicates left out.
+    #[prost(uint32, tag = "5")]
+    pub filtered: u32,
+    /// Network namespaces that were looked into.
+    #[prost(uint32, tag = "6")]
+    pub network_namespaces: u32,
+    /// True if netlink was refused and the text tables below /proc/PID/net were read instead: no peers of unix sockets, no queues of listeners.
+    #[prost(bool, tag = "7")]
+    pub from_text_tables: bool,
 }
 impl ::prost::Name for ListSocketsSummary {
     const NAME: &'static str = "ListSocketsSummary";

@@ -1,0 +1,122 @@
+//! The way to the files of one process.
+
+use std::{ffi::CStr, os::fd::BorrowedFd};
+
+use procwire_proto::process_fields::bit;
+use rustix::{
+    fs::{AtFlags, Mode, OFlags, RawDir},
+    io::Errno,
+};
+
+use super::{
+    affinity, ancestors, cgroup, draft::Draft, environ, footprint, io, limits, link, memory_maps, namespaces, oom,
+    open_files, plan::ProcessFile, security, sockets, statm::Statm, status::Status, thread_switches, threads,
+};
+use crate::{
+    Host,
+    procfs::{Buffer, ProcessPath},
+};
+
+/// What reading the files of one process takes.
+pub(super) struct Access<'a> {
+    pub(super) host: &'a Host,
+    /// For files of one record; see [`Buffer::read_whole`].
+    pub(super) buffer: &'a mut Buffer,
+    pub(super) pid: u32,
+    /// The thread whose files are read, where the main thread has exited and has none any more.
+    pub(super) thread: Option<u32>,
+}
+
+impl<'a> Access<'a> {
+    /// Reads one thing and sets what it answers in the row; what it sets it sets anew, should it be read twice.
+    pub(super) fn read(&mut self, file: ProcessFile, draft: &mut Draft<'_>) -> Result<(), Errno> {
+        match file {
+            ProcessFile::Statm => {
+                let statm = Statm::parse(self.contents("statm")?);
+                draft.row(self.host.machine()).statm(&statm);
+            }
+            ProcessFile::Status => {
+                let status = Status::parse(self.contents("status")?);
+                draft.real_uid = status.uids.map(|uids| uids.real);
+                draft.row(self.host.machine()).status(&status);
+            }
+            ProcessFile::Io => {
+                // Below task it would be the thread's alone.
+                self.thread = None;
+                let io = io::parse(self.contents("io")?);
+                draft.row(self.host.machine()).io(&io);
+            }
+            ProcessFile::Cmdline => draft.command = Some(self.contents("cmdline")?.to_vec()),
+            ProcessFile::Exe => {
+                let target = self.link("exe")?;
+                draft.process.exe_deleted = draft.plan.wants(bit::EXE_DELETED).then_some(target.deleted);
+                draft.process.exe = draft.plan.wants(bit::EXE).then_some(target.path);
+            }
+            ProcessFile::Cwd => {
+                let target = self.link("cwd")?;
+                draft.process.cwd_deleted = draft.plan.wants(bit::CWD_DELETED).then_some(target.deleted);
+                draft.process.cwd = draft.plan.wants(bit::CWD).then_some(target.path);
+            }
+            ProcessFile::Root => draft.process.root = Some(self.link("root")?.path),
+            ProcessFile::FdCount => draft.process.fd_count = Some(self.count_descriptors()?),
+            ProcessFile::Environ => environ::read(self, draft)?,
+            ProcessFile::Limits => limits::read(self, draft)?,
+            ProcessFile::Cgroup => cgroup::read(self, draft)?,
+            ProcessFile::Namespaces => namespaces::read(self, draft)?,
+            ProcessFile::Oom => oom::read(self, draft)?,
+            ProcessFile::SecurityLabel => security::read_label(self, draft)?,
+            ProcessFile::LoginUid => security::read_login_uid(self, draft)?,
+            ProcessFile::Affinity => affinity::read(self, draft)?,
+            ProcessFile::IoPriority => affinity::read_io_priority(self, draft)?,
+            ProcessFile::Footprint => footprint::read(self, draft)?,
+            ProcessFile::MemoryMaps => memory_maps::read(self, draft)?,
+            ProcessFile::OpenFiles => open_files::read(self, draft)?,
+            ProcessFile::Threads => threads::read(self, draft)?,
+            ProcessFile::ThreadSwitches => thread_switches::read(self, draft)?,
+            ProcessFile::Ancestors => ancestors::read(self, draft)?,
+            ProcessFile::Sockets => sockets::read(self, draft)?,
+        }
+        Ok(())
+    }
+
+    pub(super) fn proc(&self) -> BorrowedFd<'a> {
+        self.host.proc()
+    }
+
+    /// The directory of the process, or of the thread that stands for it.
+    pub(super) fn path(&self) -> ProcessPath {
+        match self.thread {
+            None => ProcessPath::new(self.pid),
+            Some(thread) => ProcessPath::of_thread(self.pid, thread),
+        }
+    }
+
+    /// The bytes of a file of one record.
+    pub(super) fn contents(&mut self, name: &str) -> Result<&[u8], Errno> {
+        let mut path = self.path();
+        self.buffer.read_file(self.host.proc(), path.file(name))
+    }
+
+    fn link(&self, name: &str) -> Result<link::Target, Errno> {
+        link::read(self.proc(), self.path().file(name), self.path().file("root"))
+    }
+
+    /// Number of descriptors: the size of the directory (kernel 6.2), else its entries, which takes more rights.
+    fn count_descriptors(&self) -> Result<u32, Errno> {
+        let mut path = self.path();
+        let path: &CStr = path.file("fd");
+        if self.host.fd_directory_has_size() {
+            let size = rustix::fs::statat(self.proc(), path, AtFlags::empty())?.st_size;
+            return Ok(u32::try_from(size).unwrap_or(0));
+        }
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let directory = rustix::fs::openat(self.proc(), path, flags, Mode::empty())?;
+        let mut buffer = Vec::with_capacity(32 * 1024);
+        let mut entries = RawDir::new(directory, buffer.spare_capacity_mut());
+        let mut count: u32 = 0;
+        while let Some(entry) = entries.next() {
+            count = count.saturating_add(u32::from(!entry?.file_name().to_bytes().starts_with(b".")));
+        }
+        Ok(count)
+    }
+}

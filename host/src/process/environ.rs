@@ -1,0 +1,11 @@
+//! `/proc/PID/environ`: the initial environment.
+
+use rustix::io::Errno;
+
+use super::{access::Access, draft::Draft};
+
+/// Reads it into the row.
+pub(super) fn read(access: &mut Access<'_>, draft: &mut Draft<'_>) -> Result<(), Errno> {
+    let _ = (access.pid, draft.process.pid);
+    Err(Errno::NOSYS)
+}

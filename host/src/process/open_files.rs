@@ -1,0 +1,11 @@
+//! `/proc/PID/fd` and `fdinfo`: every open descriptor, whatever its kind.
+
+use rustix::io::Errno;
+
+use super::{access::Access, draft::Draft};
+
+/// Reads it into the row.
+pub(super) fn read(access: &mut Access<'_>, draft: &mut Draft<'_>) -> Result<(), Errno> {
+    let _ = (access.pid, draft.process.pid);
+    Err(Errno::NOSYS)
+}
