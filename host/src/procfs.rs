@@ -1,11 +1,15 @@
 //! Reading the small text files of procfs: numbers, lines, whole files into a buffer that is used again.
 
+mod directory;
+
 use std::{ffi::CStr, os::fd::BorrowedFd};
 
 use rustix::{
     fs::{Mode, OFlags},
     io::Errno,
 };
+
+pub(crate) use directory::Directory;
 
 /// The decimal number at the start of the bytes, blanks before it skipped. `None` if there is none or it needs more than 64 bits.
 pub(crate) fn number(bytes: &[u8]) -> Option<u64> {
