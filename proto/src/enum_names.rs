@@ -1,7 +1,10 @@
 //! Short names of enum values: `PROCESS_STATE_DISK_SLEEP` is `disk_sleep` to people and in JSON; reasons keep their capitals,
 //! because `google.rpc.ErrorInfo` wants them so.
 
-use crate::v1::{ErrorReason, FieldErrorReason, GoodbyeReason, ProcessState, Signal, SocketState};
+use crate::v1::{
+    ErrorReason, FieldErrorReason, GoodbyeReason, IoClass, OpenFileKind, ProcessState, ResourceKind, SchedulingPolicy,
+    SeccompMode, Signal, SocketFamily, SocketState, SocketType,
+};
 
 impl ErrorReason {
     const PREFIX: &str = "ERROR_REASON_";
@@ -42,6 +45,55 @@ impl SocketState {
     /// The state as `ss` and psutil name it: `ESTABLISHED`.
     pub fn as_code(self) -> &'static str {
         without_prefix(self.as_str_name(), "SOCKET_STATE_")
+    }
+}
+
+impl SocketFamily {
+    /// The family without any prefix: `INET6`.
+    pub fn as_code(self) -> &'static str {
+        without_prefix(self.as_str_name(), "SOCKET_FAMILY_")
+    }
+}
+
+impl SocketType {
+    /// The type without any prefix: `STREAM`.
+    pub fn as_code(self) -> &'static str {
+        without_prefix(self.as_str_name(), "SOCKET_TYPE_")
+    }
+}
+
+impl ResourceKind {
+    /// The resource as `prlimit` and setrlimit(2) name it, without any prefix: `NOFILE`.
+    pub fn as_code(self) -> &'static str {
+        without_prefix(self.as_str_name(), "RESOURCE_KIND_")
+    }
+}
+
+impl OpenFileKind {
+    /// The kind in words: `anonymous inode`.
+    pub fn as_words(self) -> String {
+        in_words(self.as_str_name(), "OPEN_FILE_KIND_")
+    }
+}
+
+impl IoClass {
+    /// The class in words: `best effort`.
+    pub fn as_words(self) -> String {
+        in_words(self.as_str_name(), "IO_CLASS_")
+    }
+}
+
+impl SchedulingPolicy {
+    /// The policy in words: `round robin`.
+    pub fn as_words(self) -> String {
+        in_words(self.as_str_name(), "SCHEDULING_POLICY_")
+    }
+}
+
+impl SeccompMode {
+    /// The mode in words: `filter`.
+    pub fn as_words(self) -> String {
+        in_words(self.as_str_name(), "SECCOMP_MODE_")
     }
 }
 
@@ -91,5 +143,16 @@ mod tests {
     fn states_read_as_words() {
         assert_eq!(ProcessState::DiskSleep.as_words(), "disk sleep");
         assert_eq!(FieldErrorReason::PermissionDenied.as_words(), "permission denied");
+        assert_eq!(OpenFileKind::AnonymousInode.as_words(), "anonymous inode");
+        assert_eq!(IoClass::BestEffort.as_words(), "best effort");
+        assert_eq!(SchedulingPolicy::RoundRobin.as_words(), "round robin");
+        assert_eq!(SeccompMode::Filter.as_words(), "filter");
+    }
+
+    #[test]
+    fn sockets_and_resources_have_the_kernels_names() {
+        assert_eq!(SocketFamily::Inet6.as_code(), "INET6");
+        assert_eq!(SocketType::Stream.as_code(), "STREAM");
+        assert_eq!(ResourceKind::Nofile.as_code(), "NOFILE");
     }
 }

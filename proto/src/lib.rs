@@ -6,14 +6,18 @@
 mod enum_names;
 pub mod escape;
 mod field_set;
+mod ip_network;
 #[cfg(feature = "json")]
 pub mod json;
 pub mod process_fields;
+mod process_lookup;
 mod process_text;
 mod references;
+mod socket_text;
 pub mod system_fields;
 
 pub use field_set::{Availability, DataClass, Field, FieldSet, FieldTable, UnknownPath};
+pub use ip_network::InvalidNetwork;
 pub use process_fields::ProcessFieldSet;
 pub use system_fields::SystemFieldSet;
 
