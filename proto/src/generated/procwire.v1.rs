@@ -1863,8 +1863,9 @@ pub struct ProcessMemory {
     /// Page tables: "VmPTE:".
     #[prost(uint64, optional, tag = "14")]
     pub page_table_bytes: ::core::option::Option<u64>,
-    /// Estimate of memory_footprint.proportional_bytes at the price of status: resident_anonymous_bytes plus half of resident_file_bytes and
-    /// resident_shmem_bytes. Between what is surely its own and what it has in RAM; smaps_rollup, which is exact, costs some fifty times more.
+    /// Estimate of memory_footprint.proportional_bytes at the price of status: resident_anonymous_bytes plus a quarter of resident_file_bytes
+    /// and resident_shmem_bytes. It may be off by half for a single small process, less for a sum over many or for a large one;
+    /// smaps_rollup, which is exact, costs far more and needs ptrace access.
     #[prost(uint64, optional, tag = "15")]
     pub estimated_proportional_bytes: ::core::option::Option<u64>,
 }
