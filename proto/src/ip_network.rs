@@ -16,8 +16,8 @@ impl From<IpAddr> for IpNetwork {
     /// The network of this one address.
     fn from(address: IpAddr) -> Self {
         match address {
-            IpAddr::V4(ip) => Self { ip: ip.octets().to_vec().into(), prefix_length: 32 },
-            IpAddr::V6(ip) => Self { ip: ip.octets().to_vec().into(), prefix_length: 128 },
+            IpAddr::V4(ip) => Self { ip: ip.octets().to_vec(), prefix_length: 32 },
+            IpAddr::V6(ip) => Self { ip: ip.octets().to_vec(), prefix_length: 128 },
         }
     }
 }

@@ -54,7 +54,7 @@ impl fmt::Display for LimitValue {
     }
 }
 
-/// Access mode of open(2) (include/uapi/asm-generic/fcntl.h; the same on every Linux architecture but for `O_PATH`).
+/// Flags of open(2) on x86 and ARM (include/uapi/asm-generic/fcntl.h).
 const O_ACCMODE: u32 = 0o3;
 const O_WRONLY: u32 = 0o1;
 const O_RDWR: u32 = 0o2;

@@ -130,7 +130,7 @@ mod tests {
     use super::*;
 
     fn inet(ip: &[u8], port: u32, scope_id: Option<u32>) -> SocketAddress {
-        SocketAddress { address: Some(Address::Inet(InetAddress { ip: ip.to_vec().into(), port, scope_id })) }
+        SocketAddress { address: Some(Address::Inet(InetAddress { ip: ip.to_vec(), port, scope_id })) }
     }
 
     fn unix(path: Option<&[u8]>) -> String {
