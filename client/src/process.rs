@@ -1,17 +1,21 @@
 //! Reading processes.
 
+mod ancestors;
+mod check;
+mod get;
+mod list;
+
 use std::time::Duration;
 
-use procwire_proto::v1::{
-    GetProcessRequest, GetProcessResponse, ListProcessesRequest, OrderBy, ProcessFilter, ProcessRef,
-    get_process_request,
-};
+use procwire_proto::v1::ProcessRef;
 
-use crate::call::{Call, CallFuture, DEFAULT_TIMEOUT, field_mask, wire_duration};
-use crate::{Client, Error, ProcessList, ProcessStream};
+pub use ancestors::{GetAncestors, GetParent};
+pub use check::CheckProcess;
+pub use get::{GetProcess, ProcessTarget};
+pub use list::ListProcesses;
 
-/// The deadline of a list: a busy host with ten thousand processes and costly fields takes seconds.
-const LIST_TIMEOUT: Duration = Duration::from_secs(30);
+use crate::call::duration_from_wire;
+use crate::{Client, ProcessSelect};
 
 /// Reads processes; made by [`Client::processes`].
 #[derive(Clone, Debug)]
@@ -25,7 +29,7 @@ impl ProcessCalls {
     }
 
     /// Lists processes, ascending by pid unless ordered otherwise. Awaited, it answers with the whole
-    /// [`ProcessList`]; [`stream`](ListProcesses::stream) hands out the rows as they come.
+    /// [`ProcessList`](crate::ProcessList); [`stream`](ListProcesses::stream) hands out the rows as they come.
     ///
     /// Deadline: 30 s, plus the [`usage_window`](ListProcesses::usage_window). Dropped: the agent stops reading after the
     /// process it is at.
@@ -46,7 +50,7 @@ impl ProcessCalls {
     /// # }
     /// ```
     pub fn list(&self) -> ListProcesses {
-        ListProcesses { client: self.client.clone(), request: ListProcessesRequest::default(), timeout: None }
+        ListProcesses::new(self.client.clone())
     }
 
     /// Reads one process: whatever has this pid now (`u32`), or this process and no other ([`ProcessRef`]).
@@ -57,7 +61,7 @@ impl ProcessCalls {
     /// # Errors
     ///
     /// [`NotFound`](crate::ErrorKind::NotFound), [`PidReused`](crate::ErrorKind::PidReused) and
-    /// [`HostRebooted`](crate::ErrorKind::HostRebooted) (all three: [`Error::is_gone`]),
+    /// [`HostRebooted`](crate::ErrorKind::HostRebooted) (all three: [`Error::is_gone`](crate::Error::is_gone)),
     /// [`InvalidRequest`](crate::ErrorKind::InvalidRequest) for an unknown field, and those of every call.
     ///
     /// ```no_run
@@ -71,218 +75,127 @@ impl ProcessCalls {
     /// # }
     /// ```
     pub fn get(&self, target: impl Into<ProcessTarget>) -> GetProcess {
-        let target = match target.into() {
-            ProcessTarget::Pid(pid) => get_process_request::Target::Pid(pid),
-            ProcessTarget::Ref(reference) => get_process_request::Target::Ref(reference),
-        };
-        let request = GetProcessRequest { target: Some(target), ..Default::default() };
-        GetProcess { client: self.client.clone(), request, timeout: None }
+        GetProcess::new(self.client.clone(), target.into())
     }
-}
-
-/// Which process to read.
-#[derive(Clone, Debug)]
-pub enum ProcessTarget {
-    /// Whatever process has this pid now.
-    Pid(u32),
-    /// This process and no other.
-    Ref(ProcessRef),
-}
-
-impl From<u32> for ProcessTarget {
-    fn from(pid: u32) -> Self {
-        Self::Pid(pid)
-    }
-}
-
-impl From<ProcessRef> for ProcessTarget {
-    fn from(reference: ProcessRef) -> Self {
-        Self::Ref(reference)
-    }
-}
-
-impl From<&ProcessRef> for ProcessTarget {
-    fn from(reference: &ProcessRef) -> Self {
-        Self::Ref(reference.clone())
-    }
-}
-
-/// A list of processes to be asked for; made by [`ProcessCalls::list`].
-///
-/// ```no_run
-/// # async fn example(client: procwire_client::Client) -> Result<(), procwire_client::Error> {
-/// use std::time::Duration;
-/// use procwire_client::v1::{OrderBy, ProcessFilter, ProcessPredicate};
-///
-/// let of_root = ProcessPredicate { uids: vec![0], ..Default::default() };
-/// let busiest = client
-///     .processes()
-///     .list()
-///     .fields(["pid", "name", "cpu_usage_ratio"])
-///     .filter(ProcessFilter { allow: vec![of_root], deny: vec![] })
-///     .order_by([OrderBy { paths: vec!["cpu_usage_ratio".into()], descending: true }])
-///     .limit(10)
-///     .usage_window(Duration::from_secs(1))
-///     .timeout(Duration::from_secs(20))
-///     .await?;
-/// println!("{:?}", busiest.processes);
-/// # Ok(())
-/// # }
-/// ```
-#[derive(Clone, Debug)]
-#[must_use = "a request does nothing until it is awaited"]
-pub struct ListProcesses {
-    client: Client,
-    request: ListProcessesRequest,
-    timeout: Option<Duration>,
-}
-
-impl ListProcesses {
-    /// Fields of [`Process`](crate::v1::Process) to read: `"pid"`, `"memory"`, `"memory.resident_bytes"`, or `"*"` for
-    /// every one. Without it: what the agent puts in a table. Each call replaces the one before.
-    pub fn fields<Path: Into<String>>(mut self, paths: impl IntoIterator<Item = Path>) -> Self {
-        self.request.read_mask = Some(field_mask(paths));
-        self
-    }
-
-    /// Only processes that pass this filter.
-    pub fn filter(mut self, filter: ProcessFilter) -> Self {
-        self.request.filter = Some(filter);
-        self
-    }
-
-    /// Order of the rows, first key first.
-    pub fn order_by(mut self, keys: impl IntoIterator<Item = OrderBy>) -> Self {
-        self.request.order_by = keys.into_iter().collect();
-        self
-    }
-
-    /// At most this many rows, after filter and order.
-    pub fn limit(mut self, rows: u32) -> Self {
-        self.request.limit = rows;
-        self
-    }
-
-    /// Measure `cpu_usage_ratio` over this window; the call takes that much longer.
-    pub fn usage_window(mut self, window: Duration) -> Self {
-        self.request.usage_window = Some(wire_duration(window));
-        self
-    }
-
-    /// The deadline for the whole list. Default: 30 s, plus the usage window.
-    pub fn timeout(mut self, time: Duration) -> Self {
-        self.timeout = Some(time);
-        self
-    }
-
-    /// The rows as they come, in chunks, so that memory does not grow with the table. The deadline covers the whole
-    /// reading, the reader's own pauses included.
+    /// Whether this process is still there: `false` once it has ended, its pid is another's, or the host was booted since.
+    /// A zombie is there until its parent has asked how it ended.
     ///
-    /// Dropped, before or after it is opened: the agent stops reading after the process it is at.
+    /// Deadline: 10 s. Dropped: nothing is left to do.
     ///
     /// # Errors
     ///
-    /// Those of [`ProcessCalls::list`]; the stream itself ends with them too.
+    /// [`InvalidRequest`](crate::ErrorKind::InvalidRequest) for a reference that is not whole, and those of every call. A
+    /// host that does not answer is an error, never `false`.
     ///
     /// ```no_run
-    /// # async fn example(client: procwire_client::Client) -> Result<(), procwire_client::Error> {
-    /// let mut stream = client.processes().list().fields(["pid"]).stream().await?;
-    /// println!("{:?}", stream.header().effective_mask);
-    /// while let Some(rows) = stream.next().await? {
-    ///     println!("{} rows", rows.len());
+    /// # async fn example(client: procwire_client::Client, reference: procwire_client::ProcessRef) -> Result<(), procwire_client::Error> {
+    /// if client.processes().is_running(&reference).await? {
+    ///     println!("{reference} is still at it");
     /// }
-    /// println!("{:?}", stream.summary());
     /// # Ok(())
     /// # }
     /// ```
-    pub async fn stream(self) -> Result<ProcessStream, Error> {
-        let Self { client, request, timeout } = self;
-        let timeout = timeout.unwrap_or_else(|| LIST_TIMEOUT + window(request.usage_window.as_ref()));
-        let call = Call::begin(&client, "list processes", timeout);
-        let (rest, first) = call
-            .read(|| async {
-                let message = call.request(request.clone());
-                let mut rest = client.process_service().list_processes(message).await?.into_inner();
-                let first = rest.message().await?;
-                Ok((rest, first))
-            })
-            .await?;
-        ProcessStream::begin(call, first, rest)
+    pub fn is_running(&self, reference: &ProcessRef) -> CheckProcess {
+        CheckProcess::new(self.client.clone(), reference.into())
+    }
+
+    /// Whether any process has this pid now, zombies included. A thread's id is no pid.
+    ///
+    /// Deadline: 10 s. Dropped: nothing is left to do.
+    ///
+    /// # Errors
+    ///
+    /// Those of every call.
+    ///
+    /// ```no_run
+    /// # async fn example(client: procwire_client::Client) -> Result<(), procwire_client::Error> {
+    /// println!("{}", client.processes().exists(4242).await?);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn exists(&self, pid: u32) -> CheckProcess {
+        CheckProcess::new(self.client.clone(), pid.into())
+    }
+
+    /// The children of a process, as a [`list`](Self::list) of them: one call, with the fields and the order that the list
+    /// is given. A process that has its parent's pid by chance, because the pid was given out again, is no child. A process
+    /// that is gone has none.
+    ///
+    /// Deadline, errors and what a drop does: those of [`list`](Self::list).
+    ///
+    /// ```no_run
+    /// # async fn example(client: procwire_client::Client, reference: procwire_client::ProcessRef) -> Result<(), procwire_client::Error> {
+    /// for child in client.processes().children(&reference).fields(["name"]).await?.processes {
+    ///     println!("{} {}", child.pid, child.display_name());
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn children(&self, reference: &ProcessRef) -> ListProcesses {
+        self.list().matching(ProcessSelect::new().children_of(reference))
+    }
+
+    /// The children of a process, their children and so on, as a [`list`](Self::list) of them, without the process itself:
+    /// one call and one reading of the table, with the fields and the order that the list is given. A
+    /// [`ProcessTree`](crate::ProcessTree) of it tells who is whose.
+    ///
+    /// Deadline, errors and what a drop does: those of [`list`](Self::list).
+    ///
+    /// ```no_run
+    /// # async fn example(client: procwire_client::Client, reference: procwire_client::ProcessRef) -> Result<(), procwire_client::Error> {
+    /// let below = client.processes().descendants(&reference).fields(["memory.resident_bytes"]).await?.processes;
+    /// let bytes: u64 = below.iter().filter_map(|process| process.memory.as_ref()?.resident_bytes).sum();
+    /// println!("{} processes, {bytes} bytes", below.len());
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn descendants(&self, reference: &ProcessRef) -> ListProcesses {
+        self.list().matching(ProcessSelect::new().descendants_of(reference))
+    }
+
+    /// The parent of a process; `None` if it has none on this host, as pid 1, kernel threads' ancestor 2, and processes
+    /// whose parent is in another pid namespace. Two calls: who it is, then its fields.
+    ///
+    /// Deadline: 10 s for both. Dropped: the agent finishes the reading it is at and throws it away.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`get`](Self::get), [`Error::is_gone`](crate::Error::is_gone) if the process itself is no more.
+    ///
+    /// ```no_run
+    /// # async fn example(client: procwire_client::Client, reference: procwire_client::ProcessRef) -> Result<(), procwire_client::Error> {
+    /// if let Some(parent) = client.processes().parent(&reference).fields(["name"]).await? {
+    ///     println!("started by {} {}", parent.pid, parent.display_name());
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn parent(&self, reference: &ProcessRef) -> GetParent {
+        GetParent::new(self.client.clone(), reference.clone())
+    }
+
+    /// The parent of a process, its parent and so on, nearest first. Two calls: who they are, then their fields; who ends
+    /// between them is left out. For their references alone, [`get`](Self::get) the field `ancestors`.
+    ///
+    /// Deadline: 10 s for both. Dropped: the agent finishes the reading it is at and throws it away.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`get`](Self::get), [`Error::is_gone`](crate::Error::is_gone) if the process itself is no more.
+    ///
+    /// ```no_run
+    /// # async fn example(client: procwire_client::Client, reference: procwire_client::ProcessRef) -> Result<(), procwire_client::Error> {
+    /// for ancestor in client.processes().ancestors(&reference).fields(["name"]).await? {
+    ///     println!("{} {}", ancestor.pid, ancestor.display_name());
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn ancestors(&self, reference: &ProcessRef) -> GetAncestors {
+        GetAncestors::new(self.client.clone(), reference.clone())
     }
 }
 
-impl IntoFuture for ListProcesses {
-    type Output = Result<ProcessList, Error>;
-    type IntoFuture = CallFuture<ProcessList>;
-
-    fn into_future(self) -> Self::IntoFuture {
-        Box::pin(async move { self.stream().await?.collect().await })
-    }
-}
-
-/// One process to be asked for; made by [`ProcessCalls::get`].
-///
-/// ```no_run
-/// # async fn example(client: procwire_client::Client) -> Result<(), procwire_client::Error> {
-/// use std::time::Duration;
-///
-/// let response = client
-///     .processes()
-///     .get(4242)
-///     .fields(["*"])
-///     .usage_window(Duration::from_millis(500))
-///     .timeout(Duration::from_secs(5))
-///     .await?;
-/// println!("{:?}", response.process.and_then(|process| process.cpu_usage_ratio));
-/// # Ok(())
-/// # }
-/// ```
-#[derive(Clone, Debug)]
-#[must_use = "a request does nothing until it is awaited"]
-pub struct GetProcess {
-    client: Client,
-    request: GetProcessRequest,
-    timeout: Option<Duration>,
-}
-
-impl GetProcess {
-    /// Fields of [`Process`](crate::v1::Process) to read, as in [`ListProcesses::fields`]. Without it: every field that
-    /// is cheap.
-    pub fn fields<Path: Into<String>>(mut self, paths: impl IntoIterator<Item = Path>) -> Self {
-        self.request.read_mask = Some(field_mask(paths));
-        self
-    }
-
-    /// Measure `cpu_usage_ratio` over this window; the call takes that much longer.
-    pub fn usage_window(mut self, window: Duration) -> Self {
-        self.request.usage_window = Some(wire_duration(window));
-        self
-    }
-
-    /// The deadline. Default: 10 s, plus the usage window.
-    pub fn timeout(mut self, time: Duration) -> Self {
-        self.timeout = Some(time);
-        self
-    }
-}
-
-impl IntoFuture for GetProcess {
-    type Output = Result<GetProcessResponse, Error>;
-    type IntoFuture = CallFuture<GetProcessResponse>;
-
-    fn into_future(self) -> Self::IntoFuture {
-        Box::pin(async move {
-            let Self { client, request, timeout } = self;
-            let timeout = timeout.unwrap_or_else(|| DEFAULT_TIMEOUT + window(request.usage_window.as_ref()));
-            let call = Call::begin(&client, "get process", timeout);
-            let response = call
-                .read(|| async { client.process_service().get_process(call.request(request.clone())).await })
-                .await?;
-            Ok(response.into_inner())
-        })
-    }
-}
-
-fn window(window: Option<&procwire_proto::Duration>) -> Duration {
-    window.and_then(crate::call::duration_from_wire).unwrap_or_default()
+fn window_of(window: Option<&procwire_proto::Duration>) -> Duration {
+    window.and_then(duration_from_wire).unwrap_or_default()
 }

@@ -1,8 +1,12 @@
 //! Reading the host.
 
+mod sockets;
+
 use std::time::Duration;
 
 use procwire_proto::v1::{GetSystemRequest, GetSystemResponse, WatchSystemRequest};
+
+pub use sockets::ListSockets;
 
 use crate::call::{Call, CallFuture, DEFAULT_TIMEOUT, duration_from_wire, field_mask, wire_duration};
 use crate::{Client, Error, SystemWatch};
@@ -73,6 +77,32 @@ impl SystemCalls {
             timeout: DEFAULT_TIMEOUT,
             reconnect: true,
         }
+    }
+
+    /// Sockets of the host: its connections, listeners and unix sockets. Awaited, it answers with the whole
+    /// [`SocketList`](crate::SocketList); [`stream`](ListSockets::stream) hands out the rows as they come.
+    ///
+    /// Deadline: 30 s. Dropped: the agent stops sending.
+    ///
+    /// # Errors
+    ///
+    /// [`PermissionDenied`](crate::ErrorKind::PermissionDenied) without the role,
+    /// [`InvalidRequest`](crate::ErrorKind::InvalidRequest) for a condition that cannot be,
+    /// [`CutShort`](crate::ErrorKind::CutShort) if the list ended before its summary, and those of every call. Parts that
+    /// could not be read, such as a network namespace, are no error of the call: `summary.errors` names them.
+    ///
+    /// ```no_run
+    /// # async fn example(client: procwire_client::Client) -> Result<(), procwire_client::Error> {
+    /// use procwire_client::SocketSelect;
+    ///
+    /// let https = SocketSelect::new().tcp().local_port(443);
+    /// let list = client.system().sockets().matching(https).await?;
+    /// println!("{} connections and listeners", list.sockets.len());
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn sockets(&self) -> ListSockets {
+        ListSockets::new(self.client.clone())
     }
 }
 
