@@ -23,6 +23,7 @@ pub struct Host {
     proc: OwnedFd,
     users: Users,
     fd_directory_size: AtomicU8,
+    own_pids: AtomicU8,
 }
 
 impl Host {
@@ -44,7 +45,14 @@ impl Host {
         let proc = rustix::fs::open(&roots.proc, flags, Mode::empty())
             .map_err(|errno| HostError::io("open", &roots.proc, errno))?;
         let users = Users::new(&roots);
-        Ok(Self { roots, machine, proc, users, fd_directory_size: AtomicU8::new(UNKNOWN) })
+        Ok(Self {
+            roots,
+            machine,
+            proc,
+            users,
+            fd_directory_size: AtomicU8::new(UNKNOWN),
+            own_pids: AtomicU8::new(UNKNOWN),
+        })
     }
 
     /// Where the kernel's files are.
@@ -79,6 +87,15 @@ impl Host {
         Ok(Timestamp { seconds: i64::try_from(seconds).unwrap_or(i64::MAX), nanos: 0 })
     }
 
+    /// Memory of the host: `MemTotal` of `/proc/meminfo`.
+    pub(crate) fn total_memory_bytes(&self) -> Result<u64, HostError> {
+        let path = self.roots.proc.join("meminfo");
+        let text = fs::read(&path).map_err(|error| HostError::io("read", &path, error))?;
+        let line = text.split(|byte| *byte == b'\n').find_map(|line| line.strip_prefix(b"MemTotal:"));
+        let bytes = line.and_then(procfs::number).and_then(|kib| kib.checked_mul(1024));
+        bytes.ok_or_else(|| HostError::invalid(path, "no line \"MemTotal\""))
+    }
+
     pub(crate) fn proc(&self) -> BorrowedFd<'_> {
         self.proc.as_fd()
     }
@@ -90,15 +107,40 @@ impl Host {
     /// True if the size of `/proc/PID/fd` is the number of descriptors (kernel 6.2). Found out once, on the agent itself, which
     /// has some open.
     pub(crate) fn fd_directory_has_size(&self) -> bool {
-        match self.fd_directory_size.load(Ordering::Relaxed) {
-            UNKNOWN => {
-                let has_size = fs::metadata(self.roots.proc.join("self/fd")).is_ok_and(|directory| directory.len() > 0);
-                self.fd_directory_size.store(if has_size { YES } else { NO }, Ordering::Relaxed);
-                has_size
-            }
-            known => known == YES,
-        }
+        known(&self.fd_directory_size, || {
+            fs::metadata(self.roots.proc.join("self/fd")).is_ok_and(|directory| directory.len() > 0)
+        })
     }
+
+    /// True if a pid of this procfs is the same process to a system call of the agent. It is not in a captured tree, nor where a
+    /// container sees its host's procfs with pids of its own.
+    pub(crate) fn has_own_pids(&self) -> bool {
+        known(&self.own_pids, || {
+            let status = fs::read(self.roots.proc.join("self/status")).unwrap_or_default();
+            is_own_status(&status, std::process::id())
+        })
+    }
+}
+
+/// The answer of a question that is asked once.
+fn known(place: &AtomicU8, ask: impl FnOnce() -> bool) -> bool {
+    match place.load(Ordering::Relaxed) {
+        UNKNOWN => {
+            let answer = ask();
+            place.store(if answer { YES } else { NO }, Ordering::Relaxed);
+            answer
+        }
+        known => known == YES,
+    }
+}
+
+/// The agent as its procfs shows it: one pid, its own; of a namespace further out "NSpid:" lists one per level (fs/proc/array.c:
+/// task_state).
+fn is_own_status(status: &[u8], own_pid: u32) -> bool {
+    let line =
+        |key: &[u8]| status.split(|byte| *byte == b'\n').find_map(|line| line.strip_prefix(key).map(<[u8]>::to_vec));
+    let is_own = |line: &[u8]| line.trim_ascii() == own_pid.to_string().as_bytes();
+    line(b"Tgid:").is_some_and(|line| is_own(&line)) && line(b"NSpid:").is_none_or(|line| is_own(&line))
 }
 
 const UNKNOWN: u8 = 0;
@@ -117,5 +159,19 @@ pub(crate) fn timestamp(since_epoch: Duration) -> Timestamp {
     Timestamp {
         seconds: i64::try_from(since_epoch.as_secs()).unwrap_or(i64::MAX),
         nanos: i32::try_from(since_epoch.subsec_nanos()).unwrap_or(0),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pids_are_the_agents_own_only_in_the_procfs_of_its_namespace() {
+        assert!(is_own_status(b"Name:\tx\nTgid:\t7\nNSpid:\t7\n", 7));
+        assert!(is_own_status(b"Tgid:\t7\n", 7), "a kernel without pid namespaces");
+        assert!(!is_own_status(b"Tgid:\t4711\nNSpid:\t4711\t7\n", 7), "the host's procfs in a container");
+        assert!(!is_own_status(b"Tgid:\t7\nNSpid:\t7\t7\n", 7), "the same number in both by chance");
+        assert!(!is_own_status(b"", 7));
     }
 }

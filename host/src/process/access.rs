@@ -33,12 +33,14 @@ impl<'a> Access<'a> {
         match file {
             ProcessFile::Statm => {
                 let statm = Statm::parse(self.contents("statm")?);
+                draft.resident_pages = statm.resident_pages;
                 draft.row(self.host.machine()).statm(&statm);
             }
             ProcessFile::Status => {
+                let machine = self.host.machine();
                 let status = Status::parse(self.contents("status")?);
                 draft.real_uid = status.uids.map(|uids| uids.real);
-                draft.row(self.host.machine()).status(&status);
+                draft.row(machine).status(&status);
             }
             ProcessFile::Io => {
                 // Below task it would be the thread's alone.
@@ -95,6 +97,11 @@ impl<'a> Access<'a> {
     pub(super) fn contents(&mut self, name: &str) -> Result<&[u8], Errno> {
         let mut path = self.path();
         self.buffer.read_file(self.host.proc(), path.file(name))
+    }
+
+    /// The id of the thread that stands for the process, for system calls that take one.
+    pub(super) fn thread_id(&self) -> u32 {
+        self.thread.unwrap_or(self.pid)
     }
 
     fn link(&self, name: &str) -> Result<link::Target, Errno> {

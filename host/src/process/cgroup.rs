@@ -1,11 +1,93 @@
-//! `/proc/PID/cgroup`: control group, systemd unit, container (cgroups(7)).
+//! `/proc/PID/cgroup`: control group, systemd unit, container (cgroups(7); kernel/cgroup/cgroup.c: proc_cgroup_show).
 
+mod container;
+mod unit;
+
+use procwire_proto::v1::{CgroupV1Membership, ProcessCgroup};
 use rustix::io::Errno;
 
 use super::{access::Access, draft::Draft};
 
-/// Reads it into the row.
+/// What the kernel writes behind the path of a group that was removed, which only a zombie can be in.
+const DELETED: &[u8] = b" (deleted)";
+
+/// Reads the membership into the row.
 pub(super) fn read(access: &mut Access<'_>, draft: &mut Draft<'_>) -> Result<(), Errno> {
-    let _ = (access.pid, draft.process.pid);
-    Err(Errno::NOSYS)
+    draft.process.cgroup = Some(Box::new(parse(access.contents("cgroup")?)));
+    Ok(())
+}
+
+/// Parses the file: `ID:CONTROLLERS:PATH`, where hierarchy 0 without controllers is the unified tree. A path may hold colons, but no
+/// newline: the kernel lets no group be called so.
+fn parse(text: &[u8]) -> ProcessCgroup {
+    let mut cgroup = ProcessCgroup::default();
+    for line in text.split(|byte| *byte == b'\n') {
+        let mut parts = line.splitn(3, |byte| *byte == b':');
+        let (Some(id), Some(controllers), Some(path)) = (parts.next(), parts.next(), parts.next()) else { continue };
+        if id == b"0" && controllers.is_empty() {
+            cgroup.path = Some(path.strip_suffix(DELETED).unwrap_or(path).to_vec());
+        } else {
+            cgroup.v1.push(CgroupV1Membership { controllers: controllers.to_vec(), path: path.to_vec() });
+        }
+    }
+    // Under hybrid and v1 setups systemd keeps its units in a hierarchy of its own, and docker in each of the controllers'.
+    let of_systemd = cgroup.v1.iter().find(|membership| membership.controllers == b"name=systemd");
+    let units = cgroup.path.iter().chain(of_systemd.map(|membership| &membership.path));
+    let unit = units.map(Vec::as_slice).find_map(unit::of_path);
+    let everywhere = cgroup.path.iter().chain(cgroup.v1.iter().map(|membership| &membership.path));
+    let container_id = everywhere.map(Vec::as_slice).find_map(container::of_path);
+    ProcessCgroup { unit, container_id, ..cgroup }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests fail by panicking")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_unified_tree_is_one_line() {
+        let cgroup = parse(b"0::/system.slice/ssh.service\n");
+        assert_eq!(cgroup.path.as_deref(), Some(&b"/system.slice/ssh.service"[..]));
+        assert_eq!((cgroup.v1.len(), cgroup.unit.as_deref()), (0, Some(&b"ssh.service"[..])));
+        assert_eq!(cgroup.container_id, None);
+        assert_eq!(parse(b"0::/../sibling:a:b\n").path.as_deref(), Some(&b"/../sibling:a:b"[..]));
+        assert_eq!(parse(b"0::/gone.scope (deleted)\n").unit.as_deref(), Some(&b"gone.scope"[..]));
+    }
+
+    /// Captured on Debian 9 with docker.
+    #[test]
+    fn the_old_trees_are_listed_in_their_order() {
+        let id = "9d9c1a9a3f9ed2c2b5a1c7c3e9f50d6b8d4a7c0e1f2a3b4c5d6e7f8091a2b3c4";
+        let text = format!("10:memory:/docker/{id}\n9:cpu,cpuacct:/docker/{id}\n1:name=systemd:/docker/{id}\n");
+        let cgroup = parse(text.as_bytes());
+        assert_eq!(cgroup.path, None, "no unified tree is mounted");
+        let controllers: Vec<_> = cgroup.v1.iter().map(|membership| membership.controllers.as_slice()).collect();
+        assert_eq!(controllers, [&b"memory"[..], b"cpu,cpuacct", b"name=systemd"]);
+        assert_eq!((cgroup.unit, cgroup.container_id.as_deref()), (None, Some(id)));
+    }
+
+    #[test]
+    fn of_a_hybrid_the_unit_comes_from_the_tree_that_has_one() {
+        let text = b"5:memory:/system.slice/cron.service\n1:name=systemd:/system.slice/cron.service\n0::/\n";
+        let cgroup = parse(text);
+        assert_eq!((cgroup.path.as_deref(), cgroup.unit.as_deref()), (Some(&b"/"[..]), Some(&b"cron.service"[..])));
+        // A controller's tree is somebody's, not systemd's.
+        assert_eq!(parse(b"5:memory:/x.service\n0::/\n").unit, None);
+    }
+
+    #[test]
+    fn torn_lines_are_passed_over() {
+        for torn in [&b""[..], b"\n\n", b"0", b"0:", b"::\n:", b"0\n::"] {
+            let cgroup = parse(torn);
+            assert_eq!((cgroup.path, cgroup.unit, cgroup.container_id), (None, None, None));
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn no_bytes_make_it_panic(bytes: Vec<u8>) {
+            parse(&bytes);
+            parse(&[b"0::/", bytes.as_slice()].concat());
+        }
+    }
 }

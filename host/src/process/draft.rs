@@ -12,13 +12,14 @@ use rustix::io::Errno;
 
 use super::{
     cmdline,
+    failure::Failure,
     fill::Row,
     plan::{PlannedFile, ProcessFile, ProcessPlan},
     scrub,
     stat::Stat,
     terminals::Terminals,
 };
-use crate::{Machine, host::monotonic_ns};
+use crate::{HostError, Machine, host::monotonic_ns};
 
 /// A row in the making.
 pub(super) struct Draft<'a> {
@@ -27,8 +28,10 @@ pub(super) struct Draft<'a> {
     pub(super) real_uid: Option<u32>,
     /// The bytes of cmdline, if they were read.
     pub(super) command: Option<Vec<u8>>,
-    /// Files that could not be read.
-    pub(super) failures: Vec<(&'a PlannedFile, Errno)>,
+    /// Column 2 of statm, if it was read.
+    pub(super) resident_pages: Option<u64>,
+    /// What could not be read.
+    failures: Vec<Failure<'a>>,
     /// What long lists may still take, so that the row fits into a message.
     room_bytes: usize,
     /// Errors that were there before the first file was read.
@@ -42,7 +45,16 @@ impl<'a> Draft<'a> {
     pub(super) fn new(process: Process, plan: &'a ProcessPlan) -> Self {
         let errors_before = process.errors.len();
         let room_bytes = ROW_MAX_BYTES;
-        Self { process, plan, real_uid: None, command: None, failures: Vec::new(), room_bytes, errors_before }
+        Self {
+            process,
+            plan,
+            real_uid: None,
+            command: None,
+            resident_pages: None,
+            failures: Vec::new(),
+            room_bytes,
+            errors_before,
+        }
     }
 
     /// Forgets what its files said: they are read once more, by another way, and set the same fields again.
@@ -62,6 +74,7 @@ impl<'a> Draft<'a> {
             None => false,
         }
     }
+
     pub(super) fn row<'b>(&'b mut self, machine: &'b Machine) -> Row<'b> {
         Row { process: &mut self.process, plan: self.plan, machine }
     }
@@ -77,20 +90,53 @@ impl<'a> Draft<'a> {
         }
     }
 
+    /// The arguments, split and raw. Secrets are looked for in the split ones; where there are any, nothing is given that was not masked.
     pub(super) fn arguments(&mut self, stat: &Stat<'_>) {
-        let Some(data) = self.command.as_deref().filter(|_| self.plan.wants(bit::CMDLINE)) else { return };
+        let (wants_split, wants_raw) = (self.plan.wants(bit::CMDLINE), self.plan.wants(bit::CMDLINE_RAW));
+        let Some(data) = self.command.as_deref().filter(|_| wants_split || wants_raw) else { return };
         if data.is_empty() && stat.is_zombie() {
-            return self.absent("cmdline", FieldErrorReason::Zombie, String::new());
+            return self.absent_arguments(FieldErrorReason::Zombie, "");
         }
         let length = data.len();
-        self.process.cmdline = cmdline::split(data.get(..cmdline::LONGEST_BYTES).unwrap_or(data));
+        let data = data.get(..cmdline::LONGEST_BYTES).unwrap_or(data);
+        let is_scrubbed = self.plan.scrubs_cmdline();
+        let mut split = if wants_split || is_scrubbed { cmdline::split(data) } else { Vec::new() };
+        let has_secrets = is_scrubbed && scrub::scrub(&mut split);
+        self.process.cmdline_raw = (wants_raw && !has_secrets).then(|| data.to_vec());
+        self.process.cmdline = if wants_split { split } else { Vec::new() };
         if length > cmdline::LONGEST_BYTES {
             let detail = format!("cut at {} of {length} bytes", cmdline::LONGEST_BYTES);
-            self.absent("cmdline", FieldErrorReason::Truncated, detail);
+            self.absent_arguments(FieldErrorReason::Truncated, &detail);
         }
-        if self.plan.scrubs_cmdline() && scrub::scrub(&mut self.process.cmdline) {
-            let detail = "secrets are masked; the role inspector sees them".to_owned();
-            self.absent("cmdline", FieldErrorReason::Redacted, detail);
+        if has_secrets {
+            self.absent_arguments(FieldErrorReason::Redacted, "secrets are masked; the role inspector sees them");
+        }
+    }
+
+    fn absent_arguments(&mut self, reason: FieldErrorReason, detail: &str) {
+        for (field, path) in [(bit::CMDLINE, "cmdline"), (bit::CMDLINE_RAW, "cmdline_raw")] {
+            if self.plan.wants(field) {
+                self.absent(path, reason, detail.to_owned());
+            }
+        }
+    }
+
+    /// Its share of the memory of the host.
+    pub(super) fn memory_ratio(&mut self, machine: &Machine, total: Result<u64, HostError>) {
+        // Where statm could not be read, that is what is said.
+        let Some(pages) = self.resident_pages else { return };
+        match total {
+            Ok(total_bytes) if total_bytes > 0 => {
+                let resident_bytes = pages.saturating_mul(machine.page_size_bytes);
+                #[allow(clippy::cast_precision_loss, reason = "memory is far below 2^53 bytes")]
+                let ratio = resident_bytes as f64 / total_bytes as f64;
+                self.process.memory_ratio = Some(ratio);
+            }
+            Ok(_) => {
+                let detail = "the host says that it has no memory".to_owned();
+                self.absent("memory_ratio", FieldErrorReason::InvalidData, detail);
+            }
+            Err(error) => self.absent("memory_ratio", FieldErrorReason::ReadFailed, error.to_string()),
         }
     }
 
@@ -114,24 +160,23 @@ impl<'a> Draft<'a> {
         }
     }
 
+    /// A file could not be read.
+    pub(super) fn failed(&mut self, planned: &'a PlannedFile, errno: Errno) {
+        let paths = planned.paths.iter().map(String::as_str).collect();
+        self.failures.push(Failure { file: planned.file, name: planned.file.name(), paths, errno });
+    }
+
+    /// One of several things that answer a field together could not be read: `name` below `/proc/PID`, which is the part `path`.
+    pub(super) fn part_failed(&mut self, file: ProcessFile, path: &'static str, name: &'static str, errno: Errno) {
+        self.failures.push(Failure { file, name, paths: vec![path], errno });
+    }
+
     /// What the files that could not be read mean for this process.
     pub(super) fn settle_failures(&mut self, stat: &Stat<'_>) {
-        for (planned, errno) in std::mem::take(&mut self.failures) {
-            let is_link = matches!(planned.file, ProcessFile::Exe | ProcessFile::Cwd);
-            let reason = match errno {
-                // A kernel thread runs no program and sits nowhere: there is nothing to say, whoever asks.
-                Errno::NOENT | Errno::SRCH | Errno::ACCESS | Errno::PERM if is_link && stat.is_kernel_thread() => {
-                    continue;
-                }
-                Errno::ACCESS | Errno::PERM => FieldErrorReason::PermissionDenied,
-                Errno::NOENT | Errno::SRCH if stat.is_zombie() => FieldErrorReason::Zombie,
-                _ => FieldErrorReason::ReadFailed,
-            };
-            let detail = match reason {
-                FieldErrorReason::ReadFailed => format!("{}: {}", planned.file.name(), std::io::Error::from(errno)),
-                _ => String::new(),
-            };
-            for path in &planned.paths {
+        for failure in std::mem::take(&mut self.failures) {
+            let Some(reason) = failure.reason(stat) else { continue };
+            let detail = failure.detail(reason);
+            for path in &failure.paths {
                 self.absent(path, reason, detail.clone());
             }
         }

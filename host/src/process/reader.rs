@@ -4,14 +4,9 @@
 //! `ESRCH` once that is gone, so if the last read succeeds, everything read by path in between belonged to the same process. This
 //! costs no system call more than reading the files one by one (docs/adr/0006).
 
-use std::{
-    os::fd::OwnedFd,
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{os::fd::OwnedFd, sync::Arc};
 
 use procwire_proto::{
-    Timestamp,
     process_fields::bit,
     v1::{FieldError, FieldErrorReason, Process},
 };
@@ -21,17 +16,14 @@ use rustix::{
 };
 
 use super::{
-    access::Access, cmdline, draft::Draft, plan::ProcessPlan, stat::Stat, status::Status, terminals::Terminals,
-    threads, usage::Earlier,
+    access::Access, cmdline, draft::Draft, exit, kept::Kept, plan::ProcessPlan, stat::Stat, status::Status,
+    terminals::Terminals, threads, usage::Earlier,
 };
 use crate::{
     Host, HostError,
     host::monotonic_ns,
     procfs::{self, Buffer, ProcessPath},
 };
-
-/// The boot time is read again after this long; it moves only when the clock is stepped.
-const BOOT_TIME_LIFE: Duration = Duration::from_secs(1);
 
 /// Reads processes, one after the other, into buffers that are used again. Cheap to make; keep one per scan.
 #[derive(Debug)]
@@ -40,13 +32,13 @@ pub struct ProcessReader {
     stat: Buffer,
     file: Buffer,
     terminals: Terminals,
-    boot_time: Option<(Instant, Timestamp)>,
+    kept: Kept,
 }
 
 impl ProcessReader {
     /// A reader of this host.
     pub fn new(host: Arc<Host>) -> Self {
-        Self { host, stat: Buffer::new(), file: Buffer::new(), terminals: Terminals::default(), boot_time: None }
+        Self { host, stat: Buffer::new(), file: Buffer::new(), terminals: Terminals::default(), kept: Kept::default() }
     }
 
     /// The pids that procfs lists, ascending.
@@ -148,7 +140,11 @@ impl ProcessReader {
         let leader_exited = stat.leader_has_exited();
         let live = leader_exited.then(|| threads::live_thread(&self.host, &mut self.file, pid)).flatten();
         // What the leader no longer has is read through a thread that lives; then it is no zombie.
-        let stat = live.map_or(stat, |live| Stat { state: live.state, ..stat });
+        let stat = live.map_or(stat, |live| Stat {
+            state: live.state,
+            virtual_bytes: virtual_bytes(&self.host, &mut self.file, pid, live.id),
+            ..stat
+        });
         if let Some(live) = live {
             draft.begin_again();
             read_files(&self.host, &mut self.file, &mut draft, Some(live.id));
@@ -158,10 +154,16 @@ impl ProcessReader {
         let needs_command = plan.wants(bit::NAME) && plan.completes_names() && is_cut && draft.command.is_none();
         if needs_command {
             // Where it cannot be read the name stays cut.
-            let read = self.file.read_file(self.host.proc(), ProcessPath::new(pid).file("cmdline"));
+            let mut path = live.map_or(ProcessPath::new(pid), |live| ProcessPath::of_thread(pid, live.id));
+            let read = self.file.read_file(self.host.proc(), path.file("cmdline"));
             draft.command = read.ok().map(<[u8]>::to_vec);
         }
-        if (needs_command || leader_exited) && rustix::io::pread(witness, &mut [0], 0) == Err(Errno::SRCH) {
+        let has_ended = stat.is_zombie() && !leader_exited;
+        if plan.wants(bit::EXIT_STATUS) && has_ended {
+            draft.process.exit_status = Some(Box::new(exit::status(self.host.proc(), pid, stat.wait_status)));
+        }
+        let looked_again = needs_command || leader_exited || draft.process.exit_status.is_some();
+        if looked_again && rustix::io::pread(witness, &mut [0], 0) == Err(Errno::SRCH) {
             return Ok(None);
         }
         draft.identity(&stat, is_cut, self.host.machine().boot_id.clone());
@@ -170,6 +172,10 @@ impl ProcessReader {
         if plan.wants(bit::CPU_USAGE_RATIO) {
             draft.usage(&stat, self.host.machine());
         }
+        if plan.wants(bit::MEMORY_RATIO) {
+            let total = self.kept.total_memory_bytes(&self.host);
+            draft.memory_ratio(self.host.machine(), total);
+        }
         draft.arguments(&stat);
         draft.settle_failures(&stat);
         if plan.wants(bit::TERMINAL) {
@@ -177,7 +183,7 @@ impl ProcessReader {
         }
         if plan.wants(bit::START_TIME) {
             let mut row = draft.row(self.host.machine());
-            match boot_time(&mut self.boot_time, &self.host) {
+            match self.kept.boot_time(&self.host) {
                 Ok(boot_time) => row.start_time(&stat, boot_time),
                 Err(error) => row.absent(bit::START_TIME, FieldErrorReason::ReadFailed, &error.to_string()),
             }
@@ -194,15 +200,10 @@ impl ProcessReader {
     }
 }
 
-fn boot_time(known: &mut Option<(Instant, Timestamp)>, host: &Host) -> Result<Timestamp, HostError> {
-    if let Some((since, boot_time)) = known
-        && since.elapsed() < BOOT_TIME_LIFE
-    {
-        return Ok(*boot_time);
-    }
-    let boot_time = host.boot_time()?;
-    *known = Some((Instant::now(), boot_time));
-    Ok(boot_time)
+/// Field 23 of the stat of a thread: the main thread has let go of the memory.
+fn virtual_bytes(host: &Host, buffer: &mut Buffer, pid: u32, thread: u32) -> Option<u64> {
+    let line = buffer.read_file(host.proc(), ProcessPath::of_thread(pid, thread).file("stat")).ok()?;
+    Stat::parse(line)?.virtual_bytes
 }
 
 /// Reads what the plan names beside stat: of the process, or of one of its threads where its main thread has exited.
@@ -211,7 +212,7 @@ fn read_files(host: &Host, buffer: &mut Buffer, draft: &mut Draft<'_>, thread: O
     for planned in draft.plan.files() {
         let mut access = Access { host, buffer: &mut *buffer, pid, thread };
         if let Err(errno) = access.read(planned.file, draft) {
-            draft.failures.push((planned, errno));
+            draft.failed(planned, errno);
         }
     }
 }

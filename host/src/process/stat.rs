@@ -36,6 +36,8 @@ pub(crate) struct Stat<'a> {
     pub(crate) system_ticks: Option<u64>,
     pub(crate) children_user_ticks: Option<u64>,
     pub(crate) children_system_ticks: Option<u64>,
+    /// Field 18: what the scheduler calls it.
+    pub(crate) priority: Option<i64>,
     /// Field 19.
     pub(crate) nice: Option<i64>,
     /// Field 20.
@@ -46,8 +48,14 @@ pub(crate) struct Stat<'a> {
     pub(crate) virtual_bytes: Option<u64>,
     /// Field 39.
     pub(crate) cpu_number: Option<u64>,
+    /// Field 40.
+    pub(crate) realtime_priority: Option<u64>,
+    /// Field 41.
+    pub(crate) policy: Option<u64>,
     /// Field 42, in ticks.
     pub(crate) block_io_wait_ticks: Option<u64>,
+    /// Field 52, of zombies only: how it ended, and 0 to those who may not trace it.
+    pub(crate) wait_status: Option<u32>,
 }
 
 impl<'a> Stat<'a> {
@@ -76,12 +84,20 @@ impl<'a> Stat<'a> {
             system_ticks: fields.unsigned(),
             children_user_ticks: fields.unsigned(),
             children_system_ticks: fields.unsigned(),
-            nice: fields.skip(1).signed(),
+            priority: fields.signed(),
+            nice: fields.signed(),
             threads: fields.unsigned(),
             start_ticks: fields.skip(1).unsigned()?,
             virtual_bytes: fields.unsigned(),
             cpu_number: fields.skip(15).unsigned(),
-            block_io_wait_ticks: fields.skip(2).unsigned(),
+            realtime_priority: fields.unsigned(),
+            policy: fields.unsigned(),
+            block_io_wait_ticks: fields.unsigned(),
+            wait_status: if is_over(state) {
+                fields.skip(9).unsigned().and_then(|status| status.try_into().ok())
+            } else {
+                None
+            },
         })
     }
 
@@ -101,8 +117,12 @@ impl<'a> Stat<'a> {
     }
 
     pub(crate) fn is_zombie(&self) -> bool {
-        matches!(self.state, Some(ProcessState::Zombie | ProcessState::Dead))
+        is_over(self.state)
     }
+}
+
+fn is_over(state: Option<ProcessState>) -> bool {
+    matches!(state, Some(ProcessState::Zombie | ProcessState::Dead))
 }
 
 #[cfg(test)]
@@ -126,7 +146,8 @@ mod tests {
         assert_eq!((stat.children_user_ticks, stat.children_system_ticks), (Some(11), Some(13)));
         assert_eq!((stat.nice, stat.threads, stat.start_ticks), (Some(-5), Some(1), 5151));
         assert_eq!((stat.virtual_bytes, stat.cpu_number), (Some(4_415_488), Some(1)));
-        assert_eq!(stat.block_io_wait_ticks, Some(9));
+        assert_eq!((stat.priority, stat.realtime_priority, stat.policy), (Some(20), Some(0), Some(0)));
+        assert_eq!((stat.block_io_wait_ticks, stat.wait_status), (Some(9), None));
         assert!(!stat.is_kernel_thread() && !stat.is_zombie());
     }
 
@@ -151,6 +172,16 @@ mod tests {
         assert_eq!((stat.user_ticks, stat.system_ticks), (Some(2), Some(3)));
         assert_eq!((stat.children_user_ticks, stat.children_system_ticks), (Some(4), Some(5)));
         assert_eq!((stat.start_ticks, stat.cpu_number, stat.block_io_wait_ticks), (6, Some(6), Some(7)));
+        assert_eq!(stat.wait_status, None, "an old kernel has no such column");
+    }
+
+    /// Captured on Linux 6.18: `exit 7`, a realtime process before that.
+    #[test]
+    fn the_end_of_a_zombie_and_its_scheduling_are_read() {
+        let line = b"4242 (sh) Z 4241 4242 4241 0 -1 4227084 80 0 0 0 0 0 0 0 -51 0 1 0 9000 0 0 18446744073709551615 0 0 0 0 0 0 0 4096 0 0 0 0 17 1 50 2 0 0 0 0 0 0 0 0 0 0 1792\n";
+        let stat = Stat::parse(line).unwrap();
+        assert_eq!(stat.wait_status, Some(7 << 8));
+        assert_eq!((stat.priority, stat.realtime_priority, stat.policy), (Some(-51), Some(50), Some(2)));
     }
 
     #[test]
