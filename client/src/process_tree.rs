@@ -1,8 +1,12 @@
 //! Who is whose child.
 
+mod walk;
+
 use std::collections::HashMap;
 
 use procwire_proto::v1::Process;
+
+pub use walk::{TreeNode, TreeWalk};
 
 /// The tree of a list of processes. Pure: it looks at the rows and asks nobody.
 ///
@@ -33,18 +37,6 @@ pub struct ProcessTree<'list> {
     /// Ascending, as indices into `rows` are in pid order.
     children: Vec<Vec<usize>>,
     roots: Vec<usize>,
-}
-
-/// A process and where it stands; given by [`ProcessTree::walk`].
-#[derive(Clone, Copy, Debug, PartialEq)]
-#[non_exhaustive]
-pub struct TreeNode<'list> {
-    /// The process.
-    pub process: &'list Process,
-    /// Generations below where the walk began.
-    pub depth: usize,
-    /// True if it is the last of its siblings.
-    pub is_last: bool,
 }
 
 impl<'list> ProcessTree<'list> {
@@ -211,39 +203,5 @@ fn cut_circle(parents: &mut [Option<usize>], within: usize) {
     let lowest = circle.fold(within, usize::min);
     if let Some(parent) = parents.get_mut(lowest) {
         *parent = None;
-    }
-}
-
-/// Processes of a tree, each before its children; made by [`ProcessTree::walk`] and [`ProcessTree::walk_from`].
-#[derive(Clone, Debug)]
-pub struct TreeWalk<'tree, 'list> {
-    tree: &'tree ProcessTree<'list>,
-    /// What is left of each generation, deepest last. No recursion: a chain may be as long as the table.
-    left: Vec<Vec<usize>>,
-}
-
-impl<'tree, 'list> TreeWalk<'tree, 'list> {
-    fn new(tree: &'tree ProcessTree<'list>, start: &[usize]) -> Self {
-        Self { tree, left: vec![start.iter().rev().copied().collect()] }
-    }
-}
-
-impl<'list> Iterator for TreeWalk<'_, 'list> {
-    type Item = TreeNode<'list>;
-
-    fn next(&mut self) -> Option<TreeNode<'list>> {
-        loop {
-            let siblings = self.left.last_mut()?;
-            let Some(row) = siblings.pop() else {
-                self.left.pop();
-                continue;
-            };
-            let is_last = siblings.is_empty();
-            let depth = self.left.len() - 1;
-            let process = self.tree.rows.get(row).copied()?;
-            let children = self.tree.children.get(row).map_or(&[][..], Vec::as_slice);
-            self.left.push(children.iter().rev().copied().collect());
-            return Some(TreeNode { process, depth, is_last });
-        }
     }
 }

@@ -15,8 +15,8 @@ use procwire_proto::v1::process_service_server::ProcessServiceServer;
 use procwire_proto::v1::system_service_server::SystemServiceServer;
 use procwire_proto::v1::{
     GetInfoRequest, GetInfoResponse, GetProcessRequest, GetProcessResponse, GetSystemRequest, GetSystemResponse,
-    ListProcessesRequest, ListProcessesResponse, TerminateProcessesRequest, TerminateProcessesResponse,
-    WaitProcessRequest, WaitProcessResponse, WatchSystemRequest, WatchSystemResponse,
+    ListProcessesRequest, ListProcessesResponse, ListSocketsRequest, ListSocketsResponse, TerminateProcessesRequest,
+    TerminateProcessesResponse, WaitProcessRequest, WaitProcessResponse, WatchSystemRequest, WatchSystemResponse,
 };
 use tokio::io::DuplexStream;
 use tokio::sync::mpsc;
@@ -37,6 +37,7 @@ pub(crate) struct FakeAgent {
     pub(crate) list: Arc<Script<ListProcessesRequest, ListProcessesResponse>>,
     pub(crate) get_process: Arc<Script<GetProcessRequest, GetProcessResponse>>,
     pub(crate) get_system: Arc<Script<GetSystemRequest, GetSystemResponse>>,
+    pub(crate) sockets: Arc<Script<ListSocketsRequest, ListSocketsResponse>>,
     pub(crate) watch: Arc<Script<WatchSystemRequest, WatchSystemResponse>>,
     pub(crate) terminate: Arc<Script<TerminateProcessesRequest, TerminateProcessesResponse>>,
     pub(crate) wait: Arc<Script<WaitProcessRequest, WaitProcessResponse>>,

@@ -64,8 +64,8 @@ impl SystemService for FakeAgent {
         self.watch.stream(&self.lines, request)
     }
 
-    async fn list_sockets(&self, _: Request<ListSocketsRequest>) -> Answer<Self::ListSocketsStream> {
-        not_served()
+    async fn list_sockets(&self, request: Request<ListSocketsRequest>) -> Answer<Self::ListSocketsStream> {
+        self.sockets.stream(&self.lines, request)
     }
 
     async fn get_disk_usage(&self, _: Request<GetDiskUsageRequest>) -> Answer<GetDiskUsageResponse> {
