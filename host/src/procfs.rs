@@ -1,6 +1,7 @@
 //! Reading the small text files of procfs: numbers, lines, whole files into a buffer that is used again.
 
 mod directory;
+mod lines;
 
 use std::{ffi::CStr, os::fd::BorrowedFd};
 
@@ -10,6 +11,7 @@ use rustix::{
 };
 
 pub(crate) use directory::Directory;
+pub(crate) use lines::each_line;
 
 /// The decimal number at the start of the bytes, blanks before it skipped. `None` if there is none or it needs more than 64 bits.
 pub(crate) fn number(bytes: &[u8]) -> Option<u64> {
@@ -109,7 +111,7 @@ impl ProcessPath {
         path
     }
 
-    /// The file with this name below it. Names are at most 30 bytes.
+    /// The file with this name below it. Names are at most 30 bytes, of a process 50.
     pub(crate) fn file(&mut self, name: &str) -> &CStr {
         let tail = [b"/", name.as_bytes(), b"\0"].into_iter().flatten();
         for (place, byte) in self.text.iter_mut().skip(self.length).zip(tail) {
@@ -180,7 +182,7 @@ impl Buffer {
 
     /// Reads an open file from its start. The files of a process that are read here are one record each, which the kernel hands
     /// out whole, so a read that does not fill the buffer was the last: one system call a file. Files of many records (smaps, maps)
-    /// end only with an empty read (fs/seq_file.c) and must not be read by this.
+    /// end only with an empty read (fs/seq_file.c) and are read by [`each_line`].
     pub(crate) fn read_whole(&mut self, file: &std::os::fd::OwnedFd) -> Result<&[u8], Errno> {
         let mut length = 0;
         loop {

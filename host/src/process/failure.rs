@@ -28,6 +28,10 @@ impl Failure<'_> {
             if has_never && stat.is_kernel_thread() {
                 return None;
             }
+            // Nor does it have an address space.
+            if is_missing && self.file == ProcessFile::MemoryMaps && stat.is_kernel_thread() {
+                return None;
+            }
             // A zombie has let go of these; more rights would not bring them back.
             let has_no_more = has_never || matches!(self.file, ProcessFile::Root | ProcessFile::Cmdline);
             if has_no_more && stat.is_zombie() {
@@ -61,8 +65,10 @@ impl Failure<'_> {
         matches!(
             self.file,
             ProcessFile::Cgroup
+                | ProcessFile::Footprint
                 | ProcessFile::Io
                 | ProcessFile::LoginUid
+                | ProcessFile::MemoryMaps
                 | ProcessFile::Namespaces
                 | ProcessFile::SecurityLabel
         )
@@ -107,7 +113,9 @@ mod tests {
             }
             assert_eq!(reason(file, Errno::MFILE, KERNEL_THREAD), Some(FieldErrorReason::ReadFailed));
         }
-        for file in [ProcessFile::Io, ProcessFile::FdCount, ProcessFile::Root, ProcessFile::OpenFiles] {
+        assert_eq!(reason(ProcessFile::MemoryMaps, Errno::SRCH, KERNEL_THREAD), None);
+        let with_rights = [ProcessFile::Io, ProcessFile::FdCount, ProcessFile::Root, ProcessFile::OpenFiles];
+        for file in with_rights.into_iter().chain([ProcessFile::MemoryMaps]) {
             assert_eq!(reason(file, Errno::ACCESS, KERNEL_THREAD), Some(FieldErrorReason::PermissionDenied));
         }
     }
@@ -120,6 +128,8 @@ mod tests {
             // Read after it was opened, and gone: the witness has the last word, and it lives.
             assert_eq!(reason(file, Errno::SRCH, LIVE), Some(FieldErrorReason::ReadFailed));
         }
+        // CONFIG_PROC_PAGE_MONITOR.
+        assert_eq!(reason(ProcessFile::MemoryMaps, Errno::NOENT, LIVE), Some(FieldErrorReason::Unsupported));
         assert_eq!(reason(ProcessFile::LoginUid, Errno::NOENT, LIVE), Some(FieldErrorReason::Unsupported));
         assert_eq!(reason(ProcessFile::SecurityLabel, Errno::INVAL, LIVE), Some(FieldErrorReason::Unsupported));
         assert_eq!(reason(ProcessFile::Affinity, Errno::NOSYS, LIVE), Some(FieldErrorReason::Unsupported));
