@@ -3,8 +3,8 @@
 use procwire_proto::Timestamp;
 use procwire_proto::v1::{BytesMatch, ProcessPredicate, ProcessRef, ProcessState, bytes_match};
 
-/// No process has this pid, so that asking for it alone finds none.
-const NO_PROCESS: u32 = 0;
+/// Agents take this pid, but no process has it: pids stay below the limit (kernel/pid.c, `alloc_pid`).
+const NO_PROCESS: u32 = ProcessRef::MAX_PID;
 
 /// A condition on processes, judged on the host: everything that is set must hold. Lists take several: those that match any
 /// of [`matching`](crate::ListProcesses::matching), without those that match any of [`except`](crate::ListProcesses::except).

@@ -112,7 +112,7 @@ fn texts_are_matched_whole_by_their_beginning_or_by_a_regular_expression() {
 /// On the wire an empty list is no condition: every process would match.
 #[test]
 fn one_of_none_matches_nothing_rather_than_everything() {
-    let nothing = ProcessPredicate { pids: vec![0], ..Default::default() };
+    let nothing = ProcessPredicate { pids: vec![ProcessRef::MAX_PID], ..Default::default() };
     let none = || ProcessSelect::new().user("root");
     for select in
         [none().pids([]), none().ppids([]), none().refs([]), none().refs([]).pids([4242]), none().pids([]).uid(0)]
