@@ -12,6 +12,7 @@ mod own_cost;
 pub mod process;
 mod procfs;
 mod roots;
+pub mod sockets;
 mod sys;
 pub mod system;
 mod users;

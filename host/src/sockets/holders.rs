@@ -1,0 +1,324 @@
+//! Who holds which socket: the links below `/proc/PID/fd`, of all processes or of some, read by two threads.
+
+use std::{
+    collections::VecDeque,
+    ffi::{CStr, CString},
+    ops::ControlFlow,
+    os::fd::{AsFd as _, BorrowedFd},
+    sync::{
+        Arc, Condvar, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+
+use bytes::Bytes;
+use procwire_proto::v1::{ProcessRef, SocketHolder};
+use rustix::{fs::readlinkat_raw, io::Errno, path::DecInt};
+
+use crate::{
+    Host, HostError,
+    process::Stat,
+    procfs::{self, Buffer, Directory, ProcessPath},
+};
+
+/// A process with more descriptors than this is shared out between the threads.
+const SHARE: usize = 1024;
+
+/// A socket that a process has open.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Held {
+    pub(crate) inode: u64,
+    pub(crate) pid: u32,
+    pub(crate) fd: u32,
+    pub(crate) start_ticks: u64,
+}
+
+impl Held {
+    pub(crate) fn holder(&self, boot_id: &Bytes) -> SocketHolder {
+        let Self { pid, start_ticks, fd, .. } = *self;
+        let reference = ProcessRef { pid, start_ticks, boot_id: boot_id.clone(), pidfd_inode: None };
+        SocketHolder { r#ref: Some(reference), fd }
+    }
+}
+
+/// What a walk found.
+#[derive(Debug, Default)]
+pub(super) struct Holders {
+    /// By inode, then pid, then descriptor.
+    held: Vec<Held>,
+    /// Processes that did not let us look.
+    pub(super) unreadable_processes: u32,
+}
+
+impl Holders {
+    /// Every descriptor that a socket is open at.
+    pub(super) fn of(&self, inode: u64) -> &[Held] {
+        // 0 is no inode but the lack of one.
+        if inode == 0 {
+            return &[];
+        }
+        let start = self.held.partition_point(|held| held.inode < inode);
+        let rest = self.held.get(start..).unwrap_or_default();
+        rest.get(..rest.partition_point(|held| held.inode == inode)).unwrap_or_default()
+    }
+
+    /// All of them.
+    pub(super) fn all(&self) -> &[Held] {
+        &self.held
+    }
+}
+
+/// A walk that several threads work on.
+#[derive(Debug)]
+pub(super) struct Walk<'a> {
+    host: &'a Host,
+    pids: &'a [u32],
+    work: Mutex<Work>,
+    /// There are shares, or there will be none.
+    changed: Condvar,
+    stop: &'a AtomicBool,
+}
+
+#[derive(Debug, Default)]
+struct Work {
+    next_pid: usize,
+    shares: VecDeque<Share>,
+    /// Threads that may still hand out shares.
+    opening: usize,
+    found: Holders,
+}
+
+/// Some descriptors of a process that has many.
+#[derive(Debug)]
+struct Share {
+    listed: Arc<Descriptors>,
+    pid: u32,
+    start_ticks: u64,
+    numbers: Vec<u32>,
+}
+
+enum Unit {
+    Process(u32),
+    Share(Share),
+    Nothing,
+}
+
+impl<'a> Walk<'a> {
+    pub(super) fn new(host: &'a Host, pids: &'a [u32], stop: &'a AtomicBool) -> Self {
+        Self { host, pids, work: Mutex::default(), changed: Condvar::new(), stop }
+    }
+
+    /// Works until there is nothing left; called by every thread that has time.
+    pub(super) fn work(&self) {
+        let mut found = Holders::default();
+        let mut buffer = Buffer::new();
+        loop {
+            match self.next() {
+                Unit::Process(pid) => {
+                    let shares = self.process(pid, &mut buffer, &mut found);
+                    let mut work = self.lock();
+                    work.shares.extend(shares);
+                    work.opening -= 1;
+                    drop(work);
+                    self.changed.notify_all();
+                }
+                Unit::Share(share) => share.read(&mut found),
+                Unit::Nothing => break,
+            }
+        }
+        let mut work = self.lock();
+        work.found.unreadable_processes += found.unreadable_processes;
+        work.found.held.append(&mut found.held);
+    }
+
+    /// What all threads found.
+    pub(super) fn found(self) -> Holders {
+        let mut found = self.work.into_inner().unwrap_or_else(PoisonError::into_inner).found;
+        found.held.sort_unstable();
+        found
+    }
+
+    fn next(&self) -> Unit {
+        let mut work = self.lock();
+        loop {
+            if self.stop.load(Ordering::Relaxed) {
+                return Unit::Nothing;
+            }
+            if let Some(share) = work.shares.pop_front() {
+                return Unit::Share(share);
+            }
+            if let Some(pid) = self.pids.get(work.next_pid) {
+                work.next_pid += 1;
+                work.opening += 1;
+                return Unit::Process(*pid);
+            }
+            if work.opening == 0 {
+                return Unit::Nothing;
+            }
+            work = self.changed.wait(work).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    /// Reads the descriptors of a process; what is too much for one thread is given back.
+    fn process(&self, pid: u32, buffer: &mut Buffer, found: &mut Holders) -> Vec<Share> {
+        match self.read(pid, buffer, found) {
+            Ok(shares) => shares,
+            // It has ended.
+            Err(Errno::NOENT | Errno::SRCH) => Vec::new(),
+            Err(_) => {
+                found.unreadable_processes += 1;
+                Vec::new()
+            }
+        }
+    }
+
+    fn read(&self, pid: u32, buffer: &mut Buffer, found: &mut Holders) -> Result<Vec<Share>, Errno> {
+        let listed = Descriptors::list(self.host, pid, buffer)?;
+        if listed.numbers.len() <= SHARE {
+            let sockets = listed.sockets(buffer)?;
+            found.held.extend(sockets.iter().flat_map(|sockets| sockets.held(pid)));
+            return Ok(Vec::new());
+        }
+        // Whoever may read one link may read all.
+        links(listed.links(), listed.numbers.get(..1).unwrap_or_default(), &mut Vec::new())?;
+        let Some(start_ticks) = listed.start_ticks(buffer) else { return Ok(Vec::new()) };
+        let chunks: Vec<Vec<u32>> = listed.numbers.chunks(SHARE).map(<[u32]>::to_vec).collect();
+        let listed = Arc::new(listed);
+        let share = |numbers| Share { listed: Arc::clone(&listed), pid, start_ticks, numbers };
+        Ok(chunks.into_iter().map(share).collect())
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Work> {
+        self.work.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Share {
+    fn read(self, found: &mut Holders) {
+        let Self { listed, pid, start_ticks, numbers } = self;
+        let mut sockets = Vec::with_capacity(numbers.len());
+        // It could be read a moment ago; if it cannot now, it has ended.
+        if links(listed.links(), &numbers, &mut sockets).is_ok() {
+            found.held.extend(sockets.into_iter().map(|(inode, fd)| Held { inode, pid, fd, start_ticks }));
+        }
+    }
+}
+
+/// The sockets that one process holds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct OwnSockets {
+    pub(crate) start_ticks: u64,
+    /// Inode and descriptor.
+    pub(crate) sockets: Vec<(u64, u32)>,
+}
+
+impl OwnSockets {
+    /// Reads them; `None`: it holds none.
+    pub(crate) fn read(host: &Host, pid: u32, buffer: &mut Buffer) -> Result<Option<Self>, Errno> {
+        Descriptors::list(host, pid, buffer)?.sockets(buffer)
+    }
+
+    fn held(&self, pid: u32) -> impl Iterator<Item = Held> {
+        let start_ticks = self.start_ticks;
+        self.sockets.iter().map(move |&(inode, fd)| Held { inode, pid, fd, start_ticks })
+    }
+}
+
+/// The pids that procfs lists.
+pub(super) fn pids(host: &Host) -> Result<Vec<u32>, HostError> {
+    numbers_in(host.proc(), c".")
+        .map(|(_, pids)| pids)
+        .map_err(|errno| HostError::io("list", &host.roots().proc, errno))
+}
+
+/// The entries of a directory that are numbers, and the directory.
+fn numbers_in(parent: BorrowedFd<'_>, path: &CStr) -> Result<(Directory, Vec<u32>), Errno> {
+    let directory = Directory::open(parent, path)?;
+    let mut numbers = Vec::new();
+    directory.each_number(|number, _| {
+        numbers.push(number);
+        ControlFlow::Continue(())
+    })?;
+    Ok((directory, numbers))
+}
+
+/// The descriptors of one process.
+#[derive(Debug)]
+struct Descriptors {
+    /// `PID/fd`.
+    directory: Directory,
+    /// The same below `PID/task`, where the main thread has exited and let go of them.
+    of_thread: Option<Directory>,
+    numbers: Vec<u32>,
+}
+
+impl Descriptors {
+    fn list(host: &Host, pid: u32, buffer: &mut Buffer) -> Result<Self, Errno> {
+        let (directory, numbers) = numbers_in(host.proc(), ProcessPath::new(pid).file("fd"))?;
+        let mut listed = Self { directory, of_thread: None, numbers };
+        if listed.numbers.is_empty() {
+            let stat = buffer.read_file(listed.directory.as_fd(), c"../stat")?;
+            if Stat::parse(stat).is_some_and(|stat| stat.leader_has_exited()) {
+                listed.look_into_threads();
+            }
+        }
+        Ok(listed)
+    }
+
+    fn look_into_threads(&mut self) {
+        let Ok((_, threads)) = numbers_in(self.directory.as_fd(), c"../task") else { return };
+        for thread in threads {
+            let Ok(path) = CString::new(format!("../task/{thread}/fd")) else { continue };
+            if let Ok((directory, numbers)) = numbers_in(self.directory.as_fd(), &path)
+                && !numbers.is_empty()
+            {
+                (self.of_thread, self.numbers) = (Some(directory), numbers);
+                return;
+            }
+        }
+    }
+
+    /// The sockets among them; `None`: there are none.
+    fn sockets(&self, buffer: &mut Buffer) -> Result<Option<OwnSockets>, Errno> {
+        let mut sockets = Vec::new();
+        links(self.links(), &self.numbers, &mut sockets)?;
+        if sockets.is_empty() {
+            return Ok(None);
+        }
+        Ok(self.start_ticks(buffer).map(|start_ticks| OwnSockets { start_ticks, sockets }))
+    }
+
+    fn links(&self) -> BorrowedFd<'_> {
+        self.of_thread.as_ref().unwrap_or(&self.directory).as_fd()
+    }
+
+    /// The start of the process. The parent of its directory `fd` is the directory of that process and of no other, even if the pid has
+    /// been given out again. `None`: it has ended.
+    fn start_ticks(&self, buffer: &mut Buffer) -> Option<u64> {
+        Stat::parse(buffer.read_file(self.directory.as_fd(), c"../stat").ok()?).map(|stat| stat.start_ticks)
+    }
+}
+
+/// Adds inode and number of the descriptors that are sockets.
+fn links(directory: BorrowedFd<'_>, descriptors: &[u32], sockets: &mut Vec<(u64, u32)>) -> Result<(), Errno> {
+    // A longer link is no socket's.
+    let mut target = [0_u8; 48];
+    for &descriptor in descriptors {
+        match readlinkat_raw(directory, DecInt::new(descriptor), target.as_mut_slice()) {
+            Ok(length) => {
+                let inode = target.get(..length).and_then(socket_inode);
+                sockets.extend(inode.map(|inode| (inode, descriptor)));
+            }
+            Err(errno @ (Errno::ACCESS | Errno::PERM)) => return Err(errno),
+            // Closed meanwhile, or no link (EINVAL), or a path that is too long for one (ENAMETOOLONG): no socket.
+            Err(_) => {}
+        }
+    }
+    Ok(())
+}
+
+/// The inode in "socket:[4711]".
+fn socket_inode(target: &[u8]) -> Option<u64> {
+    let digits = target.strip_prefix(b"socket:[")?.strip_suffix(b"]")?;
+    procfs::number(digits).filter(|_| digits.iter().all(u8::is_ascii_digit))
+}

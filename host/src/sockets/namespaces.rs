@@ -1,0 +1,178 @@
+//! Network namespaces: the agent's own, and every other one that a process lives in or that is bound below `/run/netns`.
+
+use std::{
+    collections::BTreeSet,
+    os::fd::{AsFd as _, OwnedFd},
+    path::{Path, PathBuf},
+    thread,
+};
+
+use rustix::{
+    fs::{AtFlags, CWD, Mode, OFlags, fstat, openat, stat, statat},
+    io::Errno,
+    thread::{LinkNameSpaceType, move_into_link_name_space},
+};
+
+use super::netlink::{DiagSocket, DumpError};
+use crate::{Host, procfs::ProcessPath};
+
+/// One network namespace, and the way into it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Namespace {
+    /// Inode of `/proc/PID/ns/net`; `None`: not known, which only happens to our own.
+    pub(super) inode: Option<u64>,
+    pub(super) way: Way,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Way {
+    /// We are in it.
+    Own,
+    /// Through a process that is.
+    Process(u32),
+    /// Through a file that it is bound to.
+    Bound(PathBuf),
+}
+
+/// Namespaces found, and how many processes did not let us see theirs.
+#[derive(Debug)]
+pub(super) struct Found {
+    pub(super) namespaces: Vec<Namespace>,
+    pub(super) unreadable_processes: u32,
+}
+
+impl Namespace {
+    /// The one that the agent lives in: of the real procfs, whichever one is read.
+    pub(super) fn own() -> Self {
+        Self { inode: stat("/proc/self/ns/net").ok().map(|file| file.st_ino), way: Way::Own }
+    }
+
+    /// The one that a process lives in.
+    pub(super) fn of_process(host: &Host, path: &mut ProcessPath, pid: u32) -> Result<Self, Errno> {
+        let inode = Some(statat(host.proc(), path.file("ns/net"), AtFlags::empty())?.st_ino);
+        let own = Self::own();
+        Ok(if own.inode == inode { own } else { Self { inode, way: Way::Process(pid) } })
+    }
+
+    /// Our own, and those of these processes and below `/run/netns`, each once.
+    pub(super) fn find(host: &Host, pids: &[u32]) -> Found {
+        let own = Self::own();
+        let mut known: BTreeSet<u64> = own.inode.into_iter().collect();
+        let mut found = Found { namespaces: vec![own], unreadable_processes: 0 };
+        for &pid in pids {
+            match statat(host.proc(), ProcessPath::new(pid).file("ns/net"), AtFlags::empty()) {
+                Ok(file) if known.insert(file.st_ino) => {
+                    found.namespaces.push(Self { inode: Some(file.st_ino), way: Way::Process(pid) });
+                }
+                Err(Errno::ACCESS | Errno::PERM) => found.unreadable_processes += 1,
+                // It has gone, or is a zombie, which lives nowhere.
+                Ok(_) | Err(_) => {}
+            }
+        }
+        for (inode, path) in bound(&host.roots().run.join("netns")) {
+            if known.insert(inode) {
+                found.namespaces.push(Self { inode: Some(inode), way: Way::Bound(path) });
+            }
+        }
+        found
+    }
+
+    /// A socket that answers for this namespace.
+    pub(super) fn diag_socket(&self, host: &Host) -> Result<DiagSocket, DumpError> {
+        let file = match &self.way {
+            Way::Own => return DiagSocket::open(),
+            Way::Process(pid) => openat(
+                host.proc(),
+                ProcessPath::new(*pid).file("ns/net"),
+                OFlags::RDONLY | OFlags::CLOEXEC,
+                Mode::empty(),
+            ),
+            // Nothing may be waited for, should it be something else by now.
+            Way::Bound(path) => openat(CWD, path, OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK, Mode::empty()),
+        };
+        let file = file.map_err(DumpError::Refused)?;
+        let inode = fstat(&file).map_err(DumpError::Failed)?.st_ino;
+        if self.inode != Some(inode) {
+            return Err(DumpError::Refused(Errno::STALE));
+        }
+        within(&file)
+    }
+
+    /// True of the one that the agent lives in.
+    pub(super) fn is_own(&self) -> bool {
+        self.way == Way::Own
+    }
+
+    /// How it is called in messages: as the kernel writes it.
+    pub(super) fn name(&self) -> String {
+        self.inode.map_or_else(|| "net:[?]".to_owned(), |inode| format!("net:[{inode}]"))
+    }
+}
+
+/// Opens a socket in a namespace, on a thread that is there for nothing else: a thread of a pool would stay in it.
+fn within(file: &OwnedFd) -> Result<DiagSocket, DumpError> {
+    let open = || {
+        move_into_link_name_space(file.as_fd(), Some(LinkNameSpaceType::Network)).map_err(DumpError::Refused)?;
+        DiagSocket::open()
+    };
+    thread::scope(|scope| {
+        let entered = thread::Builder::new().name("other-network".to_owned()).spawn_scoped(scope, open);
+        match entered.map(thread::ScopedJoinHandle::join) {
+            Ok(Ok(socket)) => socket,
+            Ok(Err(panic)) => std::panic::resume_unwind(panic),
+            Err(_) => Err(DumpError::Failed(Errno::AGAIN)),
+        }
+    })
+}
+
+/// Namespaces that files of this directory are bound to, as `ip netns add` does it.
+fn bound(directory: &Path) -> Vec<(u64, PathBuf)> {
+    let Ok(kernel) = stat("/proc/self/ns/net").map(|file| file.st_dev) else { return Vec::new() };
+    let Ok(entries) = std::fs::read_dir(directory) else { return Vec::new() };
+    let mut found = Vec::new();
+    for path in entries.filter_map(Result::ok).map(|entry| entry.path()) {
+        // All namespaces are files of one filesystem (fs/nsfs.c); what else may lie there is not ours to open.
+        if let Ok(file) = stat(&path)
+            && file.st_dev == kernel
+        {
+            found.push((file.st_ino, path));
+        }
+    }
+    found.sort_unstable();
+    found
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests fail by panicking")]
+mod tests {
+    use super::*;
+    use crate::Roots;
+
+    #[test]
+    fn our_own_comes_first_and_once() {
+        let host = Host::open(Roots::default()).unwrap();
+        let found = Namespace::find(&host, &[std::process::id(), std::process::id()]).namespaces;
+        let own = Namespace::own();
+        assert_eq!(found.iter().filter(|namespace| namespace.inode == own.inode).collect::<Vec<_>>(), [&found[0]]);
+        assert_eq!(found[0], own);
+        let link = std::fs::read_link("/proc/self/ns/net").unwrap();
+        assert_eq!(own.name(), link.to_str().unwrap());
+    }
+
+    #[test]
+    fn files_that_are_no_namespaces_are_passed_over() {
+        let directory = tempfile::tempdir().unwrap();
+        std::fs::write(directory.path().join("file"), "x").unwrap();
+        std::os::unix::fs::symlink("/proc/self/ns/net", directory.path().join("net")).unwrap();
+        let found = bound(directory.path());
+        assert_eq!(found, [(Namespace::own().inode.unwrap(), directory.path().join("net"))]);
+        assert!(bound(Path::new("/does/not/exist")).is_empty());
+    }
+
+    #[test]
+    fn a_namespace_that_is_another_by_now_is_not_entered() {
+        let host = Host::open(Roots::default()).unwrap();
+        let other = Namespace { inode: Some(1), way: Way::Process(std::process::id()) };
+        assert_eq!(other.diag_socket(&host).unwrap_err(), DumpError::Refused(Errno::STALE));
+    }
+}

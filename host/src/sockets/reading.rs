@@ -1,0 +1,305 @@
+//! One reading of sockets: tables and holders side by side, then joined.
+
+use std::{
+    collections::{HashMap, HashSet},
+    sync::atomic::{AtomicBool, Ordering},
+    thread,
+};
+
+use bytes::Bytes;
+use procwire_proto::v1::{FieldError, FieldErrorReason, Socket};
+use rustix::io::Errno;
+
+use super::{
+    collect::{CollectError, Collected, Wanted, collect},
+    filter::{Beside, SocketFilter, is_only_listening},
+    holders::{self, Held, Holders, Walk},
+    namespaces::Namespace,
+    peers::Peers,
+    row::{Ends, Row},
+    tables::Table,
+    wire::write_holders,
+};
+use crate::{Host, HostError};
+
+/// What is asked.
+#[derive(Clone, Debug, Default)]
+pub struct SocketQuery {
+    /// Which sockets.
+    pub filter: SocketFilter,
+    /// Find every process that has one of them open, and those at the other end.
+    pub with_holders: bool,
+    /// Look into every network namespace that can be reached.
+    pub all_network_namespaces: bool,
+    /// Where the tables come from.
+    pub source: SocketSource,
+}
+
+/// Where the tables come from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum SocketSource {
+    /// Netlink, and text for what it refuses or does not have.
+    #[default]
+    Auto,
+    /// Netlink alone.
+    Netlink,
+    /// The text tables below `/proc/PID/net` alone.
+    Text,
+}
+
+/// Sockets of a host at one moment.
+#[derive(Debug, Default)]
+pub struct SocketTable {
+    rows: Vec<Row>,
+    /// Inodes of the namespaces that rows are of.
+    namespaces: Vec<Option<u64>>,
+    holders: Holders,
+    peers: Option<Peers>,
+    boot_id: Bytes,
+    filtered: usize,
+    from_text: bool,
+    errors: Vec<FieldError>,
+}
+
+/// The field that says in which namespace a socket lives; errors about namespaces carry its name.
+const NAMESPACE_FIELD: &str = "network_namespace";
+
+impl SocketTable {
+    /// Reads them. It ends soon after `stop` is set, with what it has.
+    ///
+    /// # Errors
+    /// Our own network namespace cannot be read, neither by netlink nor as text; or procfs cannot be listed where that is needed.
+    pub fn read(host: &Host, query: &SocketQuery, stop: &AtomicBool) -> Result<Self, HostError> {
+        let SocketQuery { filter, with_holders, all_network_namespaces, .. } = query;
+        let names_namespaces = filter.names_namespaces();
+        let lists_namespaces = *all_network_namespaces || names_namespaces;
+        let named_pids = filter.pids();
+        let pids = if *with_holders || lists_namespaces { holders::pids(host)? } else { Vec::new() };
+        let mut table = Self { boot_id: host.machine().boot_id.clone(), ..Self::default() };
+        let namespaces = if lists_namespaces {
+            let found = Namespace::find(host, &pids);
+            table.note_hidden_namespaces(found.unreadable_processes);
+            found.namespaces
+        } else {
+            vec![Namespace::own()]
+        };
+        let is_asked = |namespace: &Namespace| {
+            filter.may_match_namespace(namespace.inode)
+                && (*all_network_namespaces || !names_namespaces || namespace.is_own() || filter.names(namespace.inode))
+        };
+        let namespaces: Vec<Namespace> = namespaces.into_iter().filter(is_asked).collect();
+        // Whoever asks for holders is told all of them; a condition on pids alone is decided by their own descriptors.
+        let walked = match (with_holders, &named_pids) {
+            (true, _) => Some(pids.as_slice()),
+            (false, named) => named.as_deref(),
+        };
+        let walk = walked.map(|pids| Walk::new(host, pids, stop));
+        let mut others = Vec::new();
+        thread::scope(|scope| {
+            let helper = walk.as_ref().map(|walk| {
+                thread::Builder::new().name("socket-holders".to_owned()).spawn_scoped(scope, || walk.work())
+            });
+            let read = table.read_namespaces(host, query, &namespaces, stop, &mut others);
+            if read.is_err() {
+                // Then nobody waits for holders.
+                stop.store(true, Ordering::Relaxed);
+            }
+            if let Some(walk) = &walk {
+                walk.work();
+            }
+            if let Some(Ok(helper)) = helper
+                && let Err(panic) = helper.join()
+            {
+                std::panic::resume_unwind(panic);
+            }
+            read
+        })?;
+        table.holders = walk.map(Walk::found).unwrap_or_default();
+        table.decide(filter, &others);
+        if *with_holders {
+            table.peers = Some(Peers::of(table.rows.iter().chain(&others)));
+        }
+        Ok(table)
+    }
+
+    fn read_namespaces(
+        &mut self,
+        host: &Host,
+        query: &SocketQuery,
+        namespaces: &[Namespace],
+        stop: &AtomicBool,
+        others: &mut Vec<Row>,
+    ) -> Result<(), HostError> {
+        let SocketQuery { filter, with_holders, source, .. } = query;
+        // A listener has no other end that would have to be looked for.
+        let is_listening = |table: &Table| filter.states_of(*table).is_none_or(is_only_listening);
+        let is_tcp = |table: &&Table| matches!(table, Table::Inet { transport: super::tables::Transport::Tcp, .. });
+        let wanted = Wanted {
+            filter,
+            keep_tcp: *with_holders && !Table::ALL.iter().filter(is_tcp).all(is_listening),
+            keep_unix: filter.needs_peer_names(),
+            source: *source,
+            stop,
+        };
+        for namespace in namespaces {
+            let place = u16::try_from(self.namespaces.len()).unwrap_or(u16::MAX);
+            match collect(host, namespace, place, wanted) {
+                Ok(collected) => {
+                    self.namespaces.push(namespace.inode);
+                    self.add(collected, others);
+                }
+                Err(CollectError::Stopped) => return Ok(()),
+                Err(CollectError::Denied(errno) | CollectError::Failed(errno)) if namespace.is_own() => {
+                    return Err(HostError::io("dump", "sock_diag and /proc/self/net", errno));
+                }
+                Err(CollectError::Denied(errno)) => {
+                    self.note(FieldErrorReason::PermissionDenied, denied(namespace, errno));
+                }
+                Err(CollectError::Failed(errno)) => self.note(FieldErrorReason::ReadFailed, denied(namespace, errno)),
+            }
+        }
+        Ok(())
+    }
+
+    fn add(&mut self, collected: Collected, others: &mut Vec<Row>) {
+        let Collected { mut rows, others: mut more_others, filtered, from_text, problems } = collected;
+        if self.rows.is_empty() {
+            self.rows = rows;
+        } else {
+            self.rows.append(&mut rows);
+        }
+        others.append(&mut more_others);
+        self.filtered += filtered;
+        self.from_text |= from_text;
+        for (reason, detail) in problems {
+            self.note(reason, detail);
+        }
+    }
+
+    /// Applies the conditions that need more than the row.
+    fn decide(&mut self, filter: &SocketFilter, others: &[Row]) {
+        if filter.pids().is_none() && !filter.needs_peer_names() {
+            return;
+        }
+        let Self { rows, namespaces, holders, .. } = self;
+        let names: HashMap<u64, Box<[u8]>> = rows.iter().chain(others).filter_map(named).collect();
+        let before = rows.len();
+        rows.retain(|row| {
+            let peer_name = match &row.ends {
+                Ends::Unix { peer, .. } => names.get(peer).map(AsRef::as_ref),
+                _ => None,
+            };
+            let namespace = namespaces.get(usize::from(row.namespace)).copied().flatten();
+            let holds = |pids: &HashSet<u32>| holders.of(row.inode).iter().any(|held| pids.contains(&held.pid));
+            filter.matches(row, &Beside { namespace, peer_name }, holds)
+        });
+        self.filtered += before - rows.len();
+    }
+
+    fn note_hidden_namespaces(&mut self, processes: u32) {
+        if processes > 0 {
+            let detail = format!(
+                "the network namespaces of {processes} processes cannot be seen; the agent needs CAP_SYS_PTRACE for that"
+            );
+            self.note(FieldErrorReason::PermissionDenied, detail);
+        }
+    }
+
+    fn note(&mut self, reason: FieldErrorReason, detail: String) {
+        self.errors.push(FieldError { path: NAMESPACE_FIELD.to_owned(), reason: reason.into(), detail });
+    }
+
+    /// How many sockets there are.
+    pub fn len(&self) -> usize {
+        self.rows.len()
+    }
+
+    /// True if there are none.
+    pub fn is_empty(&self) -> bool {
+        self.rows.is_empty()
+    }
+
+    /// Writes a row into a message, whose buffers it uses again. False: there is no such row.
+    pub fn write(&self, index: usize, socket: &mut Socket) -> bool {
+        let Some(row) = self.rows.get(index) else { return false };
+        row.write(self.namespaces.get(usize::from(row.namespace)).copied().flatten(), socket);
+        write_holders(self.holders.of(row.inode), &self.boot_id, &mut socket.holders);
+        let peer = self.peers.as_ref().map_or(0, |peers| peers.inode(row));
+        write_holders(self.holders.of(peer), &self.boot_id, &mut socket.peer_holders);
+        true
+    }
+
+    /// Who has which local port, and whether it listens: walks over all descriptors if there is anything to look for.
+    pub(super) fn ports_held(&self, host: &Host) -> Result<Vec<(u32, u32, bool)>, HostError> {
+        let mut owned: HashMap<u64, (u32, bool)> = HashMap::new();
+        for row in self.rows.iter().filter(|row| row.inode != 0) {
+            if let Some((port, _)) = row.ports() {
+                owned.insert(row.inode, (port, row.listens()));
+            }
+        }
+        if owned.is_empty() {
+            return Ok(Vec::new());
+        }
+        let (pids, stop) = (holders::pids(host)?, AtomicBool::new(false));
+        let walk = Walk::new(host, &pids, &stop);
+        thread::scope(|scope| {
+            // If there is no thread to be had, this one does all the work.
+            let _ = thread::Builder::new().name("socket-holders".to_owned()).spawn_scoped(scope, || walk.work());
+            walk.work();
+        });
+        let held = walk.found();
+        let of = |held: &Held| owned.get(&held.inode).map(|&(port, listens)| (held.pid, port, listens));
+        Ok(held.all().iter().filter_map(of).collect())
+    }
+
+    /// All of them as messages.
+    pub fn sockets(&self) -> impl Iterator<Item = Socket> {
+        (0..self.len()).map(|index| {
+            let mut socket = Socket::default();
+            self.write(index, &mut socket);
+            socket
+        })
+    }
+
+    /// Sockets that were seen and left out by the filter.
+    pub fn filtered(&self) -> usize {
+        self.filtered
+    }
+
+    /// Processes whose descriptors could not be read, of those that were looked at.
+    pub fn unreadable_processes(&self) -> u32 {
+        self.holders.unreadable_processes
+    }
+
+    /// Network namespaces that were looked into.
+    pub fn network_namespaces(&self) -> usize {
+        self.namespaces.len()
+    }
+
+    /// True if text tables were read in place of netlink, and say less.
+    pub fn is_from_text(&self) -> bool {
+        self.from_text
+    }
+
+    /// What could not be read.
+    pub fn errors(&self) -> &[FieldError] {
+        &self.errors
+    }
+}
+
+fn named(row: &Row) -> Option<(u64, Box<[u8]>)> {
+    match &row.ends {
+        Ends::Unix { name: Some(name), .. } if row.inode != 0 => Some((row.inode, name.clone())),
+        _ => None,
+    }
+}
+
+fn denied(namespace: &Namespace, errno: Errno) -> String {
+    let error = std::io::Error::from(errno);
+    match errno {
+        Errno::PERM | Errno::ACCESS => {
+            format!("{}: {error}; the agent needs CAP_SYS_ADMIN to look into it", namespace.name())
+        }
+        _ => format!("{}: {error}", namespace.name()),
+    }
+}
