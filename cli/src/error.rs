@@ -2,6 +2,8 @@
 
 use std::io;
 
+use procwire_client::v1::FieldErrorReason;
+
 use crate::{
     contexts::{ConfigError, ContextError},
     exit::Exit,
@@ -29,6 +31,18 @@ pub(crate) enum CliError {
     /// The process that was meant is not there any more.
     #[error("{0}")]
     TargetGone(String),
+    /// What the command is about could not be read.
+    #[error("the {what} of process {pid} cannot be read: {why}")]
+    Unreadable {
+        /// The field in words.
+        what: String,
+        /// Whose.
+        pid: u32,
+        /// Why not, and what to do about it.
+        why: String,
+        /// Decides on the exit code.
+        reason: FieldErrorReason,
+    },
     /// The agent inside this process did not start.
     #[error("the agent inside this process: {0}")]
     Embedded(String),
@@ -50,6 +64,13 @@ impl CliError {
             Self::Pki(PkiError::Name { .. } | PkiError::SubjectName { .. } | PkiError::Validity { .. }) => Exit::Usage,
             Self::Call(error) => Exit::of_kind(error.kind()),
             Self::TargetGone(_) => Exit::TargetGone,
+            Self::Unreadable { reason, .. } => match reason {
+                FieldErrorReason::PermissionDenied | FieldErrorReason::Redacted => Exit::Refused,
+                FieldErrorReason::Zombie | FieldErrorReason::ProcessGone => Exit::TargetGone,
+                FieldErrorReason::Timeout => Exit::StillRunning,
+                FieldErrorReason::Unsupported => Exit::NotServed,
+                _ => Exit::Failed,
+            },
             Self::Pki(_) | Self::Embedded(_) | Self::Output(_) | Self::Demo(_) => Exit::Failed,
         }
     }

@@ -39,6 +39,8 @@ enum Body {
     Grid(Vec<(String, String)>),
     /// A table.
     Table(Table),
+    /// A table, and how many rows it could have had more.
+    CutTable(Table, usize),
 }
 
 impl Page {
@@ -55,6 +57,11 @@ impl Page {
     /// Adds a section with a table.
     pub(crate) fn table(&mut self, title: impl Into<String>, table: Table) {
         self.push(title.into(), false, Body::Table(table));
+    }
+
+    /// Adds a section with a table of which so many rows were left out.
+    pub(crate) fn cut_table(&mut self, title: impl Into<String>, table: Table, left_out: usize) {
+        self.push(title.into(), false, Body::CutTable(table, left_out));
     }
 
     /// Adds a section for a value of any shape: an object as a grid, a list of objects as a table.
@@ -84,7 +91,11 @@ impl Page {
             match &section.body {
                 Body::List(pairs) => write_list(out, pairs, width)?,
                 Body::Grid(pairs) => write_grid(out, pairs, width)?,
-                Body::Table(table) => table.write_indented(out, width, INDENT)?,
+                Body::Table(table) | Body::CutTable(table, 0) => table.write_indented(out, width, INDENT)?,
+                Body::CutTable(table, left_out) => {
+                    table.write_indented(out, width, INDENT)?;
+                    writeln!(out, "{INDENT}... and {left_out} more (--all)")?;
+                }
             }
         }
         Ok(())

@@ -19,13 +19,17 @@ pub(crate) fn footnote(processes: &[Process], is_local: bool) -> Option<String> 
         sentences.push(format!("{incomplete} incomplete"));
     }
     if denied {
-        let advice = match is_local {
-            true => "run as root, or with CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH, to read more",
-            false => "the agent needs root, or CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH, to read more",
-        };
-        sentences.push(advice.to_owned());
+        sentences.push(advice(is_local).to_owned());
     }
     (!sentences.is_empty()).then(|| sentences.join("; "))
+}
+
+/// What to do where permission was denied.
+pub(crate) fn advice(is_local: bool) -> &'static str {
+    match is_local {
+        true => "run as root, or with CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH, to read more",
+        false => "the agent needs root, or CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH, to read more",
+    }
 }
 
 /// Reasons and, for each, the fields.
