@@ -1,0 +1,142 @@
+"""The sockets of one network namespace, as the kernel tells them by sock_diag(7) and, for what that leaves out, in /proc/net."""
+
+import ctypes
+import json
+import os
+import socket
+import struct
+
+NETLINK_SOCK_DIAG = 4
+SOCK_DIAG_BY_FAMILY = 20
+NLM_F_REQUEST_DUMP = 0x301
+TYPES = {1: "STREAM", 2: "DGRAM", 3: "RAW", 5: "SEQPACKET"}
+STATES = [
+    None, "ESTABLISHED", "SYN_SENT", "SYN_RECV", "FIN_WAIT1", "FIN_WAIT2", "TIME_WAIT", "CLOSE", "CLOSE_WAIT", "LAST_ACK", "LISTEN",
+    "CLOSING", "NEW_SYN_RECV",
+]  # fmt: skip
+PROTOCOLS = [(socket.IPPROTO_TCP, "STREAM"), (socket.IPPROTO_UDP, "DGRAM"), (socket.IPPROTO_RAW, "RAW")]
+
+
+def sockets_of(folder):
+    """Of the network namespace that the process with this folder is in; None: it cannot be entered."""
+    if os.stat(f"{folder}/ns/net").st_ino == os.stat("/proc/self/ns/net").st_ino:
+        return sockets()
+    reader, writer = os.pipe()
+    child = os.fork()
+    if child == 0:
+        try:
+            with open(f"{folder}/ns/net") as namespace:
+                entered = ctypes.CDLL(None).setns(namespace.fileno(), 0) == 0
+            with os.fdopen(writer, "w") as answer:
+                json.dump(sockets() if entered else None, answer)
+        finally:
+            os._exit(0)
+    os.close(writer)
+    with os.fdopen(reader) as answer:
+        text = answer.read()
+    os.waitpid(child, 0)
+    return json.loads(text) if text else None
+
+
+def sockets():
+    """Each as its values by procwire's paths; inode and all."""
+    found = []
+    for family in [socket.AF_INET, socket.AF_INET6]:
+        for protocol, type in PROTOCOLS:
+            request = struct.pack("=BBBBI48x", family, protocol, 0, 0, 0xFFFFFFFF)
+            found += [inet(message, type, protocol) for message in dump(request)]
+    # Name, peer, queue lengths, owner.
+    request = struct.pack("=BBHIIIII", socket.AF_UNIX, 0, 0, 0xFFFFFFFF, 0, 1 | 4 | 0x10 | 0x40, 0, 0)
+    found += [unix(message) for message in dump(request)]
+    return [*found, *netlink_sockets(), *packet_sockets()]
+
+
+def dump(request):
+    with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, NETLINK_SOCK_DIAG) as diag:
+        diag.sendall(struct.pack("=IHHII", 16 + len(request), SOCK_DIAG_BY_FAMILY, NLM_F_REQUEST_DUMP, 0, 0) + request)
+        while True:
+            data = diag.recv(1 << 18)
+            while data:
+                length, kind = struct.unpack_from("=IH", data)
+                if kind == 3:
+                    return
+                if kind == 2:
+                    # This kernel has no such table.
+                    return
+                yield data[16:length]
+                data = data[(length + 3) & ~3 :]
+
+
+def inet(message, type, protocol):
+    family, state, _, _, local_port, remote_port = struct.unpack_from("=BBBB2s2s", message)
+    local, remote = message[8:24], message[24:40]
+    interface = struct.unpack_from("=I", message, 40)[0]
+    received, sent, uid, inode = struct.unpack_from("=IIII", message, 56)
+    size = 4 if family == socket.AF_INET else 16
+    values = {
+        "family": f"SOCKET_FAMILY_{'INET' if size == 4 else 'INET6'}",
+        "type": f"SOCKET_TYPE_{type}",
+        "protocol": protocol if type != "RAW" else None,
+        "state": f"SOCKET_STATE_{STATES[state]}",
+        "inode": inode or None,
+        "uid": uid,
+        "receive_queue": received,
+        "send_queue": sent,
+        "interface_index": interface or None,
+        "local.inet.ip": "x:" + local[:size].hex(),
+        "local.inet.port": int.from_bytes(local_port, "big"),
+    }
+    if int.from_bytes(remote_port, "big"):
+        values["remote.inet.ip"] = "x:" + remote[:size].hex()
+        values["remote.inet.port"] = int.from_bytes(remote_port, "big")
+    return values
+
+
+def unix(message):
+    _, type, state, _, inode = struct.unpack_from("=BBBBI", message)
+    values = {
+        "family": "SOCKET_FAMILY_UNIX",
+        "type": f"SOCKET_TYPE_{TYPES[type]}",
+        "state": f"SOCKET_STATE_{STATES[state]}",
+        "inode": inode,
+    }
+    data = message[16:]
+    while data:
+        length, kind = struct.unpack_from("=HH", data)
+        value = data[4:length]
+        if kind == 0:
+            # Abstract names begin with a NUL and have none at their end.
+            values["local.unix.path"] = "x:" + (value if value[:1] == b"\0" else value.rstrip(b"\0")).hex()
+        elif kind == 2:
+            values["peer_inode"] = struct.unpack("=I", value)[0]
+        elif kind == 4:
+            values["receive_queue"], values["send_queue"] = struct.unpack("=II", value)
+        elif kind == 7:
+            values["uid"] = struct.unpack("=I", value)[0]
+        data = data[(length + 3) & ~3 :]
+    return values
+
+
+def netlink_sockets():
+    for line in open("/proc/self/net/netlink").read().splitlines()[1:]:
+        _, protocol, port, groups, *_, inode = line.split()
+        yield {
+            "family": "SOCKET_FAMILY_NETLINK",
+            "inode": int(inode),
+            "local.netlink.protocol": int(protocol),
+            "local.netlink.port_id": int(port),
+            "local.netlink.groups": int(groups, 16),
+        }
+
+
+def packet_sockets():
+    for line in open("/proc/self/net/packet").read().splitlines()[1:]:
+        _, _, type, protocol, interface, _, memory, uid, inode = line.split()
+        yield {
+            "family": "SOCKET_FAMILY_PACKET",
+            "type": f"SOCKET_TYPE_{TYPES[int(type)]}",
+            "inode": int(inode),
+            "uid": int(uid),
+            "local.packet.protocol": int(protocol, 16),
+            "local.packet.interface_index": int(interface) or None,
+        }
