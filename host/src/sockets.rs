@@ -8,6 +8,7 @@
 mod collect;
 mod filter;
 mod holders;
+mod kept;
 mod namespaces;
 mod netlink;
 mod peers;
@@ -17,6 +18,8 @@ mod row;
 mod tables;
 mod text;
 mod wire;
+
+pub(crate) use kept::KeptTables;
 
 pub use filter::{InvalidPredicate, SocketFilter};
 pub use port_owners::PortOwners;

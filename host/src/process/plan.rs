@@ -9,8 +9,9 @@ use procwire_proto::{
 };
 
 use super::usage::UsageBaseline;
+use crate::sockets::KeptTables;
 
-/// Fields to read, compiled.
+/// Fields to read, compiled; made for one request. Tables of sockets that are read for it serve all its processes.
 #[derive(Clone, Debug)]
 pub struct ProcessPlan {
     fields: ProcessFieldSet,
@@ -18,7 +19,22 @@ pub struct ProcessPlan {
     unserved: Vec<FieldError>,
     scrub_cmdline: bool,
     leave_names_cut: bool,
+    environ_disclosure: EnvironDisclosure,
     usage_since: Option<Arc<UsageBaseline>>,
+    /// Tables of sockets, shared by whoever reads by this plan.
+    sockets: Arc<KeptTables>,
+}
+
+/// How much of an environment a row shows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum EnvironDisclosure {
+    /// Names without values.
+    #[default]
+    Names,
+    /// Values, but for secrets, which are masked by the name of their variable and by their shape.
+    Masked,
+    /// Everything.
+    Whole,
 }
 
 /// A file that must be read, and the fields that it answers.
@@ -142,7 +158,9 @@ impl ProcessPlan {
             unserved: unserved.collect(),
             scrub_cmdline: false,
             leave_names_cut: false,
+            environ_disclosure: EnvironDisclosure::default(),
             usage_since: None,
+            sockets: Arc::default(),
         }
     }
 
@@ -155,6 +173,13 @@ impl ProcessPlan {
     #[must_use]
     pub fn scrub_cmdline(mut self, yes: bool) -> Self {
         self.scrub_cmdline = yes;
+        self
+    }
+
+    /// Shows this much of environments; names only, unless told otherwise. Whatever is withheld is marked in the row.
+    #[must_use]
+    pub fn disclose_environ(mut self, disclosure: EnvironDisclosure) -> Self {
+        self.environ_disclosure = disclosure;
         self
     }
 
@@ -172,6 +197,10 @@ impl ProcessPlan {
         self
     }
 
+    pub(super) fn kept_sockets(&self) -> &KeptTables {
+        &self.sockets
+    }
+
     pub(super) fn usage_baseline(&self) -> Option<&UsageBaseline> {
         self.usage_since.as_deref()
     }
@@ -186,6 +215,10 @@ impl ProcessPlan {
 
     pub(super) fn unserved(&self) -> &[FieldError] {
         &self.unserved
+    }
+
+    pub(super) fn environ_disclosure(&self) -> EnvironDisclosure {
+        self.environ_disclosure
     }
 
     pub(super) fn scrubs_cmdline(&self) -> bool {

@@ -170,7 +170,7 @@ impl<'a> Part<'a> {
                 Err(Errno::NOENT) => text::read(self.host.proc(), "/proc/self", table, &mut rows),
                 read => read,
             },
-            Way::Process(pid) => text::read(self.host.proc(), &pid.to_string(), table, &mut rows),
+            Way::Process(directory) => text::read(self.host.proc(), directory, table, &mut rows),
             Way::Bound(_) => Err(refused),
         };
         match read {

@@ -218,7 +218,7 @@ impl OwnSockets {
         Descriptors::list(host, pid, buffer)?.sockets(buffer)
     }
 
-    fn held(&self, pid: u32) -> impl Iterator<Item = Held> {
+    pub(super) fn held(&self, pid: u32) -> impl Iterator<Item = Held> {
         let start_ticks = self.start_ticks;
         self.sockets.iter().map(move |&(inode, fd)| Held { inode, pid, fd, start_ticks })
     }

@@ -28,8 +28,8 @@ pub(super) struct Namespace {
 pub(super) enum Way {
     /// We are in it.
     Own,
-    /// Through a process that is.
-    Process(u32),
+    /// Through a process that is: its directory below `/proc`, or that of one of its threads.
+    Process(String),
     /// Through a file that it is bound to.
     Bound(PathBuf),
 }
@@ -47,11 +47,12 @@ impl Namespace {
         Self { inode: stat("/proc/self/ns/net").ok().map(|file| file.st_ino), way: Way::Own }
     }
 
-    /// The one that a process lives in.
-    pub(super) fn of_process(host: &Host, path: &mut ProcessPath, pid: u32) -> Result<Self, Errno> {
-        let inode = Some(statat(host.proc(), path.file("ns/net"), AtFlags::empty())?.st_ino);
+    /// The one that a process lives in, or the thread that stands for it.
+    pub(super) fn of_process(host: &Host, pid: u32, thread: Option<u32>) -> Result<Self, Errno> {
+        let directory = thread.map_or_else(|| pid.to_string(), |thread| format!("{pid}/task/{thread}"));
+        let inode = Some(statat(host.proc(), format!("{directory}/ns/net"), AtFlags::empty())?.st_ino);
         let own = Self::own();
-        Ok(if own.inode == inode { own } else { Self { inode, way: Way::Process(pid) } })
+        Ok(if own.inode == inode { own } else { Self { inode, way: Way::Process(directory) } })
     }
 
     /// Our own, and those of these processes and below `/run/netns`, each once.
@@ -62,7 +63,7 @@ impl Namespace {
         for &pid in pids {
             match statat(host.proc(), ProcessPath::new(pid).file("ns/net"), AtFlags::empty()) {
                 Ok(file) if known.insert(file.st_ino) => {
-                    found.namespaces.push(Self { inode: Some(file.st_ino), way: Way::Process(pid) });
+                    found.namespaces.push(Self { inode: Some(file.st_ino), way: Way::Process(pid.to_string()) });
                 }
                 Err(Errno::ACCESS | Errno::PERM) => found.unreadable_processes += 1,
                 // It has gone, or is a zombie, which lives nowhere.
@@ -81,12 +82,9 @@ impl Namespace {
     pub(super) fn diag_socket(&self, host: &Host) -> Result<DiagSocket, DumpError> {
         let file = match &self.way {
             Way::Own => return DiagSocket::open(),
-            Way::Process(pid) => openat(
-                host.proc(),
-                ProcessPath::new(*pid).file("ns/net"),
-                OFlags::RDONLY | OFlags::CLOEXEC,
-                Mode::empty(),
-            ),
+            Way::Process(directory) => {
+                openat(host.proc(), format!("{directory}/ns/net"), OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())
+            }
             // Nothing may be waited for, should it be something else by now.
             Way::Bound(path) => openat(CWD, path, OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK, Mode::empty()),
         };
@@ -172,7 +170,7 @@ mod tests {
     #[test]
     fn a_namespace_that_is_another_by_now_is_not_entered() {
         let host = Host::open(Roots::default()).unwrap();
-        let other = Namespace { inode: Some(1), way: Way::Process(std::process::id()) };
+        let other = Namespace { inode: Some(1), way: Way::Process("self".to_owned()) };
         assert_eq!(other.diag_socket(&host).unwrap_err(), DumpError::Refused(Errno::STALE));
     }
 }
