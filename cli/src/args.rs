@@ -3,7 +3,10 @@
 use clap::{Parser, Subcommand};
 
 use crate::{
-    commands::{agent, completions, context, demo, info, pki, ps, system, terminate, wait, watch},
+    commands::{
+        agent, completions, context, demo, env, files, info, limits, maps, mem, netstat, pgrep, pidof, pki, ps, system,
+        terminate, threads, tree, wait, watch, who_listens,
+    },
     connection::ConnectionArgs,
     exit::Exit,
     output::OutputArgs,
@@ -32,8 +35,30 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     /// List processes
     Ps(ps::PsArgs),
+    /// Show processes below their parents
+    Tree(tree::TreeArgs),
+    /// List processes by the memory that they alone hold
+    Mem(mem::MemArgs),
+    /// Print the pids of the processes that run a program
+    Pidof(pidof::PidofArgs),
+    /// Print the pids of processes by name, user, port and more
+    Pgrep(pgrep::PgrepArgs),
     /// Show all of one process
     Info(info::InfoArgs),
+    /// Show what processes have open, or who has a file or a port open
+    Files(files::FilesArgs),
+    /// Show what is mapped into the memory of a process
+    Maps(maps::MapsArgs),
+    /// Show the environment that a process was started with
+    Env(env::EnvArgs),
+    /// Show the resource limits of a process, and what of them is used
+    Limits(limits::LimitsArgs),
+    /// Show the threads of a process
+    Threads(threads::ThreadsArgs),
+    /// List the sockets of the host and the processes that hold them
+    Netstat(netstat::NetstatArgs),
+    /// Show who listens on a port
+    WhoListens(who_listens::WhoListensArgs),
     /// Show the host: processors, memory, disks, network
     System(system::SystemArgs),
     /// Print samples at an interval

@@ -4,14 +4,29 @@ pub(crate) mod agent;
 pub(crate) mod completions;
 pub(crate) mod context;
 pub(crate) mod demo;
+pub(crate) mod env;
+pub(crate) mod files;
+mod holders;
 pub(crate) mod info;
+pub(crate) mod limits;
+mod listing;
+pub(crate) mod maps;
+pub(crate) mod mem;
+pub(crate) mod netstat;
+mod one_process;
+pub(crate) mod pgrep;
+pub(crate) mod pidof;
 pub(crate) mod pki;
 pub(crate) mod ps;
+mod rows;
 pub(crate) mod system;
 mod target;
 pub(crate) mod terminate;
+pub(crate) mod threads;
+pub(crate) mod tree;
 pub(crate) mod wait;
 pub(crate) mod watch;
+pub(crate) mod who_listens;
 
 use crate::{
     args::{Cli, Command},
@@ -27,7 +42,18 @@ pub(crate) async fn run(cli: Cli, out: &mut Output) -> Result<Exit, CliError> {
     let connect = || Connection::open(&connection);
     match command {
         Command::Ps(args) => ps::run(&args, &connect()?, out).await,
+        Command::Tree(args) => tree::run(&args, &connect()?, out).await,
+        Command::Mem(args) => mem::run(&args, &connect()?, out).await,
+        Command::Pidof(args) => pidof::run(&args, &connect()?, out).await,
+        Command::Pgrep(args) => pgrep::run(&args, &connect()?, out).await,
         Command::Info(args) => info::run(&args, &connect()?, out).await,
+        Command::Files(args) => files::run(&args, &connect()?, out).await,
+        Command::Maps(args) => maps::run(&args, &connect()?, out).await,
+        Command::Env(args) => env::run(&args, &connect()?, out).await,
+        Command::Limits(args) => limits::run(&args, &connect()?, out).await,
+        Command::Threads(args) => threads::run(&args, &connect()?, out).await,
+        Command::Netstat(args) => netstat::run(&args, &connect()?, out).await,
+        Command::WhoListens(args) => who_listens::run(&args, &connect()?, out).await,
         Command::System(args) => system::run(&args, &connect()?, out).await,
         Command::Watch(command) => watch::run(&command, &connect()?, out).await,
         Command::Terminate(args) => terminate::run(&args, &connect()?, out).await,

@@ -4,7 +4,7 @@ use std::{path::PathBuf, time::Duration};
 
 use clap::Args;
 use procwire_agent::Embedded;
-use procwire_client::Client;
+use procwire_client::{Client, ListProcesses};
 
 use crate::{
     contexts::{ConfigFile, Context, LOCAL},
@@ -119,6 +119,15 @@ impl Connection {
             Target::Remote(context) => (remote_client(context)?, false),
         };
         Ok(Self { client, is_local, timeout: args.timeout })
+    }
+
+    /// A list of processes to be asked for, within the time that was given.
+    pub(crate) fn list(&self) -> ListProcesses {
+        let request = self.client.processes().list();
+        match self.timeout {
+            Some(timeout) => request.timeout(timeout),
+            None => request,
+        }
     }
 }
 

@@ -10,6 +10,8 @@ mod output;
 pub mod pki;
 pub mod private_file;
 mod render;
+mod selectors;
+mod sorting;
 
 use std::{ffi::OsString, process::ExitCode};
 

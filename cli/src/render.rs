@@ -6,6 +6,7 @@ pub(crate) mod json;
 pub(crate) mod page;
 pub(crate) mod printable;
 pub(crate) mod process;
+pub(crate) mod sockets;
 pub(crate) mod system;
 pub(crate) mod table;
 pub(crate) mod termination;

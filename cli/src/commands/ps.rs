@@ -1,97 +1,144 @@
 //! `procwire ps`
 
-use clap::Args;
-use procwire_client::ListProcesses;
-use procwire_proto::json;
+use std::time::Duration;
 
+use clap::Args;
+use procwire_client::{ListProcesses, ProcessTree};
+use procwire_proto::{ProcessFieldSet, json};
+
+use super::{listing, rows::write_rows};
 use crate::{
     connection::Connection,
     error::CliError,
     exit::Exit,
     output::{Format, Output},
-    render::{
-        json::{ArrayWriter, write_line},
-        process::{COMPACT, Layout, WIDE, table, table_of_fields},
-        unreadable,
+    render::process::{
+        Layout,
+        branches::{Branches, Strokes},
+        mask_path, table, table_of_fields, table_with_branches, thread_rows,
     },
+    selectors::{SelectorArgs, USAGE_WINDOW, parse_pid},
+    sorting::SortKey,
 };
+
+const CPU_USAGE: &str = "cpu_usage_ratio";
 
 /// What `ps` shows, as typed.
 #[derive(Debug, Args)]
 pub(crate) struct PsArgs {
+    /// Only these processes
+    #[arg(id = "pids", value_name = "PID", value_parser = parse_pid)]
+    pids: Vec<u32>,
     /// Fields to show, in this order: pid,name,memory.resident_bytes ("memory": all of it, "*": everything);
     /// `procwire agent capabilities` lists them
     #[arg(short, long, value_name = "A,B,...", value_delimiter = ',', value_parser = clap::builder::NonEmptyStringValueParser::new())]
     fields: Vec<String>,
-    /// At most so many processes, by ascending pid
+    #[arg(short, long, value_name = "KEY[:asc],...", value_delimiter = ',', help = format!("Order: {}", SortKey::HELP))]
+    sort: Vec<SortKey>,
+    /// At most so many processes
     #[arg(short = 'n', long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     limit: Option<u32>,
+    /// Children below their parents
+    #[arg(short = 'T', long, conflicts_with_all = ["sort", "fields"])]
+    tree: bool,
+    /// A row for each thread; as JSON, the threads of each process
+    #[arg(long, conflicts_with_all = ["tree", "fields"])]
+    threads: bool,
+    /// Measure the use of processors over this time, 500ms if none is given; sorting by cpu does so too
+    #[arg(short, long, value_name = "TIME", num_args = 0..=1, require_equals = true, default_missing_value = "500ms",
+        value_parser = humantime::parse_duration)]
+    cpu: Option<Duration>,
+    #[command(flatten)]
+    selectors: SelectorArgs,
 }
 
 /// Lists processes.
 pub(crate) async fn run(args: &PsArgs, connection: &Connection, out: &mut Output) -> Result<Exit, CliError> {
-    let mut request = connection.client.processes().list();
-    if let Some(timeout) = connection.timeout {
-        request = request.timeout(timeout);
-    }
+    let selectors = args.selectors.clone().with_pids(&args.pids);
+    let mut request = listing::request(&selectors, &args.sort, args.window(), connection).await?;
     if let Some(limit) = args.limit {
         request = request.limit(limit);
     }
-    match out.format {
-        Format::Json | Format::Ndjson => {
-            let request = if args.fields.is_empty() { request } else { request.fields(&args.fields) };
-            print_json(request, out).await?;
-        }
-        Format::Table | Format::Wide if !args.fields.is_empty() => {
-            let list = request.fields(&args.fields).await?;
-            let effective = list.header.effective_mask.unwrap_or_default();
-            let table = table_of_fields(&args.fields, &effective, &list.processes, &out.clock);
-            table.write(&mut out.answer, out.width)?;
-            note_unreadable(&list.processes, connection, out)?;
-        }
-        Format::Table => print_table(request, &COMPACT, connection, out).await?,
-        Format::Wide => print_table(request, &WIDE, connection, out).await?,
-    }
+    let returned = match out.format {
+        Format::Json | Format::Ndjson => print_json(args, request, out).await?,
+        Format::Table | Format::Wide => print_table(args, request, connection, out).await?,
+    };
+    listing::require_some(&selectors.pids, returned)?;
     Ok(Exit::Success)
 }
 
+impl PsArgs {
+    /// The window over which the use of processors is measured; a filter or an order by it brings its own.
+    fn window(&self) -> Option<Duration> {
+        let is_asked_for = self.fields.iter().any(|field| field == CPU_USAGE || field == "*");
+        self.cpu.or(is_asked_for.then_some(USAGE_WINDOW))
+    }
+
+    fn measures_usage(&self) -> bool {
+        self.cpu.is_some() || self.selectors.needs_usage() || self.sort.iter().any(SortKey::needs_usage)
+    }
+
+    /// Fields that are shown because an option is about them.
+    fn fields_of_options(&self) -> Vec<&str> {
+        let usage = self.measures_usage().then_some(CPU_USAGE);
+        self.sort.iter().flat_map(SortKey::paths).map(String::as_str).chain(usage).collect()
+    }
+
+    fn layout(&self, format: Format) -> Layout {
+        let layout = if format == Format::Wide { Layout::wide() } else { Layout::compact() };
+        layout.showing(self.fields_of_options())
+    }
+}
+
 async fn print_table(
+    args: &PsArgs,
     request: ListProcesses,
-    layout: &Layout,
     connection: &Connection,
     out: &mut Output,
-) -> Result<(), CliError> {
-    let list = request.fields(layout.fields()).await?;
-    table(layout, &list.processes, &out.clock).write(&mut out.answer, out.width)?;
-    note_unreadable(&list.processes, connection, out)
-}
-
-/// Rows are printed as they come, so that memory does not grow with the table.
-async fn print_json(request: ListProcesses, out: &mut Output) -> Result<(), CliError> {
-    let mut rows = request.stream().await?;
-    let mut array = ArrayWriter::default();
-    while let Some(processes) = rows.next().await? {
-        for process in &processes {
-            let value = json::to_json(process);
-            match out.format {
-                Format::Ndjson => write_line(&mut out.answer, &value)?,
-                _ => array.push(&mut out.answer, &value)?,
+) -> Result<u32, CliError> {
+    let layout = args.layout(out.format);
+    let list = if args.threads {
+        let list = request.fields(thread_rows::FIELDS).await?;
+        thread_rows::table(&list.processes).write(&mut out.answer, out.width)?;
+        list
+    } else if args.fields.is_empty() {
+        let fields = layout.fields().into_iter().chain(if args.tree { ProcessTree::FIELDS.to_vec() } else { vec![] });
+        let list = request.fields(fields).await?;
+        let table = match args.tree {
+            true => {
+                let mut branches = Branches::new(Strokes::of_locale(false), out.width);
+                let tree = ProcessTree::new(&list.processes);
+                let rows = tree.walk().map(|node| (branches.next(node.depth, node.is_last), node.process));
+                table_with_branches(&layout, rows, &out.clock)
             }
-        }
-    }
-    if out.format != Format::Ndjson {
-        array.finish(&mut out.answer)?;
-    }
-    Ok(())
+            false => table(&layout, &list.processes, &out.clock),
+        };
+        table.write(&mut out.answer, out.width)?;
+        list
+    } else {
+        let list = request.fields(&args.fields).await?;
+        let effective = list.header.effective_mask.clone().unwrap_or_default();
+        table_of_fields(&args.fields, &effective, &list.processes, &out.clock).write(&mut out.answer, out.width)?;
+        list
+    };
+    listing::note(&list, connection, out)?;
+    Ok(list.summary.returned)
 }
 
-fn note_unreadable(
-    processes: &[procwire_client::v1::Process],
-    connection: &Connection,
-    out: &mut Output,
-) -> Result<(), CliError> {
-    if let Some(footnote) = unreadable::footnote(processes, connection.is_local) {
-        out.note(&footnote)?;
+async fn print_json(args: &PsArgs, mut request: ListProcesses, out: &mut Output) -> Result<u32, CliError> {
+    let of_options = args.fields_of_options().into_iter().map(mask_path);
+    let more: Vec<&str> = of_options.chain(args.threads.then_some("threads")).collect();
+    if !args.fields.is_empty() {
+        request = request.fields(args.fields.iter().map(String::as_str).chain(more));
+    } else if !more.is_empty() {
+        let usual = ProcessFieldSet::default_list().to_mask().paths;
+        request = request.fields(usual.iter().map(String::as_str).chain(more));
     }
-    Ok(())
+    if !args.tree {
+        return listing::print_json(request, out).await;
+    }
+    let list = request.await?;
+    let tree = ProcessTree::new(&list.processes);
+    write_rows(out, tree.walk().map(|node| json::to_json(node.process)))?;
+    Ok(list.summary.returned)
 }

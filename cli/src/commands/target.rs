@@ -39,6 +39,12 @@ impl FromStr for Target {
     }
 }
 
+impl From<Target> for TargetArgs {
+    fn from(target: Target) -> Self {
+        Self { target, start_ticks: None }
+    }
+}
+
 impl TargetArgs {
     /// Looks the process up: from here on it is that process and no other.
     pub(crate) async fn resolve(&self, client: &Client, timeout: Option<Duration>) -> Result<ProcessRef, CliError> {

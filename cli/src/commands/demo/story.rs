@@ -12,7 +12,7 @@ use crate::{
     error::CliError,
     render::{
         printable::printable,
-        process::{COMPACT, table as process_table},
+        process::{Layout, table as process_table},
         system::{SampleLines, WATCHED, write_page},
         table::{Align, Column, Table},
         termination,
@@ -28,13 +28,14 @@ const INTERVAL: Duration = Duration::from_millis(500);
 pub(super) async fn table(stage: &Stage, say: &mut Narrator<'_>) -> Result<(), CliError> {
     say.step("The process table", Some("procwire ps"))?;
     let began = Instant::now();
-    let list = stage.reader.processes().list().fields(COMPACT.fields()).await?;
+    let layout = Layout::compact();
+    let list = stage.reader.processes().list().fields(layout.fields()).await?;
     let took = began.elapsed();
     let mut processes = list.processes;
     let total = processes.len();
     processes.sort_by_key(|process| std::cmp::Reverse(resident_bytes(process)));
     processes.truncate(ROWS);
-    process_table(&COMPACT, &processes, &say.out.clock).write(&mut say.out.answer, say.out.width)?;
+    process_table(&layout, &processes, &say.out.clock).write(&mut say.out.answer, say.out.width)?;
     writeln!(say.out.answer)?;
     say.line(&format!(
         "the {ROWS} largest of {total} processes; all of them in {:.1} ms, {:.1} ms of it reading /proc",

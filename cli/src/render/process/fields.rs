@@ -1,6 +1,6 @@
 //! `ps --fields`: one column per field, whatever the field is.
 
-use procwire_proto::{FieldMask, ProcessFieldSet, json, v1::Process};
+use procwire_proto::{FieldMask, FieldTable as _, ProcessFieldSet, json, v1::Process};
 use serde_json::Value;
 
 use super::columns::style;
@@ -21,11 +21,35 @@ pub(crate) fn table_of_fields(asked: &[String], effective: &FieldMask, processes
     });
     let mut table = Table::new(columns.collect());
     for (process, object) in processes.iter().zip(&objects) {
-        let shown = |path: &String| value::show_member(parent(object, path)?, leaf(path), Form::Cell, clock);
+        let shown = |path: &String| show(object, path, clock);
         table
             .push(paths.iter().map(|path| shown(path).unwrap_or_else(|| MISSING.to_owned())).collect(), style(process));
     }
     table
+}
+
+/// The cell of a field.
+pub(super) fn show(object: &Value, path: &str, clock: &Clock) -> Option<String> {
+    value::show_member(parent(object, path)?, leaf(path), Form::Cell, clock)
+}
+
+/// The field of a read mask that a value is part of: orders reach into messages that masks take whole.
+pub(crate) fn mask_path(path: &str) -> &str {
+    let is_field = |path: &str| Process::FIELDS.iter().any(|field| field.path == path);
+    let mut shorter = path;
+    while !is_field(shorter) {
+        match shorter.rsplit_once('.') {
+            Some((above, _)) => shorter = above,
+            // Of a newer agent, or of none: it decides.
+            None => return path,
+        }
+    }
+    shorter
+}
+
+/// The field's own name without its unit.
+pub(super) fn short_header(path: &str) -> String {
+    value::without_unit(leaf(path)).to_ascii_uppercase()
 }
 
 /// The paths of the columns.
@@ -55,9 +79,9 @@ fn expand(asked: &[String], effective: &FieldMask) -> Vec<String> {
 
 /// The field's own name without its unit, or the whole path where that names two columns.
 fn header(path: &str, paths: &[String]) -> String {
-    let short = |path: &str| value::without_unit(leaf(path)).to_ascii_uppercase();
-    let is_unique = paths.iter().filter(|other| short(other) == short(path)).count() == 1;
-    if is_unique { short(path) } else { path.to_ascii_uppercase() }
+    let short = short_header(path);
+    let is_unique = paths.iter().filter(|other| short_header(other) == short).count() == 1;
+    if is_unique { short } else { path.to_ascii_uppercase() }
 }
 
 /// The object that a path leads to the door of.
@@ -74,7 +98,7 @@ fn leaf(path: &str) -> &str {
 #[allow(clippy::unwrap_used, reason = "tests fail by panicking")]
 mod tests {
     use super::*;
-    use crate::render::process::columns::tests::{clock, process};
+    use crate::render::process::layout::tests::{clock, process};
 
     fn mask(paths: &[&str]) -> FieldMask {
         FieldMask { paths: paths.iter().map(ToString::to_string).collect() }
@@ -114,6 +138,18 @@ mod tests {
     fn lists_and_hostile_text_stay_on_one_line() {
         let lines = lines(&["cmdline"], &["cmdline"]);
         assert_eq!(lines, ["CMDLINE", r"one \x1b[2J", "-"]);
+    }
+
+    #[test]
+    fn a_part_of_a_field_is_asked_for_with_all_of_it() {
+        for (path, wanted) in [
+            ("memory_footprint.unique_bytes", "memory_footprint"),
+            ("memory.swap_bytes", "memory.swap_bytes"),
+            ("pid", "pid"),
+            ("aura.colour", "aura.colour"),
+        ] {
+            assert_eq!(mask_path(path), wanted);
+        }
     }
 
     #[test]
