@@ -22,6 +22,6 @@ pub use error::HostError;
 pub use host::Host;
 pub use machine::Machine;
 pub use own_cost::OwnCost;
-pub use process::{Half, ProcessPlan, ProcessReader, ReaderPair, UsageBaseline};
+pub use process::{EnvironDisclosure, Half, ProcessPlan, ProcessReader, ReaderPair, UsageBaseline};
 pub use roots::Roots;
 pub use system::{SystemReader, add_rates, add_rates_of};

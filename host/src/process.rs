@@ -36,7 +36,7 @@ mod threads;
 mod usage;
 
 pub use pair::{Half, ReaderPair};
-pub use plan::ProcessPlan;
+pub use plan::{EnvironDisclosure, ProcessPlan};
 pub use reader::ProcessReader;
 pub use usage::UsageBaseline;
 

@@ -101,7 +101,7 @@ impl<'a> Draft<'a> {
         let data = data.get(..cmdline::LONGEST_BYTES).unwrap_or(data);
         let is_scrubbed = self.plan.scrubs_cmdline();
         let mut split = if wants_split || is_scrubbed { cmdline::split(data) } else { Vec::new() };
-        let has_secrets = is_scrubbed && scrub::scrub(&mut split);
+        let has_secrets = is_scrubbed && scrub::scrub_arguments(&mut split);
         self.process.cmdline_raw = (wants_raw && !has_secrets).then(|| data.to_vec());
         self.process.cmdline = if wants_split { split } else { Vec::new() };
         if length > cmdline::LONGEST_BYTES {

@@ -39,6 +39,8 @@ impl Failure<'_> {
             }
         }
         Some(match self.errno {
+            // There is such a file, and it is empty.
+            Errno::NODATA => return stat.is_zombie().then_some(FieldErrorReason::Zombie),
             Errno::ACCESS | Errno::PERM => FieldErrorReason::PermissionDenied,
             Errno::NOENT | Errno::SRCH if stat.is_zombie() => FieldErrorReason::Zombie,
             // The process is there, as its stat proves: this kernel was built without the file.
@@ -118,6 +120,13 @@ mod tests {
         for file in with_rights.into_iter().chain([ProcessFile::MemoryMaps]) {
             assert_eq!(reason(file, Errno::ACCESS, KERNEL_THREAD), Some(FieldErrorReason::PermissionDenied));
         }
+    }
+
+    #[test]
+    fn an_empty_environment_is_one_unless_the_process_has_let_go_of_it() {
+        assert_eq!(reason(ProcessFile::Environ, Errno::NODATA, LIVE), None);
+        assert_eq!(reason(ProcessFile::Environ, Errno::NODATA, KERNEL_THREAD), None);
+        assert_eq!(reason(ProcessFile::Environ, Errno::NODATA, ZOMBIE), Some(FieldErrorReason::Zombie));
     }
 
     #[test]
