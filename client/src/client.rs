@@ -71,12 +71,12 @@ impl Client {
         Self::from_parts(transport, Uri::from_static("http://localhost"), name.into().into(), DEFAULT_READ_ATTEMPTS)
     }
 
-    /// Processes: list them, read one.
+    /// Processes: list them, read one, ask for its relatives.
     pub fn processes(&self) -> ProcessCalls {
         ProcessCalls::new(self.clone())
     }
 
-    /// The host: one snapshot, or samples at an interval.
+    /// The host: one snapshot, samples at an interval, its sockets.
     pub fn system(&self) -> SystemCalls {
         SystemCalls::new(self.clone())
     }

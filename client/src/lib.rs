@@ -26,6 +26,44 @@
 //!   reached or says that it is unavailable. Nothing that acts is ever sent twice.
 //! - An [`Error`] has a [kind](ErrorKind) and, where the agent gave one, a [reason](v1::ErrorReason); it names the call
 //!   and the target, and keeps the whole chain of causes.
+//! - What of a row could not be read is no error of the call: the field is unset, and the row says why.
+//!
+//! # Coming from psutil
+//!
+//! `docs/psutil-map.md` of the repository lists all of psutil with what answers it here, and the README shows the same
+//! programs in both. The usual ones:
+//!
+//! ```no_run
+//! # async fn example(client: procwire_client::Client) -> Result<(), procwire_client::Error> {
+//! use std::time::Duration;
+//! use procwire_client::{ProcessSelect, SocketSelect};
+//!
+//! // psutil.Process(4242).as_dict(["name", "exe", "memory_info"])
+//! let process = client.processes().get(4242).fields(["ref", "name", "exe", "memory"]).await?.process.unwrap_or_default();
+//! if let Some(why) = process.error_of("exe") {
+//!     println!("exe: {}", why.reason().as_words()); // what psutil raises as AccessDenied or ZombieProcess
+//! }
+//!
+//! // [p for p in psutil.process_iter() if p.username() == "www-data"]
+//! let of_www = client.processes().list().matching(ProcessSelect::new().user("www-data")).await?;
+//! println!("{} processes", of_www.processes.len());
+//!
+//! if let Some(reference) = process.reference() {
+//!     // p.cpu_percent(interval=1), p.children(recursive=True), p.is_running()
+//!     let window = Duration::from_secs(1);
+//!     let busy = client.processes().get(reference).fields(["cpu_usage_ratio"]).usage_window(window).await?;
+//!     let below = client.processes().descendants(reference).await?;
+//!     let is_running = client.processes().is_running(reference).await?;
+//!     println!("{busy:?} {} {is_running}", below.processes.len());
+//! }
+//!
+//! // [c for c in psutil.net_connections("tcp") if c.status == psutil.CONN_LISTEN]
+//! let servers = SocketSelect::new().tcp().listening();
+//! let listeners = client.system().sockets().matching(servers).with_holders().await?;
+//! println!("{:?}", listeners.sockets);
+//! # Ok(())
+//! # }
+//! ```
 
 mod agent;
 mod backoff;

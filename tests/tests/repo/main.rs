@@ -13,6 +13,7 @@ mod documents;
 mod generated;
 mod layering;
 mod permissions;
+mod psutil_map;
 mod sources;
 mod wire_comments;
 
