@@ -8,7 +8,7 @@ use procwire_client::ErrorKind;
 pub(crate) enum Exit {
     /// Done. A reader that closed the pipe counts as done.
     Success = 0,
-    /// Something else failed; the message says what.
+    /// Something else failed, and the message says what; or pidof and pgrep found nothing, as they do everywhere.
     Failed = 1,
     /// The command line, the configuration or the request is wrong.
     Usage = 2,
@@ -31,7 +31,7 @@ impl Exit {
     pub(crate) const HELP: &str = "\
 Exit codes:
   0    done
-  1    something else failed; the message says what
+  1    something else failed; the message says what (pidof, pgrep: nothing found)
   2    the command line, the configuration or the request is wrong
   3    the process has ended, or its pid is another's now
   4    not allowed: role missing, refused by the kernel, or process protected

@@ -23,6 +23,9 @@ use crate::{
 
 const CPU_USAGE: &str = "cpu_usage_ratio";
 
+/// What the columns before the command take, about: the lines of a tree shall leave room for it.
+const OTHER_COLUMNS: u16 = 40;
+
 /// What `ps` shows, as typed.
 #[derive(Debug, Args)]
 pub(crate) struct PsArgs {
@@ -106,7 +109,10 @@ async fn print_table(
         let list = request.fields(fields).await?;
         let table = match args.tree {
             true => {
-                let mut branches = Branches::new(Strokes::of_locale(false), out.width);
+                let mut branches = Branches::new(
+                    Strokes::of_locale(false),
+                    out.width.map(|width| width.saturating_sub(OTHER_COLUMNS)),
+                );
                 let tree = ProcessTree::new(&list.processes);
                 let rows = tree.walk().map(|node| (branches.next(node.depth, node.is_last), node.process));
                 table_with_branches(&layout, rows, &out.clock)
