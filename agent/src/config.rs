@@ -113,12 +113,16 @@ pub struct ServiceLimits {
     pub host_quick_threads: usize,
     /// Threads for reads that may hang on a process's locks.
     pub host_slow_threads: usize,
+    /// Threads for reads that are long work; they stand back behind all others.
+    pub host_heavy_threads: usize,
     /// Host reads that may wait for a thread.
     pub host_queue: usize,
     /// Time cap of a quick read.
     pub host_quick_timeout: Duration,
     /// Time cap of a slow read.
     pub host_slow_timeout: Duration,
+    /// Time cap of a heavy read.
+    pub host_heavy_timeout: Duration,
     /// Longest wait for a process to end.
     pub wait_timeout_max: Duration,
     /// Terminations at a time.

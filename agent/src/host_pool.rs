@@ -2,12 +2,13 @@
 //!
 //! Reads of `/proc` may hang: `cmdline` waits for the target's memory lock, `io` for its exec lock. So each kind of work has a lane of
 //! its own with a stated number of threads, a stated queue and a deadline. A job that hangs keeps its thread's permit until it really
-//! ends: hung reads make a lane slower, never the agent bigger. Threads are tokio's blocking threads, which go away when idle.
+//! ends: hung reads make a lane slower, never the agent bigger. Threads are tokio's blocking threads, which go away when idle; those of
+//! the heavy lane are its own, because they stand back behind all others wherever there is too little processor for both.
 
-use std::{future::Future, sync::Arc, time::Duration};
+use std::{future::Future, sync::Arc, thread, time::Duration};
 
 use tokio::{
-    sync::{OwnedSemaphorePermit, Semaphore},
+    sync::{OwnedSemaphorePermit, Semaphore, oneshot},
     time::{Instant, timeout_at},
 };
 
@@ -20,6 +21,8 @@ pub enum Lane {
     Quick,
     /// Reads that wait for locks of the process they look at.
     Slow,
+    /// Reads that are long work: page tables, descriptors, threads, sockets.
+    Heavy,
     /// Looking at and signalling targets of control, and the audit record: never behind anybody's reads.
     Control,
 }
@@ -30,6 +33,7 @@ impl Lane {
         match self {
             Lane::Quick => "quick",
             Lane::Slow => "slow",
+            Lane::Heavy => "heavy",
             Lane::Control => "control",
         }
     }
@@ -53,6 +57,8 @@ pub struct HostPoolLimits {
     pub quick: LaneLimits,
     /// Bounds of [`Lane::Slow`].
     pub slow: LaneLimits,
+    /// Bounds of [`Lane::Heavy`].
+    pub heavy: LaneLimits,
     /// Bounds of [`Lane::Control`].
     pub control: LaneLimits,
 }
@@ -63,6 +69,7 @@ impl Default for HostPoolLimits {
         Self {
             quick: LaneLimits { threads: 4, queue: 256, deadline },
             slow: LaneLimits { threads: 4, queue: 64, deadline },
+            heavy: LaneLimits { threads: 2, queue: 64, deadline },
             control: LaneLimits { threads: 4, queue: 1024, deadline },
         }
     }
@@ -101,6 +108,7 @@ pub struct HostPool {
     limits: HostPoolLimits,
     quick: LanePermits,
     slow: LanePermits,
+    heavy: LanePermits,
     control: LanePermits,
     counters: Arc<Counters>,
 }
@@ -120,6 +128,7 @@ impl HostPool {
             limits,
             quick: LanePermits::new(limits.quick),
             slow: LanePermits::new(limits.slow),
+            heavy: LanePermits::new(limits.heavy),
             control: LanePermits::new(limits.control),
             counters,
         }
@@ -151,13 +160,21 @@ impl HostPool {
         let ends = Instant::now() + deadline;
         let permit = self.by(ends, PoolError::Deadline { lane, after: deadline }, self.enter(lane)).await??;
         let cap = cap.min(deadline);
-        #[allow(clippy::disallowed_methods, reason = "this is the host pool")]
-        let thread = tokio::task::spawn_blocking(move || {
+        let job = move || {
             let _held_until_the_job_ends = permit;
             job()
-        });
+        };
         let hung = PoolError::Deadline { lane, after: cap };
-        self.by(ends.min(Instant::now() + cap), hung, thread).await?.map_err(|_| PoolError::Lost { lane })
+        let ends = ends.min(Instant::now() + cap);
+        let answer = match lane {
+            Lane::Heavy => self.by(ends, hung, on_a_thread_of_its_own(job)).await?,
+            Lane::Quick | Lane::Slow | Lane::Control => {
+                #[allow(clippy::disallowed_methods, reason = "this is the host pool")]
+                let thread = tokio::task::spawn_blocking(job);
+                self.by(ends, hung, thread).await?.ok()
+            }
+        };
+        answer.ok_or(PoolError::Lost { lane })
     }
 
     async fn by<T>(&self, ends: Instant, too_late: PoolError, work: impl Future<Output = T>) -> Result<T, PoolError> {
@@ -183,6 +200,7 @@ impl HostPool {
         match lane {
             Lane::Quick => self.limits.quick,
             Lane::Slow => self.limits.slow,
+            Lane::Heavy => self.limits.heavy,
             Lane::Control => self.limits.control,
         }
     }
@@ -191,9 +209,24 @@ impl HostPool {
         match lane {
             Lane::Quick => &self.quick,
             Lane::Slow => &self.slow,
+            Lane::Heavy => &self.heavy,
             Lane::Control => &self.control,
         }
     }
+}
+
+/// Runs a job where it takes only what processor others leave. Starting a thread costs far less than what such jobs do. `None`: it
+/// panicked, or no thread was to be had.
+async fn on_a_thread_of_its_own<T: Send + 'static>(job: impl FnOnce() -> T + Send + 'static) -> Option<T> {
+    let (sender, answer) = oneshot::channel();
+    let work = move || {
+        procwire_host::stand_back();
+        // Nobody may wait any more.
+        let _ = sender.send(job());
+    };
+    // It is never joined: it may hang.
+    let _thread = thread::Builder::new().name("host-heavy".to_owned()).spawn(work).ok()?;
+    answer.await.ok()
 }
 
 impl LanePermits {
@@ -211,7 +244,7 @@ mod tests {
 
     fn pool(threads: usize, queue: usize, deadline: Duration) -> Arc<HostPool> {
         let narrow = LaneLimits { threads, queue, deadline };
-        let limits = HostPoolLimits { quick: narrow, slow: narrow, control: narrow };
+        let limits = HostPoolLimits { quick: narrow, slow: narrow, heavy: narrow, control: narrow };
         Arc::new(HostPool::new(limits, Arc::default()))
     }
 
@@ -223,9 +256,28 @@ mod tests {
 
     const LONG: Duration = Duration::from_secs(60);
 
+    const LANES: [Lane; 4] = [Lane::Quick, Lane::Slow, Lane::Heavy, Lane::Control];
+
     #[tokio::test]
     async fn answers_come_back() {
-        assert_eq!(pool(1, 1, LONG).run(Lane::Quick, || 6 * 7).await, Ok(42));
+        for lane in LANES {
+            assert_eq!(pool(1, 1, LONG).run(lane, || 6 * 7).await, Ok(42));
+        }
+    }
+
+    #[tokio::test]
+    async fn heavy_work_stands_back_and_nothing_else_does() {
+        // proc_pid_stat(5): 17 fields after the name comes nice.
+        fn nice() -> i32 {
+            let stat = std::fs::read_to_string("/proc/thread-self/stat").unwrap();
+            stat.rsplit_once(')').unwrap().1.split_whitespace().nth(16).unwrap().parse().unwrap()
+        }
+        let pool = pool(1, 1, LONG);
+        let own = nice();
+        for _ in 1..=2 {
+            assert!(pool.run(Lane::Heavy, nice).await.unwrap() > own);
+            assert_eq!(pool.run(Lane::Slow, nice).await, Ok(own));
+        }
     }
 
     #[tokio::test]
@@ -275,9 +327,11 @@ mod tests {
     #[tokio::test]
     async fn a_panic_gives_the_place_back() {
         let pool = pool(1, 1, LONG);
-        let lost = pool.run(Lane::Quick, || std::panic::resume_unwind(Box::new("odd file"))).await;
-        assert_eq!(lost, Err::<(), _>(PoolError::Lost { lane: Lane::Quick }));
-        assert_eq!(pool.run(Lane::Quick, || 1).await, Ok(1));
+        for lane in LANES {
+            let lost = pool.run(lane, || std::panic::resume_unwind(Box::new("odd file"))).await;
+            assert_eq!(lost, Err::<(), _>(PoolError::Lost { lane }));
+            assert_eq!(pool.run(lane, || 1).await, Ok(1));
+        }
     }
 
     #[tokio::test]

@@ -62,6 +62,7 @@ fn pool_limits(limits: &ServiceLimits) -> HostPoolLimits {
     HostPoolLimits {
         quick: lane(limits.host_quick_threads, limits.host_quick_timeout),
         slow: lane(limits.host_slow_threads, limits.host_slow_timeout),
+        heavy: lane(limits.host_heavy_threads, limits.host_heavy_timeout),
         control: CONTROL_LANE,
     }
 }

@@ -119,9 +119,11 @@ impl Reader<'_> {
             stream_lag: self.duration("limits.stream_lag", SECOND, HOUR)?,
             host_quick_threads: self.whole("limits.host_quick_threads", 1, 64)?,
             host_slow_threads: self.whole("limits.host_slow_threads", 1, 64)?,
+            host_heavy_threads: self.whole("limits.host_heavy_threads", 1, 64)?,
             host_queue: self.whole("limits.host_queue", 1, 1 << 20)?,
             host_quick_timeout: self.duration("limits.host_quick_timeout", Duration::from_millis(10), HOUR)?,
             host_slow_timeout: self.duration("limits.host_slow_timeout", Duration::from_millis(10), HOUR)?,
+            host_heavy_timeout: self.duration("limits.host_heavy_timeout", Duration::from_millis(10), HOUR)?,
             wait_timeout_max: self.duration("limits.wait_timeout_max", SECOND, 30 * DAY)?,
             terminations: self.whole("limits.terminations", 1, 1 << 20)?,
         };

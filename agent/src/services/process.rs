@@ -1,26 +1,36 @@
 //! ProcessService: the process table and single processes.
 
 mod chunk;
+mod collect;
+mod filter;
+mod groundwork;
+mod kept;
+mod kin;
+mod order;
 mod piece;
 mod query;
 mod reading;
 mod scan;
 mod single;
 mod stuck;
+mod walk;
 
 use std::sync::Arc;
 
 use procwire_host::{Host, ProcessReader, ReaderPair};
-use procwire_proto::v1::{
-    GetProcessRequest, GetProcessResponse, ListProcessesRequest, ListProcessesResponse, WatchProcessEventsRequest,
-    WatchProcessEventsResponse, WatchProcessesRequest, WatchProcessesResponse, process_service_server,
+use procwire_proto::{
+    process_fields::bit,
+    v1::{
+        GetProcessRequest, GetProcessResponse, ListProcessesRequest, ListProcessesResponse, WatchProcessEventsRequest,
+        WatchProcessEventsResponse, WatchProcessesRequest, WatchProcessesResponse, process_service_server,
+    },
 };
 use tonic::{Request, Response, Status};
 
 pub(crate) use self::reading::unmasked_role;
 use self::{
     query::{GetQuery, ListQuery, Target},
-    reading::Reading,
+    reading::{Reading, Selection},
     scan::Scan,
     stuck::StuckProcesses,
 };
@@ -39,6 +49,16 @@ pub(crate) struct Source {
     readers: Idle<ProcessReader>,
     pairs: Idle<ReaderPair>,
     stuck: Arc<StuckProcesses>,
+}
+
+impl Source {
+    /// Lets `work` use a pair of readers that nobody else uses now. One that panics takes it with it.
+    fn with_pair<T>(&self, work: impl FnOnce(&mut ReaderPair) -> T) -> T {
+        let mut readers = self.pairs.take(|| ReaderPair::new(&self.host));
+        let made = work(&mut readers);
+        self.pairs.put_back(readers);
+        made
+    }
 }
 
 /// Answers ProcessService.
@@ -61,21 +81,30 @@ impl ProcessService {
 
     fn begin_list(&self, request: Request<ListProcessesRequest>) -> Result<Outgoing, Failure> {
         let caller = request::caller(request.extensions())?;
-        let query = ListQuery::parse(request.into_inner())?;
-        let scan = Scan::new(Arc::clone(&self.source), Reading::new(query.fields, caller.roles), query.limit);
+        let boot_id = &self.source.host.machine().boot_id;
+        let query = ListQuery::parse(request.into_inner(), boot_id, caller.roles)?;
+        let scan = Scan::new(Arc::clone(&self.source), query, caller.roles);
         let stall_limit = self.context.config.limits.stream_lag;
         Ok(Outgoing::new(scan, stall_limit, self.context.host_name.clone()))
     }
 
     async fn get(&self, request: Request<GetProcessRequest>) -> Result<GetProcessResponse, Failure> {
         let caller = request::caller(request.extensions())?;
-        let GetQuery { target, fields } = GetQuery::parse(request.into_inner())?;
+        let GetQuery { target, fields, usage_window } = GetQuery::parse(request.into_inner())?;
         if let Target::Reference(reference) = &target
             && reference.boot_id != self.source.host.machine().boot_id
         {
             return Err(Failure::host_rebooted(reference.pid));
         }
-        let reading = Reading::new(fields, caller.roles);
+        let baseline = match usage_window.filter(|_| fields.contains(bit::CPU_USAGE_RATIO)) {
+            Some(window) => {
+                let baseline = groundwork::baseline(&self.source, Some(Arc::from([target.pid()]))).await?;
+                tokio::time::sleep(window).await;
+                Some(Arc::new(baseline))
+            }
+            None => None,
+        };
+        let reading = Reading::new(fields, caller.roles, Selection { baseline, ..Selection::default() });
         let effective_mask = Some(reading.asked().to_mask());
         let sampled = Some(self.source.host.sample_time());
         let process = single::read(&self.source, &target, reading).await?;

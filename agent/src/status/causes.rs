@@ -93,6 +93,30 @@ impl Failure {
         .with_metadata("have", have)
     }
 
+    /// The caller's roles do not include what this field of the request would tell.
+    pub fn field_needs_role(path: impl Into<String>, needed: &str, have: &str) -> Self {
+        let path = path.into();
+        let problem = format!("needs the role {needed}");
+        Self::new(ErrorReason::RoleMissing, format!("{path} needs the role {needed} and the caller has {have}"))
+            .with_metadata("needed", needed)
+            .with_metadata("have", have)
+            .with_field(path, problem)
+    }
+
+    /// More rows than are kept while they are put in order.
+    pub fn order_too_large(most_bytes: usize) -> Self {
+        Self::new(
+            ErrorReason::LimitReached,
+            format!(
+                "to put these rows in order, all of them take more than the {} MiB that the agent keeps; \
+                 give a limit, or leave out order_by and sort on your side",
+                most_bytes >> 20
+            ),
+        )
+        .with_quota("order_by", format!("at most {most_bytes} bytes"))
+        .with_field("limit", "is missing or too large for an order of so many rows")
+    }
+
     /// A stated limit is reached. One that begins with "limits." is a key of the configuration.
     pub fn limit_reached(limit: &str, value: usize, retry_after: Duration) -> Self {
         let remedy = if limit.starts_with("limits.") { ", or raise it in the agent's configuration" } else { "" };
@@ -173,7 +197,7 @@ impl From<HostError> for Failure {
 impl From<PoolError> for Failure {
     fn from(error: PoolError) -> Self {
         match error {
-            PoolError::QueueFull { lane: Lane::Quick | Lane::Slow, queue } => {
+            PoolError::QueueFull { lane: Lane::Quick | Lane::Slow | Lane::Heavy, queue } => {
                 Self::limit_reached("limits.host_queue", queue, Duration::from_secs(1))
             }
             PoolError::QueueFull { lane: Lane::Control, queue } => {

@@ -35,7 +35,7 @@ fn field(row: &Field, features: &[FeatureCapability]) -> FieldCapability {
     FieldCapability {
         path: row.path.to_owned(),
         available: obstacle.is_none(),
-        detail: obstacle.unwrap_or_else(|| remark(row.class).to_owned()),
+        detail: obstacle.unwrap_or_else(|| remark(row).to_owned()),
         cost: row.cost.into(),
         source: row.source.to_owned(),
         in_default_mask: row.availability == Availability::Default,
@@ -51,7 +51,16 @@ fn obstacle(row: &Field, features: &[FeatureCapability]) -> Option<String> {
     // Any one of them is enough.
     let needed: &[&str] = match row.source {
         // Following these links, and reading io, takes the right to trace the process (ptrace(2), "access mode checking").
-        "/proc/PID/exe" | "/proc/PID/cwd" | "/proc/PID/io" => &["read_other_users"],
+        "/proc/PID/exe"
+        | "/proc/PID/cwd"
+        | "/proc/PID/root"
+        | "/proc/PID/io"
+        | "/proc/PID/environ"
+        | "/proc/PID/ns"
+        | "/proc/PID/smaps"
+        | "/proc/PID/smaps_rollup"
+        | "/proc/PID/fd/*"
+        | "sock_diag(7)" => &["read_other_users"],
         "/proc/PID/fd" => &["fd_count_by_size", "read_any_file"],
         _ => return None,
     };
@@ -63,10 +72,17 @@ fn obstacle(row: &Field, features: &[FeatureCapability]) -> Option<String> {
     Some(format!("only for processes of the agent's own user: {}", details.join("; ")))
 }
 
-fn remark(class: DataClass) -> &'static str {
-    match class {
+fn remark(row: &Field) -> &'static str {
+    match row.class {
+        DataClass::Basic => "",
+        DataClass::CommandLine if row.path == "cmdline_raw" => {
+            "withheld from roles below inspector where it has secrets in it"
+        }
         DataClass::CommandLine => "secrets are masked for roles below inspector",
-        _ => "",
+        DataClass::Environ => {
+            "names without values from role inspector on; values that are secrets are masked for every role"
+        }
+        DataClass::Files | DataClass::Sockets | DataClass::Maps => "withheld from roles below inspector",
     }
 }
 
@@ -78,15 +94,34 @@ mod tests {
 
     #[test]
     fn a_reader_sees_what_it_may_and_what_is_served() {
-        let described = describe(RoleSet::from_iter([Role::Reader]), Vec::new());
+        let all = ["read_other_users", "read_any_file", "fd_count_by_size"].map(|name| FeatureCapability {
+            name: name.to_owned(),
+            available: true,
+            detail: String::new(),
+        });
+        let described = describe(RoleSet::from_iter([Role::Reader]), all.into());
         let method = |name: &str| described.methods.iter().find(|method| method.method.ends_with(name)).unwrap();
         assert!(method("/ListProcesses").allowed && method("/ListProcesses").served);
         assert!(!method("/TerminateProcesses").allowed && method("/TerminateProcesses").served);
-        assert!(!method("/ListSockets").served && !method("/ListSockets").detail.is_empty());
+        assert!(!method("/ListUnits").served && !method("/ListUnits").detail.is_empty());
         let field = |path: &str| described.process_fields.iter().find(|field| field.path == path).unwrap();
         assert!(field("cmdline").available && field("cmdline").in_default_mask);
         assert_eq!(field("cmdline").role, "inspector");
-        assert!(!field("environ").available && !field("environ").detail.is_empty());
+        for (path, role) in [
+            ("exe", "reader"),
+            ("cwd", "reader"),
+            ("root", "reader"),
+            ("memory_footprint", "reader"),
+            ("cmdline_raw", "inspector"),
+            ("open_files", "inspector"),
+            ("sockets", "inspector"),
+            ("memory_maps", "inspector"),
+            ("memory_map_groups", "inspector"),
+            ("environ", "admin"),
+        ] {
+            assert_eq!(field(path).role, role, "{path}");
+            assert_eq!(field(path).detail.is_empty(), role == "reader", "{path}: what lower roles get is said");
+        }
         assert_eq!(described.process_fields.len(), Process::FIELDS.len());
     }
 

@@ -17,6 +17,8 @@ const ROW_PREFIX_BYTES: usize = 6;
 pub(crate) struct Chunk {
     bytes: Vec<u8>,
     rows: u32,
+    /// What the rows before these take of the message that they will be joined with.
+    taken_bytes: usize,
 }
 
 impl Chunk {
@@ -24,7 +26,14 @@ impl Chunk {
     pub(crate) fn for_rows(rows: usize) -> Self {
         const USUAL_ROW_BYTES: usize = 256;
         let bytes = Vec::with_capacity(rows.saturating_mul(USUAL_ROW_BYTES).min(CHUNK_BYTES));
-        Self { bytes, rows: 0 }
+        Self { bytes, rows: 0, taken_bytes: 0 }
+    }
+
+    /// Fills up a message that has rows already.
+    #[must_use]
+    pub(crate) fn after(mut self, before: &Self) -> Self {
+        self.taken_bytes = if before.rows > 0 { before.bytes.len() } else { 0 };
+        self
     }
 
     /// Says when the reading of its rows began.
@@ -41,20 +50,34 @@ impl Chunk {
     #[must_use]
     pub(crate) fn push(&mut self, row: &Process) -> bool {
         let row_bytes = row.encoded_len();
-        if self.rows > 0 && self.bytes.len() + ROW_PREFIX_BYTES + row_bytes > CHUNK_BYTES {
+        let is_first = self.rows == 0 && self.taken_bytes == 0;
+        if !is_first && self.taken_bytes + self.bytes.len() + ROW_PREFIX_BYTES + row_bytes > CHUNK_BYTES {
             return false;
         }
+        self.begin_row(row_bytes);
+        row.encode_raw(&mut self.bytes);
+        true
+    }
+
+    /// Adds a row that is encoded already, whatever its size.
+    pub(crate) fn push_encoded(&mut self, row: &[u8]) {
+        self.begin_row(row.len());
+        self.bytes.extend_from_slice(row);
+    }
+
+    fn begin_row(&mut self, row_bytes: usize) {
         self.bytes.reserve(ROW_PREFIX_BYTES + row_bytes);
         self.bytes.push(PROCESSES_KEY);
         encode_varint(u64::try_from(row_bytes).unwrap_or(u64::MAX), &mut self.bytes);
-        row.encode_raw(&mut self.bytes);
         self.rows += 1;
-        true
     }
 
     /// Adds the rows of another. False: they do not fit, and belong into the next.
     #[must_use]
     pub(crate) fn join(&mut self, other: &Self) -> bool {
+        if other.rows == 0 {
+            return true;
+        }
         if self.rows > 0 && self.bytes.len() + other.bytes.len() > CHUNK_BYTES {
             return false;
         }
@@ -158,5 +181,25 @@ mod tests {
         let mut chunk = Chunk::default();
         assert!(chunk.push(&row(1, 2 * CHUNK_BYTES)));
         assert!(!chunk.push(&row(2, 1)));
+    }
+
+    #[test]
+    fn what_fills_up_a_message_takes_no_more_than_its_rest() {
+        let mut chunk = Chunk::default();
+        assert!(chunk.push(&row(1, 200 * 1024)));
+        let mut rest = Chunk::for_rows(2).after(&chunk);
+        assert!(!rest.push(&row(2, 100 * 1024)), "not even as its first row");
+        assert!(rest.push(&row(3, 10 * 1024)) && chunk.join(&rest));
+        let mut first = Chunk::for_rows(1).after(&Chunk::default());
+        assert!(first.push(&row(4, 2 * CHUNK_BYTES)), "there is nothing before it");
+    }
+
+    #[test]
+    fn a_row_left_over_begins_the_next_message() {
+        let mut chunk = Chunk::default();
+        chunk.push_encoded(&row(7, 3).encode_to_vec());
+        assert!(chunk.push(&row(8, 3)));
+        let rows = ListProcessesResponse::decode(chunk.into_bytes()).unwrap().processes;
+        assert_eq!(rows, [row(7, 3), row(8, 3)]);
     }
 }

@@ -13,7 +13,7 @@ use procwire_proto::{
 };
 use tempfile::TempDir;
 
-use super::{query::Target, *};
+use super::{query::Target, reading::Depth, *};
 use crate::{
     access::{Role, RoleSet},
     counters::Counters,
@@ -51,6 +51,10 @@ fn tree(pids: &[u32], slow_threads: usize) -> Tree {
     Tree { folder, source: Arc::new(source), counters }
 }
 
+fn admin() -> RoleSet {
+    RoleSet::from_iter([Role::Admin])
+}
+
 impl Tree {
     fn cmdline(&self, pid: u32) -> PathBuf {
         self.folder.path().join(pid.to_string()).join("cmdline")
@@ -66,11 +70,16 @@ impl Tree {
     }
 
     fn reading() -> Reading {
-        Reading::new(bit::STATE.union(bit::CMDLINE), RoleSet::from_iter([Role::Admin]))
+        Reading::new(bit::STATE.union(bit::CMDLINE), admin(), Selection::default())
+    }
+
+    fn scan(&self, fields: ProcessFieldSet) -> Scan {
+        let query = ListQuery { fields, limit: usize::MAX, ..ListQuery::default() };
+        Scan::new(Arc::clone(&self.source), query, admin())
     }
 
     async fn rows(&self) -> Vec<Process> {
-        let mut scan = Scan::new(Arc::clone(&self.source), Self::reading(), usize::MAX);
+        let mut scan = self.scan(bit::STATE.union(bit::CMDLINE));
         let mut rows = Vec::new();
         loop {
             let (message, is_last) = scan.next().await.unwrap();
@@ -86,7 +95,7 @@ impl Tree {
         fs::write(self.cmdline(pid), b"released\0").unwrap();
         // The reader hangs in its opening, which waits for ours.
         let opened = std::thread::spawn(move || fs::OpenOptions::new().write(true).open(fifo));
-        while self.source.stuck.contains(pid) {
+        while self.source.stuck.depth(pid) < Depth::Whole {
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
         opened.join().unwrap().unwrap();
@@ -157,8 +166,7 @@ async fn who_does_not_ask_for_slow_fields_does_not_wait() {
     let tree = tree(&[HANGING], 1);
     let fifo = tree.hang(HANGING);
     let whole = ProcessFieldSet::from_source("/proc/PID/stat").difference(bit::NAME).difference(bit::START_TIME);
-    let mut scan =
-        Scan::new(Arc::clone(&tree.source), Reading::new(whole, RoleSet::from_iter([Role::Reader])), usize::MAX);
+    let mut scan = tree.scan(whole);
     let (_, is_last) = scan.next().await.unwrap();
     assert!(is_last);
     assert_eq!(tree.counters.host_read_timeouts.get(), 0);

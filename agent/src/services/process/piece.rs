@@ -1,41 +1,25 @@
-//! One piece of a scan: the blocking part, which runs on a thread of the pool and shares the work with one more.
+//! One piece of a scan that is sent as it is read: the blocking part, which runs on a thread of the pool and shares the work with one
+//! more.
 
-use std::{
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{sync::Arc, time::Instant};
 
 use bytes::Bytes;
-use procwire_host::{Half, HostError, ProcessReader, ReaderPair};
-use procwire_proto::v1::{ListProcessesHeader, ListProcessesSummary};
+use procwire_host::{Half, HostError, ProcessReader};
+use procwire_proto::v1::Process;
+use prost::Message as _;
 
 use super::{
-    Source,
     chunk::Chunk,
-    reading::{Depth, Reading},
-    stuck::Progress,
+    order::Entry,
+    reading::{Begun, Outcome},
+    walk::{Cursor, Job, PIECE_TIME, Tally, WINDOW_OF_LONG_WORK},
 };
-
-/// A piece ends after this time even if it is not full, so that slow fields neither hold a thread for long nor pass its deadline.
-const PIECE_TIME: Duration = Duration::from_millis(250);
-
-/// Pids that are shared out between the two threads at a time, at most.
-const WINDOW: usize = 1024;
 
 /// As long as nothing is known of the size of rows.
 const WINDOW_FIRST: usize = 512;
 
 /// A full chunk is sent before a window as small as this is begun.
 const WINDOW_MIN: usize = 32;
-
-/// What a piece needs to know of those before; small enough to be copied for each.
-#[derive(Clone)]
-pub(super) struct Cursor {
-    pub(super) pids: Option<Arc<[u32]>>,
-    pub(super) next: usize,
-    pub(super) rows_left: usize,
-    pub(super) summary: ListProcessesSummary,
-}
 
 /// One piece, ready to be sent.
 pub(super) struct Piece {
@@ -44,113 +28,163 @@ pub(super) struct Piece {
     pub(super) is_last: bool,
 }
 
-/// Reads one piece.
-pub(super) struct Job {
-    pub(super) source: Arc<Source>,
-    pub(super) reading: Arc<Reading>,
-    pub(super) cursor: Cursor,
-    pub(super) depth: Depth,
-    pub(super) progress: Arc<Progress>,
+/// Which rows are sent.
+#[derive(Clone)]
+pub(super) enum Rows {
+    /// Those that pass, as they come.
+    Passing,
+    /// Those that an order has chosen; the cursor counts them, not pids.
+    Chosen(Arc<[Entry]>),
 }
 
 /// What one thread made of its share of a window.
 struct Share {
     chunk: Chunk,
-    /// Pids that it was given.
+    /// How many it was given.
     given: usize,
-    /// Pids of them that are settled.
+    /// How many of them are settled.
     settled: usize,
-    vanished: u32,
+    tally: Tally,
+    /// The first row of the next piece, which was read and did not fit.
+    left_over: Option<Bytes>,
 }
 
 impl Job {
-    pub(super) fn run(self) -> Result<(Piece, Cursor), HostError> {
-        let source = Arc::clone(&self.source);
-        let _ended = self.progress.ended_on_drop();
-        let mut readers = source.pairs.take(|| ReaderPair::new(&source.host));
-        let answer = self.read(&mut readers);
-        source.pairs.put_back(readers);
-        answer
-    }
-
-    fn read(self, readers: &mut ReaderPair) -> Result<(Piece, Cursor), HostError> {
+    /// Reads rows and encodes them, until a message is full or the time is over.
+    pub(super) fn piece(&self, mut cursor: Cursor, rows: &Rows) -> Result<(Piece, Cursor), HostError> {
         let began = Instant::now();
-        let sampled = self.source.host.sample_time();
+        let _ended = self.progress.ended_on_drop();
         let mut chunk = Chunk::default();
-        chunk.begin(sampled.clone());
-        let Cursor { pids, mut next, mut rows_left, mut summary } = self.cursor.clone();
-        let pids = match pids {
-            Some(pids) => pids,
-            None => {
-                let pids: Arc<[u32]> = Arc::from(readers.list_pids()?);
-                summary.listed = u32::try_from(pids.len()).unwrap_or(u32::MAX);
-                let effective_mask = Some(self.reading.asked().to_mask());
-                chunk.open(ListProcessesHeader { sampled: Some(sampled), effective_mask });
-                pids
-            }
-        };
-        let is_settled = |next: usize, rows_left: usize| next >= pids.len() || rows_left == 0;
-        while !is_settled(next, rows_left) && began.elapsed() <= PIECE_TIME {
-            let size = chunk.rows_that_fit().unwrap_or(WINDOW_FIRST).min(WINDOW).min(rows_left);
-            if chunk.rows() > 0 && size < WINDOW_MIN.min(rows_left) {
+        chunk.begin(cursor.began.clone().unwrap_or_else(|| self.source.host.sample_time()));
+        if let Some(header) = cursor.header.take() {
+            chunk.open(header);
+        }
+        if let Some(row) = cursor.left_over.take() {
+            chunk.push_encoded(&row);
+        }
+        let most = self.window();
+        while !cursor.is_done() && began.elapsed() <= PIECE_TIME {
+            let size = chunk.rows_that_fit().unwrap_or(WINDOW_FIRST).min(most);
+            // Without a filter as many rows come as pids are read.
+            let size = if self.sends_all(rows) { size.min(cursor.rows_left) } else { size };
+            if chunk.rows() > 0 && size < WINDOW_MIN.min(most).min(cursor.rows_left) {
                 break;
             }
-            let window = pids.get(next..).unwrap_or_default();
+            let items = Arc::clone(&cursor.items);
+            let window = items.get(cursor.next..).unwrap_or_default();
             let window = window.get(..size).unwrap_or(window);
-            let (front, back) =
-                readers.read(window, |reader, half, pids| self.share(reader, half, pids, began + PIECE_TIME));
-            let mut settled = 0;
-            for share in std::iter::once(front).chain(back) {
-                let share = share?;
-                let rows = share.chunk.rows();
-                // What does not fit is read again for the next piece; the size of the window makes that rare.
-                if !chunk.join(&share.chunk) {
-                    break;
-                }
-                settled += share.settled;
-                summary.vanished += share.vanished;
-                summary.returned += rows;
-                rows_left = rows_left.saturating_sub(usize::try_from(rows).unwrap_or(usize::MAX));
-                if share.settled < share.given {
-                    break;
-                }
-            }
-            next += settled;
-            if settled < window.len() {
+            let rows_left = cursor.rows_left;
+            // A single thread knows what there is room for; of two, what the second made may have to be read again.
+            let is_shared = window.len() > WINDOW_OF_LONG_WORK;
+            let empty = |items: &[u32]| {
+                let empty = Chunk::for_rows(items.len());
+                if is_shared { empty } else { empty.after(&chunk) }
+            };
+            let shares = self.source.with_pair(|readers| {
+                readers.read(window, |reader, half, items| {
+                    let share = self.share(reader, half, items, empty(items), rows, rows_left, began + PIECE_TIME);
+                    self.progress.done(half);
+                    share
+                })
+            });
+            if cursor.take(&mut chunk, shares)? < window.len() {
                 break;
             }
         }
-        summary.read_ns += u64::try_from(began.elapsed().as_nanos()).unwrap_or(u64::MAX);
-        let is_last = is_settled(next, rows_left);
+        cursor.count_time(began);
+        let is_last = cursor.is_done() && cursor.left_over.is_none();
         if is_last {
-            chunk.close(summary);
+            chunk.close(cursor.summary);
         }
-        let cursor = Cursor { pids: Some(pids), next, rows_left, summary };
         Ok((Piece { message: chunk.into_bytes(), is_last }, cursor))
     }
 
+    fn sends_all(&self, rows: &Rows) -> bool {
+        matches!(rows, Rows::Chosen(_)) || self.reading.passage().lets_all_pass()
+    }
+
     /// Reads and encodes what one thread is given, until its chunk is full, the time is over or nobody waits any more.
-    fn share(&self, reader: &mut ProcessReader, half: Half, pids: &[u32], ends: Instant) -> Result<Share, HostError> {
-        let mut share = Share { chunk: Chunk::for_rows(pids.len()), given: pids.len(), settled: 0, vanished: 0 };
-        for &pid in pids {
+    fn share(
+        &self,
+        reader: &mut ProcessReader,
+        half: Half,
+        items: &[u32],
+        chunk: Chunk,
+        rows: &Rows,
+        rows_left: usize,
+        ends: Instant,
+    ) -> Result<Share, HostError> {
+        let mut share = Share { chunk, given: items.len(), settled: 0, tally: Tally::default(), left_over: None };
+        for &item in items {
             // At least one, so that every piece goes on.
             let is_late = share.settled > 0 && Instant::now() > ends;
-            if is_late || !self.progress.at(half, pid) {
+            let is_full = usize::try_from(share.chunk.rows()).unwrap_or(usize::MAX) >= rows_left;
+            if is_late || is_full {
                 break;
             }
-            let depth = if self.source.stuck.contains(pid) { Depth::Light } else { self.depth };
-            match reader.read_listed(pid, self.reading.plan(depth))? {
-                None => share.vanished += 1,
-                Some(mut row) => {
-                    self.reading.complete(depth, &mut row);
+            match self.row(reader, half, item, rows)? {
+                Outcome::Abandoned => break,
+                Outcome::Vanished => share.tally.vanished += 1,
+                Outcome::LeftOut { unjudged } => share.tally.leave_out(unjudged),
+                Outcome::Passed(mut row) => {
+                    self.reading.complete(&mut row);
                     if !share.chunk.push(&row) {
+                        share.left_over = Some(row.encode_to_vec().into());
+                        share.settled += 1;
                         break;
                     }
                 }
             }
             share.settled += 1;
         }
-        self.progress.done(half);
         Ok(share)
+    }
+
+    fn row(&self, reader: &mut ProcessReader, half: Half, item: u32, rows: &Rows) -> Result<Outcome, HostError> {
+        let entry = match rows {
+            Rows::Passing => return self.pass(reader, half, item),
+            Rows::Chosen(entries) => entries.get(usize::try_from(item).unwrap_or(usize::MAX)),
+        };
+        // Encoded by us a moment ago.
+        let Some(row) = entry.and_then(|entry| Process::decode(&*entry.row).ok()) else { return Ok(Outcome::Vanished) };
+        let pid = row.pid;
+        let depth = self.depth_of(pid);
+        self.reading.read_rest(reader, row, depth, |waits| self.progress.at(half, pid, waits))
+    }
+
+    /// Takes a process through the filter.
+    pub(super) fn pass(&self, reader: &mut ProcessReader, half: Half, pid: u32) -> Result<Outcome, HostError> {
+        let begun = if self.are_listed { Begun::Listed(pid) } else { Begun::Named(pid) };
+        self.reading.passage().read(reader, begun, self.depth_of(pid), |waits| self.progress.at(half, pid, waits))
+    }
+}
+
+impl Cursor {
+    /// Adds what two threads made to the message: how many of the window are settled.
+    fn take(
+        &mut self,
+        chunk: &mut Chunk,
+        (front, back): (Result<Share, HostError>, Option<Result<Share, HostError>>),
+    ) -> Result<usize, HostError> {
+        let mut settled = 0;
+        for share in std::iter::once(front).chain(back) {
+            let share = share?;
+            let rows = share.chunk.rows() + u32::from(share.left_over.is_some());
+            let rows_wide = usize::try_from(rows).unwrap_or(usize::MAX);
+            // What does not fit, or is more than is wanted, is read again; the size of the window makes that rare.
+            if rows_wide > self.rows_left || !chunk.join(&share.chunk) {
+                break;
+            }
+            settled += share.settled;
+            self.rows_left -= rows_wide;
+            self.summary.returned += rows;
+            share.tally.add_to(&mut self.summary);
+            self.left_over = share.left_over;
+            if self.left_over.is_some() || share.settled < share.given {
+                break;
+            }
+        }
+        self.next += settled;
+        Ok(settled)
     }
 }

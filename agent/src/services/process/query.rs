@@ -1,36 +1,48 @@
 //! Requests of ProcessService, parsed once into what is meant.
 
+use std::{ops::RangeInclusive, time::Duration};
+
 use procwire_proto::{
     ProcessFieldSet,
-    v1::{GetProcessRequest, ListProcessesRequest, ProcessFilter, ProcessRef, get_process_request},
+    v1::{GetProcessRequest, ListProcessesRequest, ProcessRef, get_process_request},
 };
 
-use crate::{services::request, status::Failure};
+use super::{
+    filter::{Circumstances, Filter},
+    order::Order,
+};
+use crate::{access::RoleSet, services::request, status::Failure};
+
+/// Shorter ones measure little but the clock tick of 10 ms; longer ones belong into two requests, or a stream.
+const USAGE_WINDOW: RangeInclusive<Duration> = Duration::from_millis(10)..=Duration::from_secs(60);
 
 /// What a list is asked to give.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Debug, Default)]
 pub(crate) struct ListQuery {
     pub(crate) fields: ProcessFieldSet,
+    pub(crate) filter: Filter,
+    pub(crate) order: Order,
     /// At most this many rows.
     pub(crate) limit: usize,
+    pub(crate) usage_window: Option<Duration>,
 }
 
 impl ListQuery {
-    pub(crate) fn parse(request: ListProcessesRequest) -> Result<Self, Failure> {
+    pub(crate) fn parse(request: ListProcessesRequest, boot_id: &[u8], roles: RoleSet) -> Result<Self, Failure> {
         let ListProcessesRequest { read_mask, filter, order_by, limit, usage_window } = request;
         let fields = request::read_mask(read_mask.as_ref(), ProcessFieldSet::default_list())?;
-        demand_no_usage_window(usage_window.as_ref())?;
-        if filter.is_some_and(|ProcessFilter { allow, deny }| !(allow.is_empty() && deny.is_empty())) {
-            return Err(Failure::field_not_served("filter", "list all processes and filter on your side"));
-        }
-        if !order_by.is_empty() {
-            return Err(Failure::field_not_served("order_by", "rows come ascending by pid; sort on your side"));
-        }
+        let usage_window = parse_usage_window(usage_window.as_ref())?;
+        let has_usage_window = usage_window.is_some();
+        let filter = match filter {
+            None => Filter::default(),
+            Some(filter) => Filter::parse(filter, &Circumstances { boot_id, roles, has_usage_window })?,
+        };
+        let order = Order::parse(&order_by, has_usage_window)?;
         let limit = match limit {
             0 => usize::MAX,
             rows => usize::try_from(rows).unwrap_or(usize::MAX),
         };
-        Ok(Self { fields, limit })
+        Ok(Self { fields, filter, order, limit, usage_window })
     }
 }
 
@@ -39,6 +51,7 @@ impl ListQuery {
 pub(crate) struct GetQuery {
     pub(crate) target: Target,
     pub(crate) fields: ProcessFieldSet,
+    pub(crate) usage_window: Option<Duration>,
 }
 
 /// A process to read.
@@ -63,7 +76,7 @@ impl GetQuery {
     pub(crate) fn parse(request: GetProcessRequest) -> Result<Self, Failure> {
         let GetProcessRequest { target, read_mask, usage_window } = request;
         let fields = request::read_mask(read_mask.as_ref(), ProcessFieldSet::default_get())?;
-        demand_no_usage_window(usage_window.as_ref())?;
+        let usage_window = parse_usage_window(usage_window.as_ref())?;
         let target = match target {
             None => return Err(Failure::invalid("target", "is missing: give pid or ref")),
             Some(get_process_request::Target::Pid(pid)) => Target::Pid(request::pid("pid", pid)?),
@@ -72,18 +85,12 @@ impl GetQuery {
                 Target::Reference(reference)
             }
         };
-        Ok(Self { target, fields })
+        Ok(Self { target, fields, usage_window })
     }
 }
 
-fn demand_no_usage_window(window: Option<&prost_types::Duration>) -> Result<(), Failure> {
-    match window {
-        None => Ok(()),
-        Some(_) => Err(Failure::field_not_served(
-            "usage_window",
-            "read cpu_times twice and divide by the difference of sampled.monotonic_ns",
-        )),
-    }
+fn parse_usage_window(window: Option<&prost_types::Duration>) -> Result<Option<Duration>, Failure> {
+    window.map(|window| request::duration("usage_window", window, USAGE_WINDOW)).transpose()
 }
 
 #[cfg(test)]
@@ -92,35 +99,45 @@ mod tests {
     use procwire_proto::{
         FieldMask,
         process_fields::bit,
-        v1::{ErrorReason, OrderBy, ProcessPredicate},
+        v1::{ErrorReason, ProcessFilter},
     };
 
     use super::*;
+    use crate::access::Role;
 
-    fn refused(request: ListProcessesRequest) -> (ErrorReason, String) {
-        let failure = ListQuery::parse(request).unwrap_err();
-        (failure.reason(), failure.field().unwrap().to_owned())
+    fn parse(request: ListProcessesRequest) -> Result<ListQuery, Failure> {
+        ListQuery::parse(request, &[1; 16], RoleSet::from_iter([Role::Reader]))
     }
 
     #[test]
     fn an_empty_request_lists_the_default_fields_of_all_processes() {
-        let query = ListQuery::parse(ListProcessesRequest::default()).unwrap();
-        assert_eq!(query, ListQuery { fields: ProcessFieldSet::default_list(), limit: usize::MAX });
+        let query = parse(ListProcessesRequest::default()).unwrap();
+        assert_eq!((query.fields, query.limit), (ProcessFieldSet::default_list(), usize::MAX));
+        assert!(query.filter.is_empty() && query.order.is_empty() && query.usage_window.is_none());
         let empty_filter =
             ListProcessesRequest { filter: Some(ProcessFilter::default()), limit: 3, ..Default::default() };
-        assert_eq!(ListQuery::parse(empty_filter).unwrap().limit, 3);
+        let query = parse(empty_filter).unwrap();
+        assert!(query.filter.is_empty());
+        assert_eq!(query.limit, 3);
     }
 
     #[test]
-    fn what_is_not_served_yet_is_named() {
-        let filter = ProcessFilter { deny: vec![ProcessPredicate::default()], allow: vec![] };
-        let filtered = ListProcessesRequest { filter: Some(filter), ..Default::default() };
-        assert_eq!(refused(filtered), (ErrorReason::NotServed, "filter".to_owned()));
-        let ordered = ListProcessesRequest { order_by: vec![OrderBy::default()], ..Default::default() };
-        assert_eq!(refused(ordered), (ErrorReason::NotServed, "order_by".to_owned()));
-        let window =
-            ListProcessesRequest { usage_window: Some(prost_types::Duration::default()), ..Default::default() };
-        assert_eq!(refused(window), (ErrorReason::NotServed, "usage_window".to_owned()));
+    fn a_window_has_a_length_that_can_be_waited_for() {
+        let window = |seconds, nanos| {
+            let usage_window = Some(prost_types::Duration { seconds, nanos });
+            let list =
+                parse(ListProcessesRequest { usage_window, ..Default::default() }).map(|query| query.usage_window);
+            let target = Some(get_process_request::Target::Pid(1));
+            let get = GetQuery::parse(GetProcessRequest { usage_window, target, read_mask: None });
+            assert_eq!(list, get.map(|query| query.usage_window));
+            list
+        };
+        assert_eq!(window(0, 10_000_000).unwrap(), Some(Duration::from_millis(10)));
+        assert_eq!(window(60, 0).unwrap(), Some(Duration::from_secs(60)));
+        for (seconds, nanos) in [(0, 0), (0, 9_999_999), (60, 1), (-1, 0), (1, -1), (0, 1_000_000_000)] {
+            let failure = window(seconds, nanos).unwrap_err();
+            assert_eq!((failure.reason(), failure.field()), (ErrorReason::InvalidRequest, Some("usage_window")));
+        }
     }
 
     fn get(target: Option<get_process_request::Target>) -> Result<GetQuery, Failure> {
@@ -131,7 +148,7 @@ mod tests {
     #[test]
     fn a_process_is_named_by_pid_or_by_a_whole_reference() {
         let query = get(Some(get_process_request::Target::Pid(1))).unwrap();
-        assert_eq!(query, GetQuery { target: Target::Pid(1), fields: bit::NAME });
+        assert_eq!(query, GetQuery { target: Target::Pid(1), fields: bit::NAME, usage_window: None });
         for (target, field) in [
             (None, "target"),
             (Some(get_process_request::Target::Pid(0)), "pid"),

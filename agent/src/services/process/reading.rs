@@ -1,70 +1,83 @@
 //! What one caller may have of what it asked for, and how it is read.
 
-use procwire_host::ProcessPlan;
+mod passage;
+mod roles;
+mod step;
+
+use std::sync::Arc;
+
+use procwire_host::{EnvironDisclosure, HostError, ProcessPlan, ProcessReader, UsageBaseline};
 use procwire_proto::{
-    DataClass, Field, ProcessFieldSet,
-    process_fields::bit,
-    v1::{FieldCost, FieldError, FieldErrorReason, Process},
+    DataClass, ProcessFieldSet,
+    v1::{FieldError, FieldErrorReason, Process},
 };
 
-use crate::{
-    access::{Role, RoleSet},
-    host_pool::Lane,
+pub(crate) use self::{
+    passage::{Outcome, Passage},
+    roles::unmasked_role,
+    step::{Begun, Depth, Waits},
 };
+use self::{
+    roles::needed_role,
+    step::{Step, errors},
+};
+use super::{
+    filter::{Facts, Filter},
+    kept::keep,
+    order::Order,
+};
+use crate::{access::RoleSet, host_pool::Lane};
 
-/// A request's fields, split once into those that are read and those that each row says something about instead.
+/// A request's fields, split once into those that are read, in which steps, and those that each row says something about instead.
 #[derive(Debug)]
 pub(crate) struct Reading {
     asked: ProcessFieldSet,
-    whole: Pass,
-    light: Pass,
-}
-
-/// One way to read a row: what is read, and what is said of the rest.
-#[derive(Debug)]
-struct Pass {
-    plan: ProcessPlan,
-    lane: Lane,
     withheld: Vec<FieldError>,
+    /// Rows are read with more than was asked for.
+    has_extra: bool,
+    /// How all processes are looked at: what the filter and the order need and, without an order, what was asked for.
+    passage: Passage,
+    order: Order,
+    /// What is read of the rows that an order has chosen.
+    rest: Vec<Step>,
 }
 
-/// How much of a row is read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Depth {
-    /// Everything that was asked for and is allowed.
-    Whole,
-    /// Without what waits for locks of the process; those fields say TIMEOUT.
-    Light,
+/// What a request asks for beside fields.
+#[derive(Debug, Default)]
+pub(crate) struct Selection {
+    pub(crate) filter: Filter,
+    pub(crate) facts: Facts,
+    pub(crate) order: Order,
+    /// Since when the use of processors is measured.
+    pub(crate) baseline: Option<Arc<UsageBaseline>>,
 }
 
 impl Reading {
-    pub(crate) fn new(asked: ProcessFieldSet, roles: RoleSet) -> Self {
+    pub(crate) fn new(asked: ProcessFieldSet, roles: RoleSet, selection: Selection) -> Self {
+        let Selection { filter, facts, order, baseline } = selection;
         let unserved = asked.difference(ProcessFieldSet::all_served());
         let denied =
             asked.difference(unserved).intersection(ProcessFieldSet::matching(|f| !roles.allows(needed_role(f.class))));
         // What is not served stays in the plan, which says so in each row.
-        let planned = asked.difference(denied);
-        let waiting = planned.difference(unserved).intersection(ProcessFieldSet::matching(waits_for_the_process));
-
+        let allowed = asked.difference(denied);
+        let plan = |fields| plan(fields, roles, baseline.as_ref());
+        let looked_at = filter.fields().union(order.fields());
+        // Of the files that are opened for the keys everything is read that is wanted of them: each is read once.
+        let (wanted, rest) = if order.is_empty() {
+            (allowed, ProcessFieldSet::EMPTY)
+        } else {
+            let wanted = order.fields().union(allowed.intersection(passage::at_hand_with(looked_at)));
+            (wanted, allowed.difference(wanted))
+        };
         let withheld =
             errors(denied, FieldErrorReason::Redacted, "the caller's roles do not include this class of data");
-        let mut timed_out =
-            errors(waiting, FieldErrorReason::Timeout, "the process did not let go of its locks in time");
-        timed_out.extend(withheld.iter().cloned());
-
-        let scrub = !roles.allows(unmasked_role(DataClass::CommandLine));
-        let plan = |fields| ProcessPlan::new(fields).scrub_cmdline(scrub);
-        // A name that the kernel cut is completed from cmdline, so it can wait too; without waiting it is there, but cut.
-        let can_wait = !waiting.is_empty() || planned.contains(bit::NAME);
-        let lane = if can_wait { Lane::Slow } else { Lane::Quick };
         Self {
             asked,
-            whole: Pass { plan: plan(planned), lane, withheld },
-            light: Pass {
-                plan: plan(planned.difference(waiting)).leave_names_cut(true),
-                lane: Lane::Quick,
-                withheld: timed_out,
-            },
+            withheld,
+            has_extra: !asked.contains(looked_at),
+            passage: Passage::new(filter, facts, wanted, plan),
+            order,
+            rest: passage::in_two_steps(rest, plan),
         }
     }
 
@@ -73,107 +86,104 @@ impl Reading {
         self.asked
     }
 
-    pub(crate) fn plan(&self, depth: Depth) -> &ProcessPlan {
-        &self.pass(depth).plan
+    pub(crate) fn passage(&self) -> &Passage {
+        &self.passage
     }
 
+    pub(crate) fn order(&self) -> &Order {
+        &self.order
+    }
+
+    /// Where all processes are looked at.
     pub(crate) fn lane(&self, depth: Depth) -> Lane {
-        self.pass(depth).lane
+        self.passage.waits(depth).lane()
     }
 
-    /// Says in the row why fields that were asked for are not there.
-    pub(crate) fn complete(&self, depth: Depth, row: &mut Process) {
-        row.errors.extend_from_slice(&self.pass(depth).withheld);
+    /// Where the rest of chosen rows is read.
+    pub(crate) fn lane_of_rest(&self, depth: Depth) -> Lane {
+        self.rest.iter().map(|step| depth.at_most(step.waits)).max().unwrap_or(Waits::Never).lane()
     }
 
-    fn pass(&self, depth: Depth) -> &Pass {
-        match depth {
-            Depth::Whole => &self.whole,
-            Depth::Light => &self.light,
+    /// Reads the rest of a row that an order has chosen.
+    pub(crate) fn read_rest(
+        &self,
+        reader: &mut ProcessReader,
+        row: Process,
+        depth: Depth,
+        mut at: impl FnMut(Waits) -> bool,
+    ) -> Result<Outcome, HostError> {
+        let mut row = row;
+        for step in &self.rest {
+            if !at(depth.at_most(step.waits)) {
+                return Ok(Outcome::Abandoned);
+            }
+            match step.read(reader, Begun::Row(row), depth)? {
+                Some(more) => row = more,
+                None => return Ok(Outcome::Vanished),
+            }
+        }
+        Ok(Outcome::Passed(row))
+    }
+
+    /// Reads of one process what is no long work.
+    pub(crate) fn read_quick_part(
+        &self,
+        reader: &mut ProcessReader,
+        begun: Begun,
+        depth: Depth,
+    ) -> Result<Option<Process>, HostError> {
+        self.passage.quick_part().map_or(Ok(None), |step| step.read(reader, begun, depth))
+    }
+
+    /// True if something was asked for that is long work.
+    pub(crate) fn has_long_work(&self) -> bool {
+        self.passage.long_work().is_some()
+    }
+
+    /// Adds what is long work to a row.
+    pub(crate) fn read_long_work(
+        &self,
+        reader: &mut ProcessReader,
+        row: Process,
+        depth: Depth,
+    ) -> Result<Option<Process>, HostError> {
+        match self.passage.long_work() {
+            Some(step) => step.read(reader, Begun::Row(row), depth),
+            None => Ok(Some(row)),
         }
     }
-}
 
-/// Lowest role that gets something of this class; what it gets may be masked.
-fn needed_role(class: DataClass) -> Role {
-    match class {
-        DataClass::Basic | DataClass::CommandLine => Role::Reader,
-        DataClass::Environ | DataClass::Files | DataClass::Sockets | DataClass::Maps => Role::Inspector,
+    /// Says in a row that what is long work was not read after all.
+    pub(crate) fn give_up_long_work(&self, row: &mut Process) {
+        if let Some(step) = self.passage.long_work() {
+            step.give_up(row);
+        }
+    }
+
+    /// Makes of a row that has been read the one that is sent: only what was asked for, and why some of that is not there.
+    pub(crate) fn complete(&self, row: &mut Process) {
+        if self.has_extra {
+            keep(row, self.asked);
+        }
+        row.errors.extend_from_slice(&self.withheld);
     }
 }
 
-/// Lowest role that gets all of this class.
-pub(crate) fn unmasked_role(class: DataClass) -> Role {
-    match class {
-        DataClass::Basic => Role::Reader,
-        DataClass::CommandLine | DataClass::Files | DataClass::Sockets | DataClass::Maps => Role::Inspector,
-        DataClass::Environ => Role::Admin,
+/// What is hidden from these roles is hidden by whoever reads it.
+fn plan(fields: ProcessFieldSet, roles: RoleSet, baseline: Option<&Arc<UsageBaseline>>) -> ProcessPlan {
+    let environ = if roles.allows(unmasked_role(DataClass::Environ)) {
+        EnvironDisclosure::Masked
+    } else {
+        EnvironDisclosure::Names
+    };
+    let plan = ProcessPlan::new(fields)
+        .scrub_cmdline(!roles.allows(unmasked_role(DataClass::CommandLine)))
+        .disclose_environ(environ);
+    match baseline {
+        Some(baseline) => plan.usage_since(Arc::clone(baseline)),
+        None => plan,
     }
-}
-
-/// cmdline and environ wait for the memory lock (fs/proc/base.c: get_mm_cmdline, environ_read); io waits for the exec lock (do_io_accounting); whatever is heavy walks page tables or threads.
-fn waits_for_the_process(field: &Field) -> bool {
-    field.cost == FieldCost::Heavy || matches!(field.source, "/proc/PID/cmdline" | "/proc/PID/environ" | "/proc/PID/io")
-}
-
-fn errors(fields: ProcessFieldSet, reason: FieldErrorReason, detail: &str) -> Vec<FieldError> {
-    let paths = fields.to_mask().paths.into_iter();
-    paths.map(|path| FieldError { path, reason: reason.into(), detail: detail.to_owned() }).collect()
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn roles(role: Role) -> RoleSet {
-        RoleSet::from_iter([role])
-    }
-
-    fn said(reading: &Reading, depth: Depth) -> Vec<(String, FieldErrorReason)> {
-        let mut row = Process::default();
-        reading.complete(depth, &mut row);
-        row.errors.iter().map(|error| (error.path.clone(), error.reason())).collect()
-    }
-
-    #[test]
-    fn fields_not_served_are_left_to_the_plan_to_answer() {
-        let asked = bit::STATE.union(bit::THREADS).union(bit::ENVIRON);
-        let reading = Reading::new(asked, roles(Role::Reader));
-        for depth in [Depth::Whole, Depth::Light] {
-            assert_eq!(reading.plan(depth).fields(), asked);
-            assert!(said(&reading, depth).is_empty());
-            assert_eq!(reading.lane(depth), Lane::Quick, "nothing heavy is read");
-        }
-    }
-
-    #[test]
-    fn what_may_hang_goes_to_the_slow_lane_and_can_be_left_out() {
-        for waiting in [bit::CMDLINE, bit::IO_READ_BYTES] {
-            let reading = Reading::new(bit::STATE.union(waiting), roles(Role::Reader));
-            assert_eq!((reading.lane(Depth::Whole), reading.lane(Depth::Light)), (Lane::Slow, Lane::Quick));
-            assert_eq!(reading.plan(Depth::Light).fields(), bit::STATE);
-            assert_eq!(said(&reading, Depth::Light), [(waiting.to_mask().paths[0].clone(), FieldErrorReason::Timeout)]);
-            assert!(said(&reading, Depth::Whole).is_empty());
-        }
-        let named = Reading::new(bit::NAME, roles(Role::Reader));
-        assert_eq!((named.lane(Depth::Whole), named.lane(Depth::Light)), (Lane::Slow, Lane::Quick));
-        assert_eq!(named.plan(Depth::Light).fields(), bit::NAME, "there, but as the kernel cut it");
-        assert!(said(&named, Depth::Light).is_empty());
-        assert_eq!(Reading::new(bit::STATE, roles(Role::Reader)).lane(Depth::Whole), Lane::Quick);
-    }
-
-    #[test]
-    fn nobody_without_a_role_reads_anything() {
-        let reading = Reading::new(bit::NAME, RoleSet::default());
-        assert!(reading.plan(Depth::Whole).fields().is_empty());
-        assert_eq!(said(&reading, Depth::Whole), [("name".to_owned(), FieldErrorReason::Redacted)]);
-    }
-
-    #[test]
-    fn classes_above_a_reader_are_withheld_from_it() {
-        for class in [DataClass::Environ, DataClass::Files, DataClass::Sockets, DataClass::Maps] {
-            assert!(!roles(Role::Reader).allows(needed_role(class)), "{class:?}");
-        }
-        assert!(!roles(Role::Reader).allows(unmasked_role(DataClass::CommandLine)));
-    }
-}
+mod tests;

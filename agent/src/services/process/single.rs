@@ -8,7 +8,8 @@ use procwire_proto::v1::{ErrorReason, Process};
 use super::{
     Source,
     query::Target,
-    reading::{Depth, Reading},
+    reading::{Begun, Depth, Reading, Waits},
+    scan::LONG_WORK_HANGS_AFTER,
     stuck::Progress,
 };
 use crate::{
@@ -16,50 +17,82 @@ use crate::{
     status::Failure,
 };
 
-/// Reads it. If it hangs the read, what can be had without its locks is the answer, with TIMEOUT for the rest.
+/// Reads it. If it hangs the read, what can be had without its locks is the answer, with TIMEOUT for the rest; and what is long work
+/// is read last, in its own lane, so that the rest is there whatever becomes of it.
 pub(super) async fn read(source: &Arc<Source>, target: &Target, reading: Reading) -> Result<Process, Failure> {
     let pid = target.pid();
     let reading = Arc::new(reading);
-    let row = match attempt(source, pid, &reading, Depth::Whole).await {
-        Err(PoolError::Deadline { .. } | PoolError::QueueFull { .. }) if reading.lane(Depth::Whole) == Lane::Slow => {
-            attempt(source, pid, &reading, Depth::Light).await
-        }
-        other => other,
-    }??;
-    let row = row.ok_or_else(|| Failure::process_gone(pid))?;
+    let mut row = quick_part(source, pid, &reading).await?.ok_or_else(|| Failure::process_gone(pid))?;
     check_identity(target, &row)?;
+    if reading.has_long_work() {
+        let begun = row.clone();
+        match attempt(source, pid, &reading, Part::Long(begun), Depth::Whole).await {
+            Ok(read) => row = read?.ok_or_else(|| Failure::process_gone(pid))?,
+            Err(PoolError::Deadline { .. } | PoolError::QueueFull { .. }) => reading.give_up_long_work(&mut row),
+            Err(lost @ PoolError::Lost { .. }) => return Err(lost.into()),
+        }
+    }
+    reading.complete(&mut row);
     Ok(row)
+}
+
+async fn quick_part(source: &Arc<Source>, pid: u32, reading: &Arc<Reading>) -> Result<Option<Process>, Failure> {
+    match attempt(source, pid, reading, Part::Quick, Depth::Moderate).await {
+        Err(PoolError::Deadline { .. } | PoolError::QueueFull { .. })
+            if reading.lane(Depth::Moderate) == Lane::Slow =>
+        {
+            Ok(attempt(source, pid, reading, Part::Quick, Depth::Light).await??)
+        }
+        other => Ok(other??),
+    }
+}
+
+/// What is read in one go.
+enum Part {
+    Quick,
+    /// Added to this row.
+    Long(Process),
 }
 
 async fn attempt(
     source: &Arc<Source>,
     pid: u32,
     reading: &Arc<Reading>,
+    part: Part,
     depth: Depth,
 ) -> Result<Result<Option<Process>, HostError>, PoolError> {
     let progress = Progress::new(Arc::clone(&source.stuck));
-    let depth = if source.stuck.contains(pid) { Depth::Light } else { depth };
+    let depth = depth.min(source.stuck.depth(pid));
+    let lane = match part {
+        Part::Quick => reading.lane(depth),
+        Part::Long(_) if depth.allows(Waits::ForWork) => Lane::Heavy,
+        Part::Long(_) => Lane::Quick,
+    };
     let job = {
         let (source, reading, progress) = (Arc::clone(source), Arc::clone(reading), Arc::clone(&progress));
         move || {
             let _ended = progress.ended_on_drop();
-            progress.at(Half::Front, pid);
             let mut reader = source.readers.take(|| ProcessReader::new(Arc::clone(&source.host)));
-            let mut row = reader.read(pid, reading.plan(depth));
+            let row = match part {
+                Part::Quick => {
+                    progress.at(Half::Front, pid, Waits::ForLocks);
+                    reading.read_quick_part(&mut reader, Begun::Named(pid), depth)
+                }
+                Part::Long(row) => {
+                    progress.at(Half::Front, pid, Waits::ForWork);
+                    reading.read_long_work(&mut reader, row, depth)
+                }
+            };
             source.readers.put_back(reader);
-            if let Ok(Some(row)) = &mut row {
-                reading.complete(depth, row);
-            }
             row
         }
     };
-    let answer = source.pool.run(reading.lane(depth), job).await;
+    let answer = source.pool.run_within(lane, LONG_WORK_HANGS_AFTER, job).await;
     if answer.is_err() {
         progress.give_up();
     }
     answer
 }
-
 /// The row is of the process that was asked for, not of another one that has got its pid.
 fn check_identity(target: &Target, row: &Process) -> Result<(), Failure> {
     let Target::Reference(asked) = target else { return Ok(()) };

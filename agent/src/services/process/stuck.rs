@@ -10,40 +10,74 @@ use std::{
 
 use procwire_host::Half;
 
+use super::reading::{Depth, Waits};
+
 /// The pids of reads that hang now.
 #[derive(Debug, Default)]
 pub(crate) struct StuckProcesses {
-    pids: Mutex<HashMap<u32, usize>>,
+    pids: Mutex<HashMap<u32, Hangs>>,
     /// Asked for every row, and nearly always 0.
     count: AtomicUsize,
 }
 
+/// How many reads hang at one process.
+#[derive(Debug, Default)]
+struct Hangs {
+    /// At long work, such as its mappings.
+    at_work: usize,
+    /// At anything else.
+    at_locks: usize,
+}
+
+impl Hangs {
+    fn at(&mut self, waits: Waits) -> &mut usize {
+        match waits {
+            Waits::ForWork => &mut self.at_work,
+            Waits::ForLocks | Waits::Never => &mut self.at_locks,
+        }
+    }
+}
+
 impl StuckProcesses {
-    /// True if a read of this process hangs.
-    pub(crate) fn contains(&self, pid: u32) -> bool {
-        self.count.load(Ordering::Acquire) > 0 && self.lock().contains_key(&pid)
+    /// How much of this process can be read without hanging where others hang.
+    pub(crate) fn depth(&self, pid: u32) -> Depth {
+        if self.count.load(Ordering::Acquire) == 0 {
+            return Depth::Whole;
+        }
+        match self.lock().get(&pid) {
+            None => Depth::Whole,
+            Some(Hangs { at_locks: 0, .. }) => Depth::Moderate,
+            Some(_) => Depth::Light,
+        }
     }
 
-    fn insert(&self, pid: u32) {
+    fn insert(&self, Place { pid, waits }: Place) {
         let mut pids = self.lock();
-        *pids.entry(pid).or_default() += 1;
+        *pids.entry(pid).or_default().at(waits) += 1;
         self.count.store(pids.len(), Ordering::Release);
     }
 
-    fn remove(&self, pid: u32) {
+    fn remove(&self, Place { pid, waits }: Place) {
         let mut pids = self.lock();
         if let Some(hangs) = pids.get_mut(&pid) {
-            *hangs -= 1;
-            if *hangs == 0 {
+            *hangs.at(waits) -= 1;
+            if matches!(hangs, Hangs { at_work: 0, at_locks: 0 }) {
                 pids.remove(&pid);
             }
         }
         self.count.store(pids.len(), Ordering::Release);
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<u32, usize>> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<u32, Hangs>> {
         self.pids.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// What one half of a job reads now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Place {
+    pid: u32,
+    waits: Waits,
 }
 
 /// Where a job is, told by its threads and asked by whoever waits for it.
@@ -55,15 +89,14 @@ pub(crate) struct Progress {
 
 #[derive(Debug, Default)]
 struct State {
-    /// The process that each half of the job reads now.
-    front: Option<u32>,
-    back: Option<u32>,
-    /// Given up by the one who waited; it hung at these processes.
-    given_up: Option<Vec<u32>>,
+    front: Option<Place>,
+    back: Option<Place>,
+    /// Given up by the one who waited; it hung at these places.
+    given_up: Option<Vec<Place>>,
 }
 
 impl State {
-    fn place(&mut self, half: Half) -> &mut Option<u32> {
+    fn place(&mut self, half: Half) -> &mut Option<Place> {
         match half {
             Half::Front => &mut self.front,
             Half::Back => &mut self.back,
@@ -76,11 +109,11 @@ impl Progress {
         Arc::new(Self { stuck, state: Mutex::default() })
     }
 
-    /// A half of the job is about to read this process. False: nobody waits any more, so it may stop.
-    pub(crate) fn at(&self, half: Half, pid: u32) -> bool {
+    /// A half of the job is about to read something of this process. False: nobody waits any more, so it may stop.
+    pub(crate) fn at(&self, half: Half, pid: u32, waits: Waits) -> bool {
         let mut state = self.lock();
         let is_awaited = state.given_up.is_none();
-        *state.place(half) = Some(pid).filter(|_| is_awaited);
+        *state.place(half) = Some(Place { pid, waits }).filter(|_| is_awaited);
         is_awaited
     }
 
@@ -97,8 +130,8 @@ impl Progress {
     /// If the job was thought stuck, it is no longer.
     fn ended(&self) {
         let ended = std::mem::take(&mut *self.lock());
-        for pid in ended.given_up.unwrap_or_default() {
-            self.stuck.remove(pid);
+        for place in ended.given_up.unwrap_or_default() {
+            self.stuck.remove(place);
         }
     }
 
@@ -109,12 +142,13 @@ impl Progress {
         if state.given_up.is_some() {
             return Vec::new();
         }
-        let hangs_at: Vec<u32> = [state.front.take(), state.back.take()].into_iter().flatten().collect();
-        for pid in &hangs_at {
-            self.stuck.insert(*pid);
+        let hangs_at: Vec<Place> = [state.front.take(), state.back.take()].into_iter().flatten().collect();
+        for place in &hangs_at {
+            self.stuck.insert(*place);
         }
-        state.given_up = Some(hangs_at.clone());
-        hangs_at
+        let pids = hangs_at.iter().map(|place| place.pid).collect();
+        state.given_up = Some(hangs_at);
+        pids
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -141,36 +175,51 @@ mod tests {
         let stuck = Arc::new(StuckProcesses::default());
         let (first, second) = (Progress::new(Arc::clone(&stuck)), Progress::new(Arc::clone(&stuck)));
         for job in [&first, &second] {
-            assert!(job.at(Half::Front, 7));
+            assert!(job.at(Half::Front, 7, Waits::ForLocks));
             assert_eq!(job.give_up(), [7]);
         }
-        assert!(stuck.contains(7) && !stuck.contains(8));
-        assert!(!first.at(Half::Front, 8), "the job is told that nobody waits");
+        assert_eq!([stuck.depth(7), stuck.depth(8)], [Depth::Light, Depth::Whole]);
+        assert!(!first.at(Half::Front, 8, Waits::Never), "the job is told that nobody waits");
         first.ended();
-        assert!(stuck.contains(7), "the second still hangs");
+        assert_eq!(stuck.depth(7), Depth::Light, "the second still hangs");
         second.ended();
-        assert!(!stuck.contains(7));
+        assert_eq!(stuck.depth(7), Depth::Whole);
+    }
+
+    #[test]
+    fn what_hangs_at_long_work_is_still_read_otherwise() {
+        let stuck = Arc::new(StuckProcesses::default());
+        let (working, waiting) = (Progress::new(Arc::clone(&stuck)), Progress::new(Arc::clone(&stuck)));
+        assert!(working.at(Half::Front, 7, Waits::ForWork) && waiting.at(Half::Front, 7, Waits::ForLocks));
+        working.give_up();
+        assert_eq!(stuck.depth(7), Depth::Moderate);
+        waiting.give_up();
+        assert_eq!(stuck.depth(7), Depth::Light, "the worse of both");
+        waiting.ended();
+        assert_eq!(stuck.depth(7), Depth::Moderate);
+        working.ended();
+        assert_eq!(stuck.depth(7), Depth::Whole);
     }
 
     #[test]
     fn a_half_that_is_done_does_not_hang() {
         let stuck = Arc::new(StuckProcesses::default());
         let job = Progress::new(Arc::clone(&stuck));
-        assert!(job.at(Half::Front, 7) && job.at(Half::Back, 90));
+        assert!(job.at(Half::Front, 7, Waits::ForLocks) && job.at(Half::Back, 90, Waits::ForLocks));
         job.done(Half::Front);
         assert_eq!(job.give_up(), [90]);
-        assert!(stuck.contains(90) && !stuck.contains(7));
+        assert_eq!([stuck.depth(90), stuck.depth(7)], [Depth::Light, Depth::Whole]);
         job.ended();
-        assert!(!stuck.contains(90));
+        assert_eq!(stuck.depth(90), Depth::Whole);
     }
 
     #[test]
     fn a_job_that_ended_in_time_leaves_no_mark() {
         let stuck = Arc::new(StuckProcesses::default());
         let job = Progress::new(Arc::clone(&stuck));
-        assert!(job.at(Half::Front, 7));
+        assert!(job.at(Half::Front, 7, Waits::ForLocks));
         job.ended();
         assert!(job.give_up().is_empty());
-        assert!(!stuck.contains(7));
+        assert_eq!(stuck.depth(7), Depth::Whole);
     }
 }

@@ -47,14 +47,13 @@ async fn a_list_has_its_header_first_its_summary_last_and_this_process_in_betwee
     let (last, before) = messages.split_last().unwrap();
     assert!(before.iter().all(|message| message.summary.is_none()));
     let rows: Vec<_> = messages.iter().flat_map(|message| &message.processes).collect();
-    let ListProcessesSummary { listed, returned, vanished, filtered, read_ns } = last.summary.unwrap();
-    assert_eq!((usize::try_from(returned).unwrap(), filtered), (rows.len(), 0));
+    let ListProcessesSummary { listed, returned, vanished, filtered, read_ns, unjudged } = last.summary.unwrap();
+    assert_eq!((usize::try_from(returned).unwrap(), filtered, unjudged), (rows.len(), 0, 0));
     assert_eq!(listed, returned + vanished);
     assert!(read_ns > 0);
     assert!(rows.is_sorted_by_key(|row| row.pid));
     let own = rows.iter().find(|row| row.pid == std::process::id()).unwrap();
-    assert_eq!(own.errors.len(), 1);
-    assert_eq!((own.errors[0].path.as_str(), own.errors[0].reason()), ("oom", FieldErrorReason::Unsupported));
+    assert!(own.name.is_some() && own.oom.is_some() && own.errors.is_empty() && own.ppid.is_none());
 }
 
 #[tokio::test]
@@ -70,8 +69,9 @@ async fn a_limit_ends_the_list_early() {
 #[tokio::test]
 async fn a_long_list_comes_in_chunks_that_the_caller_pulls() {
     let (service, _trigger) = service();
-    let pids: Arc<[u32]> = vec![std::process::id(); 4000].into();
-    let reading = Reading::new(ProcessFieldSet::all_served(), RoleSet::from_iter([Role::Admin]));
+    let pids: Arc<[u32]> = vec![std::process::id(); 500].into();
+    let fields = ProcessFieldSet::default_get();
+    let reading = Reading::new(fields, RoleSet::from_iter([Role::Admin]), Selection::default());
     let scan = Scan::over(Arc::clone(&service.source), reading, pids);
     let mut stream = Outgoing::new(scan, Duration::from_secs(60), service.context.host_name.clone());
     let mut rows = 0;
@@ -82,15 +82,16 @@ async fn a_long_list_comes_in_chunks_that_the_caller_pulls() {
         rows += message.processes.len();
         messages += 1;
     }
-    assert_eq!(rows, 4000);
-    assert!(messages > 2, "{messages} messages");
+    assert_eq!(rows, 500);
+    assert!(messages > 1, "{messages} messages");
 }
 
 #[tokio::test]
 async fn a_caller_who_never_reads_is_cut_off_and_holds_no_thread() {
     let (service, _trigger) = service();
     let pids: Arc<[u32]> = vec![std::process::id(); 20_000].into();
-    let reading = Reading::new(ProcessFieldSet::default_list(), RoleSet::from_iter([Role::Admin]));
+    let fields = ProcessFieldSet::default_list();
+    let reading = Reading::new(fields, RoleSet::from_iter([Role::Admin]), Selection::default());
     let scan = Scan::over(Arc::clone(&service.source), reading, pids);
     let limit = Duration::from_millis(20);
     let mut stream = Outgoing::new(scan, limit, service.context.host_name.clone());
@@ -139,7 +140,7 @@ async fn a_process_that_hangs_its_reader_costs_its_slow_fields_and_not_the_list(
     let (service, _trigger) = service();
     let own = std::process::id();
     let hung = stuck::Progress::new(Arc::clone(&service.source.stuck));
-    assert!(hung.at(procwire_host::Half::Front, own));
+    assert!(hung.at(procwire_host::Half::Front, own, reading::Waits::ForLocks));
     hung.give_up();
     let request = ListProcessesRequest { read_mask: mask(&["ppid", "cmdline"]), ..Default::default() };
     let messages = list(&service, request.clone()).await;
