@@ -15,15 +15,14 @@ pub(crate) use lines::each_line;
 
 /// The decimal number at the start of the bytes, blanks before it skipped. `None` if there is none or it needs more than 64 bits.
 pub(crate) fn number(bytes: &[u8]) -> Option<u64> {
-    let digits = bytes.trim_ascii_start();
-    let length = digits.iter().take_while(|byte| byte.is_ascii_digit()).count();
-    if length == 0 {
-        return None;
+    let mut number: Option<u64> = None;
+    for byte in bytes.trim_ascii_start() {
+        if !byte.is_ascii_digit() {
+            break;
+        }
+        number = Some(number.unwrap_or(0).checked_mul(10)?.checked_add(u64::from(byte - b'0'))?);
     }
-    digits
-        .iter()
-        .take(length)
-        .try_fold(0_u64, |number, digit| number.checked_mul(10)?.checked_add(u64::from(digit - b'0')))
+    number
 }
 
 /// The numbers of a line, separated by blanks.

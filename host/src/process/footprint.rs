@@ -3,7 +3,11 @@
 use procwire_proto::v1::{FieldErrorReason, MemoryFootprint};
 use rustix::io::Errno;
 
-use super::{access::Access, draft::Draft, smaps::Line};
+use super::{
+    access::Access,
+    draft::Draft,
+    smaps::{self, Line},
+};
 use crate::procfs;
 
 /// Reads it into the row.
@@ -44,7 +48,7 @@ struct Sums {
 impl Sums {
     fn add_line(&mut self, line: &[u8]) {
         self.lines += u64::from(!line.is_empty());
-        let Line::Amount(name, bytes) = Line::parse(line) else { return };
+        let Line::Amount(name, value) = Line::parse(line) else { return };
         let sum = match name {
             b"Pss" => &mut self.proportional,
             b"Swap" => &mut self.swap,
@@ -53,7 +57,9 @@ impl Sums {
             _ if name.starts_with(b"Private_") => &mut self.unique,
             _ => return,
         };
-        *sum = Some(sum.unwrap_or(0).saturating_add(bytes));
+        if let Some(bytes) = smaps::bytes(value) {
+            *sum = Some(sum.unwrap_or(0).saturating_add(bytes));
+        }
     }
 
     /// An empty file is one of no mappings: a kernel thread, a zombie. A line that the kernel does not write stays absent.

@@ -69,9 +69,9 @@ impl<'a> Mappings<'a> {
 
     fn take_line(&mut self, line: &[u8]) {
         match Line::parse(line) {
-            Line::Amount(name, bytes) => {
+            Line::Amount(name, value) => {
                 if let Some(open) = &mut self.open {
-                    open.amounts.set(name, bytes);
+                    open.amounts.set(name, value);
                 }
             }
             Line::Header(header) => {

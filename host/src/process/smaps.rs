@@ -24,9 +24,9 @@ pub(super) enum Line<'a> {
     Header(Header<'a>),
     /// A mapping begins, and its line is torn: what follows belongs to none.
     TornHeader,
-    /// A name and its bytes.
-    Amount(&'a [u8], u64),
-    /// Something else, such as "VmFlags".
+    /// A name and what stands behind it, which [`bytes`] reads.
+    Amount(&'a [u8], &'a [u8]),
+    /// Something else.
     Other,
 }
 
@@ -35,7 +35,7 @@ impl<'a> Line<'a> {
         match line.first() {
             // An address; the names of amounts begin with a capital letter.
             Some(b'0'..=b'9' | b'a'..=b'f') => Header::parse(line).map_or(Self::TornHeader, Self::Header),
-            _ => amount(line).map_or(Self::Other, |(name, bytes)| Self::Amount(name, bytes)),
+            _ => split(line, b':').map_or(Self::Other, |(name, value)| Self::Amount(name, value)),
         }
     }
 }
@@ -63,10 +63,9 @@ impl<'a> Header<'a> {
     }
 }
 
-/// The name and the bytes of "Rss:     4 kB".
-fn amount(line: &[u8]) -> Option<(&[u8], u64)> {
-    let (name, value) = split(line, b':')?;
-    Some((name, number(value)?.checked_mul(1024)?))
+/// The bytes of "     4 kB".
+pub(super) fn bytes(value: &[u8]) -> Option<u64> {
+    number(value)?.checked_mul(1024)
 }
 
 fn column(text: &[u8]) -> Option<(&[u8], &[u8])> {
@@ -134,12 +133,16 @@ mod tests {
 
     #[test]
     fn amounts_are_bytes_and_other_lines_are_passed_over() {
-        assert_eq!(Line::parse(b"Private_Dirty:         7 kB"), Line::Amount(b"Private_Dirty", 7168));
-        assert_eq!(Line::parse(b"Swap:15 kB"), Line::Amount(b"Swap", 15360));
+        let amount = |line: &'static [u8]| match Line::parse(line) {
+            Line::Amount(name, value) => Some((name, bytes(value)?)),
+            _ => None,
+        };
+        assert_eq!(amount(b"Private_Dirty:         7 kB"), Some((&b"Private_Dirty"[..], 7168)));
+        assert_eq!(amount(b"Swap:15 kB"), Some((&b"Swap"[..], 15360)));
         for other in [&b"VmFlags: rd wr mr mw me ac sd"[..], b"", b"Rss:", b"Rss", b"Size: x kB", b"\xff\xfe"] {
-            assert_eq!(Line::parse(other), Line::Other);
+            assert_eq!(amount(other), None);
         }
-        assert_eq!(Line::parse(b"Rss: 18446744073709551615 kB"), Line::Other, "more than is addressable");
+        assert_eq!(amount(b"Rss: 18446744073709551615 kB"), None, "more than is addressable");
     }
 
     #[test]
@@ -154,9 +157,10 @@ mod tests {
 
     proptest::proptest! {
         #[test]
-        fn no_bytes_make_it_panic(bytes: Vec<u8>) {
-            Line::parse(&bytes);
-            Line::parse(&[b"0-1 r 0 0:0 0 ", bytes.as_slice()].concat());
+        fn no_bytes_make_it_panic(text: Vec<u8>) {
+            Line::parse(&text);
+            Line::parse(&[b"0-1 r 0 0:0 0 ", text.as_slice()].concat());
+            bytes(&text);
         }
 
         #[test]

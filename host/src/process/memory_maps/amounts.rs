@@ -2,6 +2,8 @@
 
 use procwire_proto::v1::{MemoryMap, MemoryMapGroup};
 
+use crate::process::smaps;
+
 /// The amounts that are served, in bytes. A line that the kernel did not write is `None`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Amounts {
@@ -19,7 +21,7 @@ pub(super) struct Amounts {
 
 impl Amounts {
     /// Takes the line of this name, if it is one of those served.
-    pub(super) fn set(&mut self, name: &[u8], bytes: u64) {
+    pub(super) fn set(&mut self, name: &[u8], value: &[u8]) {
         let amount = match name {
             b"Size" => &mut self.size,
             b"Rss" => &mut self.resident,
@@ -33,7 +35,7 @@ impl Amounts {
             b"Swap" => &mut self.swap,
             _ => return,
         };
-        *amount = Some(bytes);
+        *amount = smaps::bytes(value);
     }
 
     /// Sets them in a mapping.
