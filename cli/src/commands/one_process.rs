@@ -1,6 +1,6 @@
 //! Reading the one process that a command is about.
 
-use procwire_client::v1::{FieldErrorReason, Process};
+use procwire_client::v1::{FieldError, FieldErrorReason, Process};
 use procwire_proto::escape;
 
 use super::target::Target;
@@ -42,14 +42,20 @@ pub(crate) fn note_unreadable(
     connection: &Connection,
     out: &mut Output,
 ) -> Result<(), CliError> {
+    let mut is_denied = false;
     for process in processes {
-        for error in process.errors.iter().filter(|error| error.reason() == FieldErrorReason::Truncated) {
-            let (pid, path, detail) = (process.pid, error.path.replace('_', " "), &error.detail);
-            out.note(&format!("{path} of process {pid} cut short: {detail}"))?;
+        let (cut, absent): (Vec<_>, Vec<_>) =
+            process.errors.iter().cloned().partition(|error| error.reason() == FieldErrorReason::Truncated);
+        for FieldError { path, detail, .. } in cut {
+            out.note(&format!("{} of process {} cut short: {detail}", path.replace('_', " "), process.pid))?;
         }
+        for (reason, fields) in unreadable::by_reason(&absent) {
+            out.note(&format!("process {} does not show {fields}: {reason}", process.pid))?;
+        }
+        is_denied |= absent.iter().any(|error| error.reason() == FieldErrorReason::PermissionDenied);
     }
-    if let Some(footnote) = unreadable::footnote(processes, connection.is_local) {
-        out.note(&footnote)?;
+    if is_denied {
+        out.note(unreadable::advice(connection.is_local))?;
     }
     Ok(())
 }
@@ -57,8 +63,6 @@ pub(crate) fn note_unreadable(
 #[cfg(test)]
 #[allow(clippy::unwrap_used, reason = "tests fail by panicking")]
 mod tests {
-    use procwire_client::v1::FieldError;
-
     use super::*;
     use crate::exit::Exit;
 

@@ -10,11 +10,11 @@ pub(crate) use table::{holder_table, socket_table, sort};
 
 use procwire_proto::v1::{Socket, SocketFamily, SocketState, SocketType, socket_address::Address};
 
-/// Local end, remote end and state on one line: `127.0.0.1:80 -> 127.0.0.1:4711 (ESTABLISHED)`.
+/// Local end, remote end and state on one line: `127.0.0.1:80->127.0.0.1:4711 (ESTABLISHED)`.
 pub(crate) fn ends(socket: &Socket) -> String {
     let mut text = local(socket);
     if let Some(remote) = &socket.remote {
-        text = format!("{text} -> {remote}");
+        text = format!("{text}->{remote}");
     }
     if socket.family() == SocketFamily::Unix && socket.r#type() != SocketType::Stream {
         text = format!("{text} ({})", socket.r#type().as_code().to_ascii_lowercase());
@@ -112,7 +112,7 @@ pub(in crate::render) mod tests {
     #[test]
     fn a_socket_is_told_in_one_line() {
         let connected = tcp(80, Some(4711), SocketState::Established);
-        assert_eq!(ends(&connected), "127.0.0.1:80 -> 127.0.0.1:4711 (ESTABLISHED)");
+        assert_eq!(ends(&connected), "127.0.0.1:80->127.0.0.1:4711 (ESTABLISHED)");
         assert_eq!(ends(&udp(53, None)), "127.0.0.1:53");
         assert_eq!(ends(&unix(b"\0a\x1b")), r"@a\x1b (seqpacket)");
         assert_eq!(ends(&Socket::default()), "*");

@@ -4,6 +4,7 @@ use std::io::{self, Write};
 
 use anstyle::{Effects, Style};
 use comfy_table::{CellAlignment, ColumnConstraint, ContentArrangement, Row, Width, presets::NOTHING};
+use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
 
 /// What the widest text keeps before other columns are dropped for it.
 const ROOM_FOR_TEXT: u16 = 28;
@@ -29,6 +30,8 @@ pub(crate) struct Column {
     pub(crate) max_width: u16,
     /// Whether it may be cut when there is no room.
     pub(crate) may_be_cut: bool,
+    /// Whether a cell that is cut keeps its end: of a path that says more than its beginning.
+    pub(crate) keeps_end: bool,
 }
 
 /// Where the cells of a column stand.
@@ -51,7 +54,13 @@ impl Column {
             min_width: 0,
             max_width: u16::MAX,
             may_be_cut: align == Align::Left,
+            keeps_end: false,
         }
+    }
+
+    /// A column of paths.
+    pub(crate) fn of_paths(header: impl Into<String>) -> Self {
+        Self { keeps_end: true, ..Self::new(header, Align::Left) }
     }
 
     /// The same, at least so wide.
@@ -110,26 +119,14 @@ impl Table {
     }
 
     fn lay_out(&self, available: Option<u16>) -> comfy_table::Table {
-        let mut table = comfy_table::Table::new();
-        table.load_style(NOTHING).set_truncation_indicator("…");
-        table.set_content_arrangement(ContentArrangement::Disabled);
-        // A cell that is cut shall use all its room, so it is split anywhere, not only at spaces.
-        table.set_delimiter(if self.wraps { ' ' } else { '\0' });
-        let most = match available {
-            // Enough to be cut; no time is lost on the rest of a long command.
-            Some(available) if !self.wraps => usize::from(available) + 1,
-            _ => usize::MAX,
-        };
-        let row = |cells: &mut dyn Iterator<Item = &str>| {
-            let mut row = Row::from(cells.map(|cell| cell.chars().take(most).collect::<String>()).collect::<Vec<_>>());
-            if !self.wraps {
-                row.max_height(1);
-            }
-            row
-        };
-        table.set_header(row(&mut self.columns.iter().map(|column| column.header.as_str())));
-        table.add_rows(self.rows.iter().map(|(cells, _)| row(&mut cells.iter().map(String::as_str))));
-        let widths = fit(&self.columns, &table.column_max_content_widths(), available);
+        let mut table = self.fill(available, &[]);
+        let natural = table.column_max_content_widths();
+        let widths = fit(&self.columns, &natural, available);
+        let is_cut = |(natural, width): (&u16, &Option<u16>)| width.is_some_and(|width| width < *natural);
+        let mut cut = natural.iter().zip(&widths).map(is_cut);
+        if self.columns.iter().any(|column| cut.next() == Some(true) && column.keeps_end) {
+            table = self.fill(available, &widths);
+        }
         let last = self.columns.len().saturating_sub(1);
         for (index, (column, shown)) in self.columns.iter().zip(table.column_iter_mut()).enumerate() {
             let gap = u16::from(index != last);
@@ -145,6 +142,53 @@ impl Table {
         }
         table
     }
+
+    /// The cells; of columns that keep their end, as much of it as these widths have room for.
+    fn fill(&self, available: Option<u16>, widths: &[Option<u16>]) -> comfy_table::Table {
+        let mut table = comfy_table::Table::new();
+        table.load_style(NOTHING).set_truncation_indicator("…");
+        table.set_content_arrangement(ContentArrangement::Disabled);
+        // A cell that is cut shall use all its room, so it is split anywhere, not only at spaces.
+        table.set_delimiter(if self.wraps { ' ' } else { '\0' });
+        let most = match available {
+            // Enough to be cut; no time is lost on the rest of a long command.
+            Some(available) if !self.wraps => usize::from(available) + 1,
+            _ => usize::MAX,
+        };
+        let shown = |(index, cell): (usize, &str)| {
+            let keeps_end = self.columns.get(index).is_some_and(|column| column.keeps_end);
+            match widths.get(index).copied().flatten() {
+                Some(width) if keeps_end => end_of(cell, width.into()),
+                _ => cell.chars().take(most).collect(),
+            }
+        };
+        let row = |cells: &mut dyn Iterator<Item = &str>| {
+            let mut row = Row::from(cells.enumerate().map(shown).collect::<Vec<String>>());
+            if !self.wraps {
+                row.max_height(1);
+            }
+            row
+        };
+        table.set_header(row(&mut self.columns.iter().map(|column| column.header.as_str())));
+        table.add_rows(self.rows.iter().map(|(cells, _)| row(&mut cells.iter().map(String::as_str))));
+        table
+    }
+}
+
+/// As much of the end of a text as has room.
+fn end_of(text: &str, width: usize) -> String {
+    if text.width() <= width {
+        return text.to_owned();
+    }
+    let mut room = width.saturating_sub(1);
+    let tail = text.char_indices().rev().take_while(|(_, character)| {
+        let width = character.width().unwrap_or_default();
+        let fits = width <= room;
+        room = room.saturating_sub(width);
+        fits
+    });
+    let from = tail.last().map_or(text.len(), |(index, _)| index);
+    format!("…{}", text.get(from..).unwrap_or_default())
 }
 
 /// The width of each column; `None` for those that are dropped.
@@ -278,6 +322,21 @@ mod tests {
             table.write_rows(&mut out, width).unwrap();
             assert_eq!(String::from_utf8(out).unwrap(), wanted);
         }
+    }
+
+    #[test]
+    fn a_path_that_is_cut_keeps_its_end() {
+        let mut table = Table::new(vec![Column::new("N", Align::Right), Column::of_paths("PATH")]);
+        for path in ["/usr/lib/python/lib-dynload/x.so", "/short", "/日本語日本語日本語/日本語"] {
+            table.push(vec!["7".to_owned(), path.to_owned()], Style::new());
+        }
+        let print = |width| {
+            let mut out = Vec::new();
+            table.write_rows(&mut out, width).unwrap();
+            String::from_utf8(out).unwrap()
+        };
+        assert_eq!(print(Some(18)), "7 …ib-dynload/x.so\n7 /short\n7 …語日本語/日本語\n");
+        assert!(print(None).contains("7 /usr/lib/python/lib-dynload/x.so\n"));
     }
 
     #[test]

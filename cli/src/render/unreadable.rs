@@ -32,14 +32,27 @@ pub(crate) fn advice(is_local: bool) -> &'static str {
     }
 }
 
-/// Reasons and, for each, the fields.
+/// Reasons and, for each, the fields; parts of one message together: `io, namespaces (ipc, mount)`.
 pub(crate) fn by_reason(errors: &[FieldError]) -> Vec<(String, String)> {
-    let mut paths: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    let mut paths: BTreeMap<String, Vec<&str>> = BTreeMap::new();
     for error in errors {
-        let path = procwire_proto::escape::terminal(error.path.as_bytes()).into_owned();
-        paths.entry(error.reason().as_words()).or_default().push(path);
+        paths.entry(error.reason().as_words()).or_default().push(&error.path);
     }
-    paths.into_iter().map(|(reason, paths)| (reason, paths.join(", "))).collect()
+    paths.into_iter().map(|(reason, paths)| (reason, fields(&paths))).collect()
+}
+
+fn fields(paths: &[&str]) -> String {
+    let message = |path: &str| path.split_once('.').map(|(message, _)| message.to_owned());
+    let groups = paths.chunk_by(|left, right| message(left).is_some() && message(left) == message(right));
+    let named = groups.map(|group| match (group, group.first().and_then(|path| path.split_once('.'))) {
+        ([_, _, ..], Some((message, _))) => {
+            let parts = group.iter().filter_map(|path| Some(path.split_once('.')?.1)).collect::<Vec<_>>();
+            format!("{message} ({})", parts.join(", "))
+        }
+        _ => group.join(", "),
+    });
+    let named = named.collect::<Vec<_>>().join(", ");
+    procwire_proto::escape::terminal(named.as_bytes()).into_owned()
 }
 
 /// The field is there, but not all of it.
@@ -107,5 +120,13 @@ mod tests {
             by_reason(&process.errors),
             [("permission denied".to_owned(), "exe, io".to_owned()), ("unsupported".to_owned(), "sockets".to_owned())]
         );
+    }
+
+    #[test]
+    fn parts_of_a_message_are_named_together() {
+        use FieldErrorReason::Zombie;
+        let parts = ["io.read_bytes", "namespaces.ipc", "namespaces.mount", "exe", "cwd"].map(|path| (path, Zombie));
+        let shown = "io.read_bytes, namespaces (ipc, mount), exe, cwd".to_owned();
+        assert_eq!(by_reason(&process(&parts).errors), [("zombie".to_owned(), shown)]);
     }
 }

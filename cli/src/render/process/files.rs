@@ -232,7 +232,7 @@ impl EntryTable {
         columns.push(Column { drop_order: Some(4), ..Column::new("OFFSET", Align::Right) });
         columns.push(Column { drop_order: Some(1), ..Column::new("SIZE", Align::Right) });
         columns.push(Column { drop_order: Some(2), ..Column::new("NODE", Align::Right) });
-        columns.push(Column::new("NAME", Align::Left));
+        columns.push(Column::of_paths("NAME"));
         Self { table: Table::new(columns), names_owners, is_wide }
     }
 

@@ -12,6 +12,9 @@ use crate::render::{
 /// From this share of the soft limit on, a row stands out.
 const NEARLY_USED_UP: f64 = 0.8;
 
+/// What stands for no limit.
+const UNLIMITED: &str = "unlimited";
+
 /// What is used and is not the process's own.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Usage {
@@ -67,14 +70,15 @@ pub(crate) fn in_short(process: &Process, resource: ResourceKind) -> Option<Stri
     let soft = limit_text(resource, limit.soft.as_ref());
     Some(match Usage::default().of(process, resource) {
         Some(used) => format!("{} of {soft}", amount(resource, used)),
-        None => soft,
+        None if soft == UNLIMITED => soft,
+        None => format!("at most {soft}"),
     })
 }
 
 fn limit_text(resource: ResourceKind, value: Option<&LimitValue>) -> String {
     match value {
         None => MISSING.to_owned(),
-        Some(value) => value.bound().map_or_else(|| "unlimited".to_owned(), |bound| amount(resource, bound)),
+        Some(value) => value.bound().map_or_else(|| UNLIMITED.to_owned(), |bound| amount(resource, bound)),
     }
 }
 
@@ -204,7 +208,7 @@ mod tests {
     fn a_limit_in_short_says_what_is_used_where_that_is_known() {
         assert_eq!(in_short(&process(), ResourceKind::Nofile).unwrap(), "900 of 1024");
         assert_eq!(in_short(&process(), ResourceKind::As).unwrap(), "3.4 MiB of unlimited");
-        assert_eq!(in_short(&process(), ResourceKind::Stack).unwrap(), "8.0 MiB");
+        assert_eq!(in_short(&process(), ResourceKind::Stack).unwrap(), "at most 8.0 MiB");
         assert_eq!(in_short(&process(), ResourceKind::Core), None);
     }
 

@@ -107,7 +107,7 @@ pub(crate) fn table_of_groups<'a>(
 ) -> Table {
     let mut columns = amount_columns(is_wide);
     columns.push(Column { drop_order: Some(5), ..Column::new("MAPS", Align::Right) });
-    columns.push(Column::new("MAPPED", Align::Left));
+    columns.push(Column::of_paths("MAPPED"));
     let mut table = Table::new(columns);
     let mut maps: u32 = 0;
     for group in groups {
@@ -134,7 +134,7 @@ pub(crate) fn table_of_each<'a>(maps: impl Iterator<Item = &'a MemoryMap>, total
             Column::new("INODE", Align::Right),
         ]);
     }
-    columns.push(Column::new("MAPPED", Align::Left));
+    columns.push(Column::of_paths("MAPPED"));
     let mut table = Table::new(columns);
     for map in maps {
         let permissions = escape::terminal(map.permissions.as_bytes()).into_owned();

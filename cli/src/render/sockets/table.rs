@@ -219,8 +219,8 @@ mod tests {
                 "PROGRAM PID USER FD TYPE NODE NAME",
                 "web 7 - 3 tcp 5000 127.0.0.1:8080 (LISTEN)",
                 "- 8 - 3 tcp 5000 127.0.0.1:8080 (LISTEN)",
-                "- - 33 - tcp 5000 127.0.0.1:9 -> 127.0.0.1:8080 (ESTABLISHED)",
-                "- - 33 - tcp - 127.0.0.1:8080 -> 127.0.0.1:9 (TIME_WAIT)",
+                "- - 33 - tcp 5000 127.0.0.1:9->127.0.0.1:8080 (ESTABLISHED)",
+                "- - 33 - tcp - 127.0.0.1:8080->127.0.0.1:9 (TIME_WAIT)",
             ]
         );
     }

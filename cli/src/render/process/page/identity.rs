@@ -118,8 +118,10 @@ fn terminal(process: &Process) -> Option<String> {
 
 fn session(process: &Process) -> Option<String> {
     let role = |id: u32, role: &'static str| if id == process.pid { role } else { "" };
-    let session = process.session_id.map(|id| format!("{id}{}", role(id, " (its leader)")));
-    let group = process.process_group_id.map(|id| format!("group {id}{}", role(id, " (its leader)")));
+    // Kernel threads have none.
+    let some = |id: Option<u32>| id.filter(|id| *id != 0);
+    let session = some(process.session_id).map(|id| format!("{id}{}", role(id, " (its leader)")));
+    let group = some(process.process_group_id).map(|id| format!("group {id}{}", role(id, " (its leader)")));
     let parts: Vec<_> = session.into_iter().chain(group).collect();
     (!parts.is_empty()).then(|| parts.join(", "))
 }

@@ -1,6 +1,6 @@
 //! Memory, page faults, input and output, in numbers.
 
-use procwire_proto::v1::Process;
+use procwire_proto::v1::{IoClass, Process};
 
 use super::{Pairs, present};
 use crate::render::units;
@@ -17,7 +17,17 @@ pub(super) fn amounts(process: &Process) -> Pairs {
     // What most processes have none of is only told where there is some.
     let some = |bytes: Option<u64>| bytes.filter(|bytes| *bytes > 0).map(units::bytes);
     let count = |count: Option<u64>| count.map(units::count);
-    present([
+    let faults = present([
+        ("minor faults", count(faults.minor)),
+        ("major faults", count(faults.major)),
+        ("children's minor", count(faults.children_minor.filter(|count| *count > 0))),
+        ("children's major", count(faults.children_major.filter(|count| *count > 0))),
+    ]);
+    // Zombies and kernel threads: a column of zeros says no more.
+    if memory.virtual_bytes == Some(0) {
+        return [vec![("memory".to_owned(), "none".to_owned())], faults].concat();
+    }
+    let amounts = present([
         ("resident", bytes(memory.resident_bytes)),
         ("of the host", process.memory_ratio.map(units::percent)),
         ("peak", bytes(memory.peak_resident_bytes)),
@@ -40,18 +50,16 @@ pub(super) fn amounts(process: &Process) -> Pairs {
         ("data", bytes(memory.data_bytes)),
         ("code", bytes(memory.text_bytes)),
         ("shared with files", bytes(memory.shared_bytes).filter(|_| memory.resident_file_bytes.is_none())),
-        ("minor faults", count(faults.minor)),
-        ("major faults", count(faults.major)),
-        ("children's minor", count(faults.children_minor.filter(|count| *count > 0))),
-        ("children's major", count(faults.children_major.filter(|count| *count > 0))),
-    ])
+    ]);
+    [amounts, faults].concat()
 }
 
 pub(super) fn input_and_output(process: &Process) -> Pairs {
     let io = process.io.unwrap_or_default();
-    let priority = process.io_priority.as_ref().map(|priority| match priority.level {
-        0 => priority.io_class().as_words(),
-        level => format!("{}, level {level}", priority.io_class().as_words()),
+    let priority = process.io_priority.as_ref().map(|priority| match (priority.io_class(), priority.level) {
+        (IoClass::None, _) => "by its nice value".to_owned(),
+        (class @ IoClass::Idle, _) => class.as_words(),
+        (class, level) => format!("{}, level {level}", class.as_words()),
     });
     present([
         ("from storage", io.read_bytes.map(units::bytes)),

@@ -34,8 +34,8 @@ fn namespaces(process: &Process) -> Option<String> {
         ("cgroup", namespaces.cgroup),
         ("time", namespaces.time),
     ];
-    let told = all.into_iter().filter_map(|(name, inode)| Some(format!("{name} {}", inode?))).collect::<Vec<_>>();
-    (!told.is_empty()).then(|| told.join(", "))
+    let told = all.into_iter().filter_map(|(name, inode)| Some(format!("{name}:{}", inode?))).collect::<Vec<_>>();
+    (!told.is_empty()).then(|| told.join(" "))
 }
 
 fn out_of_memory(process: &Process) -> Option<String> {

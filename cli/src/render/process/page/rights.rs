@@ -103,8 +103,10 @@ fn capabilities(process: &Process) -> Option<String> {
         more("permitted", sets.permitted),
         more("inheritable", sets.inheritable),
         more("ambient", sets.ambient),
-        // Every process may have them all unless something was taken away.
-        sets.bounding.filter(|set| !is_all(*set)).map(|set| format!("at most {}", capability_names(set))),
+        // The bound says something where it is neither all there are nor all it has.
+        sets.bounding
+            .filter(|set| !is_all(*set) && *set != effective)
+            .map(|set| format!("at most {}", capability_names(set))),
     ];
     Some(parts.into_iter().flatten().collect::<Vec<_>>().join("; "))
 }

@@ -1,0 +1,512 @@
+//! The commands about one process and about sockets, as a person uses them. The process that they look at is often this one:
+//! what it has open is known here.
+
+use std::{
+    collections::BTreeSet,
+    ffi::OsStr,
+    fs::{self, File},
+    io::Write as _,
+    net::{TcpListener, TcpStream, UdpSocket},
+    os::{
+        fd::AsRawFd as _,
+        unix::{
+            ffi::OsStrExt as _,
+            fs::PermissionsExt as _,
+            net::{UnixListener, UnixStream},
+            process::CommandExt as _,
+        },
+    },
+    process::{Command, Output, Stdio},
+};
+
+use procwire_tests::{NOBODY, Victim, is_root, programs, waiting::eventually};
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// `procwire` in a home of its own, so that nobody's contexts get in.
+struct Shell {
+    home: TempDir,
+}
+
+impl Shell {
+    fn new() -> Self {
+        Self { home: tempfile::tempdir().unwrap() }
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(programs::procwire());
+        for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("PROCWIRE_")) {
+            command.env_remove(name);
+        }
+        command.args(arguments).current_dir(&self.home).env("HOME", self.home.path()).env_remove("XDG_CONFIG_HOME");
+        command.stdin(Stdio::null());
+        command
+    }
+
+    fn run(&self, arguments: &[&str]) -> Output {
+        self.command(arguments).output().unwrap()
+    }
+
+    /// What it prints when it succeeds; nothing in it acts on a terminal.
+    #[track_caller]
+    fn answer(&self, arguments: &[&str]) -> String {
+        let output = self.run(arguments);
+        assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+        let text = String::from_utf8(output.stdout).unwrap();
+        assert!(!text.contains(['\u{1b}', '\u{7}']), "{arguments:?}: {text:?}");
+        text
+    }
+
+    #[track_caller]
+    fn rows(&self, arguments: &[&str]) -> Vec<Value> {
+        serde_json::from_str(&self.answer(&[arguments, &["-o", "json"]].concat())).unwrap()
+    }
+
+    #[track_caller]
+    fn fails_with(&self, code: i32, arguments: &[&str]) -> String {
+        let output = self.run(arguments);
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(code), "{arguments:?}: {said}");
+        said
+    }
+}
+
+fn own_pid() -> String {
+    std::process::id().to_string()
+}
+
+/// The number in the kernel's name of a socket: "socket:[123]".
+fn inode(descriptor: &impl std::os::fd::AsRawFd) -> u64 {
+    let link = fs::read_link(format!("/proc/self/fd/{}", descriptor.as_raw_fd())).unwrap();
+    link.to_str().unwrap().trim_start_matches("socket:[").trim_end_matches(']').parse().unwrap()
+}
+
+/// The row of a table that has this word.
+#[track_caller]
+fn line<'text>(table: &'text str, word: &str) -> &'text str {
+    let found = table.lines().find(|line| line.split_whitespace().any(|other| other == word));
+    found.unwrap_or_else(|| panic!("no line with {word:?} in:\n{table}"))
+}
+
+#[test]
+fn info_shows_a_process_in_sections_and_everything_when_asked() {
+    let shell = Shell::new();
+    let mut command = Command::new(programs::victim());
+    command.args(["threads", "9"]).env_clear().env("PW_ODD", "a\n\x1b[2Jb").arg0("odd\x1b]0;x\x07server");
+    let victim = Victim::start_command(command).asleep();
+    let pid = victim.pid().to_string();
+    let page = shell.answer(&["info", &pid]);
+    for wanted in [
+        "(S)",
+        "Rights\n",
+        "Processor\n",
+        "Memory\n",
+        "Place\n",
+        "Limits\n",
+        "Open files (",
+        "Threads (9)\n",
+        "more (--all)",
+    ] {
+        assert!(page.contains(wanted), "{wanted:?} is not in:\n{page}");
+    }
+    assert!(page.contains(r"odd\x1b]0;x\x07server"), "{page}");
+    let ancestors = page.lines().find(|line| line.trim_start().starts_with("ancestors")).unwrap();
+    assert!(ancestors.trim_end().ends_with(&format!("{} {}", own_pid(), own_name())), "{ancestors}");
+    assert!(!page.contains("PW_ODD"), "the environment is not asked for: {page}");
+
+    let whole = shell.answer(&["info", &pid, "--all"]);
+    for wanted in ["Environment (1)\n", r"a\n\x1b[2Jb", "Mapped memory (", "its own (USS)", "worker) 8"] {
+        assert!(whole.contains(wanted), "{wanted:?} is not in:\n{whole}");
+    }
+    assert!(!whole.contains("--all"), "{whole}");
+
+    let row: Value = serde_json::from_str(&shell.answer(&["info", &pid, "--all", "-o", "json"])).unwrap();
+    assert_eq!(row["environ"][0]["value"], "a\n\u{1b}[2Jb", "{row}");
+    assert_eq!(row["threads"].as_array().unwrap().len(), 9);
+    let page = shell.answer(&["info", &pid, "--fields", "name,memory.resident_bytes"]);
+    assert!(page.contains("resident") && !page.contains("Threads"), "{page}");
+}
+
+fn own_name() -> String {
+    fs::read_to_string("/proc/self/comm").unwrap().trim_end().to_owned()
+}
+
+#[test]
+fn children_are_named_with_their_parent() {
+    let shell = Shell::new();
+    let parent = Victim::start(&["spawn", "8"]);
+    let page = shell.answer(&["info", &parent.pid().to_string()]);
+    let children = page.lines().find(|line| line.trim_start().starts_with("children")).unwrap();
+    assert_eq!(children.matches("procwire-victim").count(), 6, "{children}");
+    assert!(children.ends_with(" ... and 2 more (--all)"), "{children}");
+}
+
+#[test]
+fn every_command_about_a_process_means_that_process_and_no_later_one_with_its_pid() {
+    let shell = Shell::new();
+    let victim = Victim::start(&["sleep"]);
+    let exact = victim.reference().to_string();
+    let another = format!("{}@{}", victim.pid(), victim.reference().start_ticks + 1);
+    for command in ["info", "files", "maps", "env", "limits", "threads"] {
+        shell.answer(&[command, &exact]);
+        let said = shell.fails_with(3, &[command, &another]);
+        assert!(said.contains(&another), "{command}: {said}");
+        shell.fails_with(3, &[command, "4194304"]);
+        shell.fails_with(2, &[command, "x"]);
+    }
+}
+
+#[test]
+fn a_zombie_says_how_it_ended_and_why_the_rest_is_absent() {
+    let shell = Shell::new();
+    let victim = Victim::start(&["zombie", "7"]);
+    let pid = victim.named_pid().to_string();
+    let page = shell.answer(&["info", &pid]);
+    assert!(page.contains("zombie (Z): "), "{page}");
+    let (_, absent) = page.split_once("Not readable\n").unwrap_or_else(|| panic!("{page}"));
+    assert!(absent.contains("zombie  ") && absent.contains("exe"), "{page}");
+    let said = shell.fails_with(3, &["env", &pid]);
+    assert!(said.contains("the environ of process") && said.contains("zombie"), "{said}");
+}
+
+#[test]
+fn a_kernel_thread_has_little_and_that_is_no_error() {
+    if fs::read("/proc/2/comm").is_ok_and(|name| name != b"kthreadd\n") || !is_root() {
+        // A pid namespace has no kernel threads, and others than root see less of them.
+        return;
+    }
+    let shell = Shell::new();
+    assert!(shell.answer(&["info", "2"]).contains("kernel thread"));
+    let output = shell.run(&["maps", "2"]);
+    assert!(output.status.success() && output.stdout.is_empty(), "{output:?}");
+    assert_eq!(shell.rows(&["maps", "2"]), Vec::<Value>::new());
+}
+
+#[test]
+fn files_show_every_descriptor_of_this_process_and_what_hides_in_names_does_not_act() {
+    let shell = Shell::new();
+    let folder = tempfile::tempdir().unwrap();
+    let kept = folder.path().join("kept");
+    let odd = folder.path().join(OsStr::from_bytes(b"odd\n\x1b[2J\xff"));
+    let mut file = File::options().create(true).truncate(true).write(true).open(&kept).unwrap();
+    file.write_all(&[0; 3000]).unwrap();
+    let removed = File::create(&odd).unwrap();
+    fs::remove_file(&odd).unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+
+    let table = shell.answer(&["files", &own_pid()]);
+    let row = line(&table, &format!("{}w", file.as_raw_fd()));
+    assert_eq!(row.split_whitespace().skip(1).take(3).collect::<Vec<_>>(), ["REG", "2.9K", "2.9K"], "{row}");
+    assert!(row.ends_with(kept.to_str().unwrap()), "{row}");
+    let row = line(&table, &format!("{}w", removed.as_raw_fd()));
+    assert!(row.ends_with(r"odd\n\x1b[2J\xff (deleted)"), "{row}");
+    let row = line(&table, &format!("{}u", listener.as_raw_fd()));
+    assert!(row.ends_with(&format!("127.0.0.1:{port} (LISTEN)")), "{row}");
+    assert!(line(&table, "cwd").contains("DIR") && line(&table, "txt").contains("REG"));
+
+    let rows = shell.rows(&["files", &own_pid()]);
+    let of = |descriptor: i32| rows.iter().find(|row| row["file"]["fd"] == descriptor).unwrap();
+    assert_eq!(of(listener.as_raw_fd())["socket"]["inode"], inode(&listener));
+    assert_eq!(of(removed.as_raw_fd())["file"]["deleted"], true);
+    assert!(of(removed.as_raw_fd())["file"]["path_base64"].is_string());
+    assert_eq!(of(file.as_raw_fd())["file"]["position_bytes"], 3000);
+
+    let only = |arguments: &[&str]| -> BTreeSet<i64> {
+        let rows = shell.rows(&[&["files", &own_pid()], arguments].concat());
+        rows.iter().filter_map(|row| row["file"]["fd"].as_i64()).collect()
+    };
+    let (file, removed, listener) = (file.as_raw_fd().into(), removed.as_raw_fd().into(), listener.as_raw_fd().into());
+    let deleted = only(&["--deleted"]);
+    assert!(deleted.contains(&removed) && !deleted.contains(&file) && !deleted.contains(&listener), "{deleted:?}");
+    let sockets = only(&["--kind", "socket"]);
+    assert!(sockets.contains(&listener) && !sockets.contains(&file), "{sockets:?}");
+    let below = only(&["--path", folder.path().to_str().unwrap()]);
+    assert_eq!(below, BTreeSet::from([file, removed]));
+}
+
+#[test]
+fn a_path_finds_everybody_who_holds_something_below_it() {
+    let shell = Shell::new();
+    let folder = tempfile::tempdir().unwrap();
+    let held = File::create(folder.path().join("held")).unwrap();
+    let mut command = Command::new(programs::victim());
+    let victim = Victim::start_command({
+        command.arg("sleep").current_dir(folder.path());
+        command
+    });
+    let rows = shell.rows(&["files", "--path", folder.path().to_str().unwrap()]);
+    let found =
+        |pid: u32, held_as: &str| rows.iter().any(|row| row["process"]["pid"] == pid && row["held_as"] == held_as);
+    assert!(found(std::process::id(), "fd") && found(victim.pid(), "cwd"), "{rows:?}");
+    drop(held);
+    let output = shell.run(&["files", "--path", folder.path().to_str().unwrap()]);
+    assert!(String::from_utf8_lossy(&output.stderr).contains("processes looked into in "), "{output:?}");
+    let said = shell.fails_with(2, &["files", "--path", "relative"]);
+    assert!(said.contains("relative"), "{said}");
+    shell.fails_with(2, &["files"]);
+}
+
+#[test]
+fn several_processes_are_named_in_their_rows_and_one_that_is_gone_does_not_hide_the_others() {
+    let shell = Shell::new();
+    let victim = Victim::start(&["sleep"]);
+    let output = shell.run(&["files", &own_pid(), "4194304", &victim.pid().to_string()]);
+    assert_eq!(output.status.code(), Some(3), "{output:?}");
+    let table = String::from_utf8(output.stdout).unwrap();
+    assert!(table.starts_with("PROGRAM"), "{table}");
+    for pid in [own_pid(), victim.pid().to_string()] {
+        line(&table, &pid);
+    }
+    assert!(String::from_utf8_lossy(&output.stderr).contains("4194304"));
+}
+
+#[test]
+fn who_listens_names_the_process_and_says_so_if_nobody_does() {
+    let shell = Shell::new();
+    let (tcp, udp) = (TcpListener::bind("127.0.0.1:0").unwrap(), UdpSocket::bind("127.0.0.1:0").unwrap());
+    let (tcp_port, udp_port) =
+        (tcp.local_addr().unwrap().port().to_string(), udp.local_addr().unwrap().port().to_string());
+    let table = shell.answer(&["who-listens", &tcp_port]);
+    let row = line(&table, &own_pid());
+    assert!(row.contains(&format!("127.0.0.1:{tcp_port}")), "{table}");
+    let rows = shell.rows(&["who-listens", &udp_port, "--udp"]);
+    assert_eq!((&rows[0]["process"]["pid"], rows.len()), (&Value::from(std::process::id()), 1), "{rows:?}");
+    assert_eq!(rows[0]["socket"]["inode"], inode(&udp));
+    assert_eq!(shell.rows(&["who-listens", &tcp_port, &udp_port, "--tcp", "--udp"]).len(), 2);
+
+    let said = shell.fails_with(1, &["who-listens", &udp_port]);
+    assert!(said.contains(&format!("nobody listens on TCP port {udp_port}")), "{said}");
+    drop(tcp);
+    shell.fails_with(1, &["who-listens", &tcp_port]);
+    shell.fails_with(2, &["who-listens", "0"]);
+    shell.fails_with(2, &["who-listens", "65536"]);
+    shell.fails_with(2, &["who-listens"]);
+}
+
+#[test]
+fn netstat_shows_connections_with_their_processes() {
+    let shell = Shell::new();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+    let (server, _) = listener.accept().unwrap();
+    let (port_text, client_port) = (port.to_string(), client.local_addr().unwrap().port());
+
+    let table = shell.answer(&["netstat", "-tn", "--port", &port_text]);
+    let rows: Vec<Vec<&str>> = table.lines().map(|line| line.split_whitespace().collect()).collect();
+    let (local, remote) = (format!("127.0.0.1:{port}"), format!("127.0.0.1:{client_port}"));
+    let owner = format!("{}/{}", own_pid(), own_name());
+    assert_eq!(rows[0], ["PROTO", "RECV-Q", "SEND-Q", "LOCAL", "REMOTE", "STATE", "PID/PROGRAM"]);
+    assert_eq!(&rows[1][3..6], [local.as_str(), "*", "LISTEN"], "{table}");
+    assert_eq!(&rows[2][3..6], [local.as_str(), remote.as_str(), "ESTABLISHED"], "{table}");
+    for row in &rows[1..] {
+        // The kernel's name of this program is cut at 15 bytes.
+        assert!(row[6].starts_with(&owner), "{table}");
+    }
+    assert_eq!(rows.len(), 3, "{table}");
+
+    let inodes = |arguments: &[&str]| -> BTreeSet<u64> {
+        let rows = shell.rows(&[&["netstat"], arguments].concat());
+        rows.iter().filter_map(|row| row["inode"].as_u64()).collect()
+    };
+    let (listener, client, server) = (inode(&listener), inode(&client), inode(&server));
+    assert_eq!(inodes(&["--port", &port_text]), BTreeSet::from([listener, server]));
+    assert_eq!(inodes(&["--remote-port", &port_text]), BTreeSet::from([client]));
+    assert_eq!(inodes(&["--port", &port_text, "--listening"]), BTreeSet::from([listener]));
+    assert_eq!(inodes(&["--port", &port_text, "--state", "established"]), BTreeSet::from([server]));
+    assert_eq!(inodes(&["--port", &port_text, "--remote", "127.0.0.0/8"]), BTreeSet::from([server]));
+    assert_eq!(inodes(&["--port", &port_text, "--udp"]), BTreeSet::new());
+    assert_eq!(inodes(&["--port", &port_text, "-6"]), BTreeSet::new());
+    assert_eq!(inodes(&["--port", &port_text, "--limit", "1"]).len(), 1);
+    let own = inodes(&["--pid", &own_pid()]);
+    assert!(own.is_superset(&BTreeSet::from([listener, client, server])), "{own:?}");
+    let mine = shell.rows(&["netstat", "--port", &port_text, "--user", &own_uid()]);
+    assert_eq!(mine.len(), 2, "{mine:?}");
+    let row = mine.iter().find(|row| row["inode"] == server).unwrap();
+    assert!(row["holders"][0]["name"].as_str().unwrap().starts_with(&own_name()), "{row}");
+    let bare = shell.rows(&["netstat", "--port", &port_text, "--no-programs"]);
+    assert!(bare.iter().all(|row| row["holders"].as_array().is_none_or(Vec::is_empty)), "{bare:?}");
+    shell.fails_with(2, &["netstat", "--state", "open"]);
+    shell.fails_with(2, &["netstat", "--local", "10.0.0.0/33"]);
+    shell.fails_with(2, &["netstat", "--user", "no-such-user-here"]);
+}
+
+fn own_uid() -> String {
+    use std::os::unix::fs::MetadataExt as _;
+    fs::metadata("/proc/self").unwrap().uid().to_string()
+}
+
+#[test]
+fn unix_sockets_are_shown_when_asked_for_with_who_is_at_the_other_end() {
+    let shell = Shell::new();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join(OsStr::from_bytes(b"odd\n\x1b[31m"));
+    let listener = UnixListener::bind(&path).unwrap();
+    let client = UnixStream::connect(&path).unwrap();
+    let (server, _) = listener.accept().unwrap();
+    let pid = own_pid();
+    assert!(!shell.answer(&["netstat", "--pid", &pid]).contains("unix"));
+    let table = shell.answer(&["netstat", "--unix", "--pid", &pid]);
+    assert!(table.contains(r"/odd\n\x1b[31m"), "{table}");
+    let rows = shell.rows(&["netstat", "--unix", "--pid", &pid]);
+    let of = |inode: u64| rows.iter().find(|row| row["inode"] == inode).unwrap();
+    assert_eq!(of(inode(&client))["peer_inode"], inode(&server));
+    assert_eq!(of(inode(&client))["peer_holders"][0]["ref"]["pid"], std::process::id());
+    assert_eq!(of(inode(&listener))["state"], "listen");
+}
+
+#[test]
+fn a_port_finds_both_ends_and_each_descriptor() {
+    let shell = Shell::new();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+    let again = client.try_clone().unwrap();
+    let port = listener.local_addr().unwrap().port().to_string();
+    let table = shell.answer(&["files", "--port", &port]);
+    let descriptors: BTreeSet<String> = table
+        .lines()
+        .skip(1)
+        .filter(|row| row.split_whitespace().nth(1) == Some(own_pid().as_str()))
+        .map(|row| row.split_whitespace().nth(3).unwrap().to_owned())
+        .collect();
+    for descriptor in [listener.as_raw_fd(), client.as_raw_fd(), again.as_raw_fd()] {
+        assert!(descriptors.contains(&descriptor.to_string()), "{descriptor}: {table}");
+    }
+    drop((listener, client, again));
+}
+
+/// All amounts of a kind in smaps, in bytes.
+fn smaps_sum(pid: u32, name: &str) -> u64 {
+    let smaps = fs::read_to_string(format!("/proc/{pid}/smaps")).unwrap();
+    let lines = smaps.lines().filter_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
+    lines.map(|line| line.split_whitespace().next().unwrap().parse::<u64>().unwrap() * 1024).sum()
+}
+
+#[test]
+fn maps_add_up_to_what_the_kernel_says() {
+    let shell = Shell::new();
+    let victim = Victim::start(&["sleep"]).asleep();
+    let pid = victim.pid().to_string();
+    let sum = |rows: &[Value], name: &str| rows.iter().map(|row| row[name].as_u64().unwrap()).sum::<u64>();
+    let groups = shell.rows(&["maps", &pid]);
+    let each = shell.rows(&["maps", &pid, "--each"]);
+    for rows in [&groups, &each] {
+        assert_eq!(sum(rows, "size_bytes"), smaps_sum(victim.pid(), "Size"));
+        assert_eq!(sum(rows, "private_dirty_bytes"), smaps_sum(victim.pid(), "Private_Dirty"));
+    }
+    let lines = fs::read_to_string(format!("/proc/{pid}/maps")).unwrap().lines().count();
+    assert_eq!(each.len(), lines);
+    let sorted = |rows: &[Value], name: &str| rows.windows(2).all(|two| two[0][name].as_u64() >= two[1][name].as_u64());
+    assert!(sorted(&groups, "resident_bytes"), "{groups:?}");
+    assert!(sorted(&shell.rows(&["maps", &pid, "--sort", "size"]), "size_bytes"));
+    assert!(each.windows(2).all(|two| two[0]["start_address"].as_u64() < two[1]["start_address"].as_u64()));
+
+    let table = shell.answer(&["maps", &pid, "--limit", "3"]);
+    assert_eq!(table.lines().count(), 5, "names of columns, three rows, total: {table}");
+    assert!(table.lines().last().unwrap().ends_with(" total"), "{table}");
+    let table = shell.answer(&["maps", &pid, "--each"]);
+    assert!(table.contains(" r-xp ") && table.contains("[stack]"), "{table}");
+}
+
+#[test]
+fn the_environment_keeps_its_order_and_its_bytes() {
+    let shell = Shell::new();
+    let mut command = Command::new(programs::victim());
+    command.arg("sleep").env_clear().env("B", "two\n\x1b[31mlines").env("A", "").env("PATH", "/bin");
+    command.env("LATIN", OsStr::from_bytes(b"caf\xe9"));
+    let victim = Victim::start_command(command);
+    let pid = victim.pid().to_string();
+    let bytes = fs::read(format!("/proc/{pid}/environ")).unwrap();
+    let raw = shell.run(&["env", &pid, "--null"]);
+    assert_eq!(raw.stdout, bytes, "{raw:?}");
+
+    let names: Vec<_> = bytes
+        .split(|byte| *byte == 0)
+        .filter(|variable| !variable.is_empty())
+        .map(|variable| String::from_utf8_lossy(variable).split('=').next().unwrap().to_owned())
+        .collect();
+    let text = shell.answer(&["env", &pid]);
+    assert_eq!(text.lines().map(|line| line.split('=').next().unwrap()).collect::<Vec<_>>(), names);
+    for wanted in [r"B=two\n\x1b[31mlines", "A=", "PATH=/bin", r"LATIN=caf\xe9"] {
+        assert!(text.lines().any(|line| line == wanted), "{wanted:?}: {text}");
+    }
+    assert_eq!(shell.answer(&["env", &pid, "PATH"]), "PATH=/bin\n");
+    shell.fails_with(1, &["env", &pid, "NOT_THERE"]);
+    let rows = shell.rows(&["env", &pid, "LATIN"]);
+    assert_eq!(rows[0]["value_base64"], "Y2Fm6Q==", "{rows:?}");
+}
+
+#[test]
+fn limits_are_those_of_the_kernel_with_what_is_used_beside_them() {
+    let shell = Shell::new();
+    let rows = shell.rows(&["limits", &own_pid()]);
+    assert_eq!(rows.len(), 16, "{rows:?}");
+    let told = fs::read_to_string("/proc/self/limits").unwrap();
+    let told: Vec<_> =
+        told.lines().find_map(|line| line.strip_prefix("Max open files")).unwrap().split_whitespace().collect();
+    let row = rows.iter().find(|row| row["resource"] == "nofile").unwrap();
+    assert_eq!(row["soft"]["limit"].to_string(), told[0]);
+    assert!(row["used"].as_u64().unwrap() > 0, "{row}");
+    let table = shell.answer(&["limits", &own_pid()]);
+    let nofile: Vec<_> = line(&table, "nofile").split_whitespace().collect();
+    assert_eq!(&nofile[..3], ["nofile", told[0], told[1]]);
+    assert!(line(&table, "nproc").ends_with("threads of its user"), "{table}");
+    assert!(table.contains("unlimited"), "{table}");
+}
+
+#[test]
+fn threads_have_names_and_their_use_is_measured_when_asked() {
+    let shell = Shell::new();
+    let victim = Victim::start(&["threads", "5"]);
+    let rows = shell.rows(&["threads", &victim.pid().to_string()]);
+    let names: Vec<_> = rows.iter().map(|row| row["name"].as_str().unwrap()).collect();
+    assert_eq!(names[1..], ["worker) 1", "worker) 2", "worker) 3", "worker) 4"]);
+    assert!(rows.iter().all(|row| row.get("cpu_usage_ratio").is_none()), "{rows:?}");
+
+    let busy = Victim::start(&["busy"]);
+    let pid = busy.pid().to_string();
+    eventually("the busy thread to get a processor", || {
+        let rows = shell.rows(&["threads", &pid, "--cpu", "100ms"]);
+        assert!(rows.iter().all(|row| row["cpu_usage_ratio"].as_f64().unwrap() >= 0.0), "{rows:?}");
+        (rows[0]["cpu_usage_ratio"].as_f64() > Some(0.0) && rows[0]["thread_id"] == busy.pid()).then_some(())
+    });
+    let table = shell.answer(&["threads", &pid, "--cpu", "10ms"]);
+    assert!(table.lines().next().unwrap().contains("%CPU"), "{table}");
+}
+
+#[test]
+fn what_another_user_may_not_see_is_refused_with_advice() {
+    // Where another user can run it: pid 1 is root's wherever the tests run.
+    let folder = tempfile::tempdir().unwrap();
+    fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
+    let copy = folder.path().join("procwire");
+    programs::copy(&programs::procwire(), &copy);
+    let run = |arguments: &[&str]| {
+        let mut command = Command::new(&copy);
+        command.args(arguments).env_clear().env("HOME", folder.path()).current_dir(folder.path()).stdin(Stdio::null());
+        if is_root() {
+            command.uid(NOBODY).gid(NOBODY);
+        }
+        let output = command.output().unwrap();
+        let said = String::from_utf8(output.stderr).unwrap();
+        (output.status.code(), String::from_utf8(output.stdout).unwrap(), said)
+    };
+    for command in ["env", "files", "maps"] {
+        let (code, _, said) = run(&[command, "1"]);
+        assert_eq!(code, Some(4), "{command}: {said}");
+        assert!(said.contains("permission denied; run as root"), "{command}: {said}");
+    }
+    let (code, page, said) = run(&["info", "1"]);
+    assert_eq!(code, Some(0), "{said}");
+    let (_, absent) = page.split_once("Not readable\n").unwrap();
+    assert!(absent.contains("permission denied") && absent.contains("exe") && absent.contains("cwd"), "{page}");
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port().to_string();
+    let (code, table, said) = run(&["who-listens", &port]);
+    assert_eq!(code, Some(0), "somebody listens, even if it cannot be told who: {said}");
+    assert!(table.contains(&format!("127.0.0.1:{port}")), "{table}");
+    if is_root() {
+        assert!(!table.contains(&own_pid()) && said.contains("could not be read"), "{table}{said}");
+    }
+}
