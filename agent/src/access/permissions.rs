@@ -29,7 +29,7 @@ pub static PERMISSIONS: &[Permission] = &[
     planned("/procwire.v1.ControlService/UpdateProcess", Role::Operator),
     served("/procwire.v1.SystemService/GetSystem", Role::Reader, ""),
     served("/procwire.v1.SystemService/WatchSystem", Role::Reader, "no resume after a lost connection"),
-    planned("/procwire.v1.SystemService/ListSockets", Role::Inspector),
+    served("/procwire.v1.SystemService/ListSockets", Role::Inspector, ""),
     planned("/procwire.v1.SystemService/GetDiskUsage", Role::Reader),
     planned("/procwire.v1.SystemService/ListUnits", Role::Reader),
     served("/procwire.v1.AgentService/GetInfo", Role::Reader, ""),

@@ -1,4 +1,4 @@
-//! The generated servers, with the streams of encoded messages in front: those two methods go through a codec that passes bytes on,
+//! The generated servers, with the streams of encoded messages in front: those methods go through a codec that passes bytes on,
 //! all others through the generated code.
 
 use std::{
@@ -12,7 +12,7 @@ use std::{
 use http::Request as HttpRequest;
 use http_body::Body as HttpBody;
 use procwire_proto::v1::{
-    ListProcessesRequest, WatchSystemRequest, process_service_server::ProcessServiceServer,
+    ListProcessesRequest, ListSocketsRequest, WatchSystemRequest, process_service_server::ProcessServiceServer,
     system_service_server::SystemServiceServer,
 };
 use tonic::{
@@ -39,11 +39,12 @@ pub struct EncodedProcessServer {
     request_bytes: usize,
 }
 
-/// SystemService; a sample of WatchSystem is encoded once for all who watch.
+/// SystemService; a sample of WatchSystem is encoded once for all who watch, ListSockets by whoever reads the rows.
 #[derive(Clone)]
 pub struct EncodedSystemServer {
     generated: SystemServiceServer<SystemService>,
     watch: WatchSystem,
+    sockets: ListSockets,
     request_bytes: usize,
 }
 
@@ -57,7 +58,8 @@ impl EncodedProcessServer {
 impl EncodedSystemServer {
     pub(super) fn new(service: Arc<SystemService>, request_bytes: usize) -> Self {
         let generated = SystemServiceServer::from_arc(Arc::clone(&service)).max_decoding_message_size(request_bytes);
-        Self { generated, watch: WatchSystem(service), request_bytes }
+        let sockets = ListSockets(Arc::clone(&service));
+        Self { generated, watch: WatchSystem(service), sockets, request_bytes }
     }
 }
 
@@ -101,6 +103,9 @@ where
         match request.uri().path() {
             "/procwire.v1.SystemService/WatchSystem" => {
                 stream::<_, _, WatchSystemRequest>(self.watch.clone(), request, self.request_bytes)
+            }
+            "/procwire.v1.SystemService/ListSockets" => {
+                stream::<_, _, ListSocketsRequest>(self.sockets.clone(), request, self.request_bytes)
             }
             _ => self.generated.call(request),
         }
@@ -154,6 +159,19 @@ impl ServerStreamingService<WatchSystemRequest> for WatchSystem {
 
     fn call(&mut self, request: Request<WatchSystemRequest>) -> Self::Future {
         std::future::ready(self.0.watch(request).map(Response::new))
+    }
+}
+
+#[derive(Clone)]
+struct ListSockets(Arc<SystemService>);
+
+impl ServerStreamingService<ListSocketsRequest> for ListSockets {
+    type Response = Encoded;
+    type ResponseStream = Outgoing;
+    type Future = std::future::Ready<Result<Response<Outgoing>, Status>>;
+
+    fn call(&mut self, request: Request<ListSocketsRequest>) -> Self::Future {
+        std::future::ready(self.0.sockets(request).map(Response::new))
     }
 }
 

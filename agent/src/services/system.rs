@@ -2,6 +2,7 @@
 
 mod admission;
 mod query;
+mod sockets;
 mod watch;
 
 use std::sync::Arc;
@@ -21,6 +22,7 @@ use tonic::{Request, Response, Status};
 use self::{
     admission::Admission,
     query::{SnapshotQuery, WatchSpec},
+    sockets::{SocketList, SocketsQuery},
     watch::Watch,
 };
 use super::{
@@ -89,6 +91,18 @@ impl SystemService {
         })
     }
 
+    /// ListSockets, as messages that are encoded already.
+    pub(crate) fn sockets(&self, request: Request<ListSocketsRequest>) -> Result<Outgoing, Status> {
+        self.begin_sockets(request).map_err(|failure| failure.on(&self.context.host_name))
+    }
+
+    fn begin_sockets(&self, request: Request<ListSocketsRequest>) -> Result<Outgoing, Failure> {
+        request::caller(request.extensions())?;
+        let query = SocketsQuery::parse(request.into_inner())?;
+        let list = SocketList::new(Arc::clone(&self.context.host), Arc::clone(&self.pool), query);
+        Ok(Outgoing::new(list, self.context.config.limits.stream_lag, self.context.host_name.clone()))
+    }
+
     async fn get(&self, request: Request<GetSystemRequest>) -> Result<GetSystemResponse, Failure> {
         request::caller(request.extensions())?;
         let SnapshotQuery { fields, usage_window } = SnapshotQuery::parse(request.into_inner())?;
@@ -140,10 +154,14 @@ impl system_service_server::SystemService for SystemService {
         self.watch(request).map(Decoded::new).map(Response::new)
     }
 
-    type ListSocketsStream = Unserved<ListSocketsResponse>;
+    type ListSocketsStream = Decoded<Outgoing, ListSocketsResponse>;
 
-    async fn list_sockets(&self, _: Request<ListSocketsRequest>) -> Result<Response<Self::ListSocketsStream>, Status> {
-        self.not_served("ListSockets", "run ss on the host")
+    /// As `watch_system`: for callers in the process.
+    async fn list_sockets(
+        &self,
+        request: Request<ListSocketsRequest>,
+    ) -> Result<Response<Self::ListSocketsStream>, Status> {
+        self.sockets(request).map(Decoded::new).map(Response::new)
     }
 
     async fn get_disk_usage(&self, _: Request<GetDiskUsageRequest>) -> Result<Response<GetDiskUsageResponse>, Status> {
