@@ -4,6 +4,8 @@ mod amounts;
 mod groups;
 mod names;
 
+use std::os::fd::OwnedFd;
+
 use procwire_proto::{
     process_fields::bit,
     v1::{FieldErrorReason, MemoryMap},
@@ -25,20 +27,40 @@ const KEPT_MAX_BYTES: usize = 4 * 1024 * 1024;
 /// What an entry of a repeated field costs beside its bytes: a tag and a length.
 const ENTRY_BYTES: usize = 6;
 
+/// How often a process may run another program while its mappings are read.
+const ATTEMPTS: u32 = 3;
+
 /// Reads it into the row.
 pub(super) fn read(access: &mut Access<'_>, draft: &mut Draft<'_>) -> Result<(), Errno> {
-    let file = procfs::open(access.proc(), access.path().file("smaps"))?;
-    let names = Names::new(access.proc(), ProcessPath::new(access.pid), access.path());
     let (wants_maps, wants_groups) = (draft.plan.wants(bit::MEMORY_MAPS), draft.plan.wants(bit::MEMORY_MAP_GROUPS));
-    let mut mappings = Mappings::new(names, wants_maps, wants_groups);
-    procfs::each_line(file, |line| mappings.take_line(line))?;
-    mappings.finish();
-    if mappings.count == 0 && mappings.torn == 0 {
-        // Without an address space: a zombie, a kernel thread, or about to end.
-        return Err(Errno::SRCH);
+    for _ in 0..ATTEMPTS {
+        let file = procfs::open(access.proc(), access.path().file("smaps"))?;
+        let names = Names::new(access.proc(), ProcessPath::new(access.pid), access.path());
+        let mut mappings = Mappings::new(names, wants_maps, wants_groups);
+        procfs::each_line(&file, |line| mappings.take_line(line))?;
+        mappings.finish();
+        if mappings.count == 0 && mappings.torn == 0 {
+            // Without an address space: a zombie, a kernel thread, or about to end.
+            return Err(Errno::SRCH);
+        }
+        if has_begun_anew(&file)? {
+            continue;
+        }
+        mappings.settle(draft);
+        return Ok(());
     }
-    mappings.settle(draft);
-    Ok(())
+    Err(Errno::AGAIN)
+}
+
+/// True if the address space that was read is no more: the process runs another program, or ends. The file then breaks off anywhere,
+/// without an error, and is empty when it is read again (fs/proc/task_mmu.c: m_start).
+fn has_begun_anew(smaps: &OwnedFd) -> Result<bool, Errno> {
+    loop {
+        match rustix::io::pread(smaps, &mut [0], 0) {
+            Err(Errno::INTR) => {}
+            result => return result.map(|count| count == 0),
+        }
+    }
 }
 
 /// What has been read so far.

@@ -92,7 +92,14 @@ struct Descriptors<'a> {
 impl Descriptors<'_> {
     fn read(&mut self, fd: u32, name: &CStr) -> Result<OpenFile, Errno> {
         let mut file = self.target(fd, name)?;
-        match self.info(name) {
+        let info = match self.infos {
+            Ok(infos) => self.info(infos, name),
+            Err(errno) => {
+                self.without_info = Some(errno);
+                return Ok(file);
+            }
+        };
+        match info {
             Ok(info) => {
                 file.position_bytes = info.position;
                 file.flags = info.flags;
@@ -146,8 +153,8 @@ impl Descriptors<'_> {
         removed::is_called(self.proc, self.process.file("root"), path, |file| identity(file) == identity(found))
     }
 
-    fn info(&mut self, name: &CStr) -> Result<FdInfo, Errno> {
-        let file = procfs::open(self.infos?, name)?;
+    fn info(&mut self, infos: BorrowedFd<'_>, name: &CStr) -> Result<FdInfo, Errno> {
+        let file = procfs::open(infos, name)?;
         let length = loop {
             match rustix::io::read(&file, &mut self.text) {
                 Err(Errno::INTR) => {}
@@ -157,3 +164,6 @@ impl Descriptors<'_> {
         Ok(FdInfo::parse(self.text.get(..length).unwrap_or_default()))
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -256,6 +256,24 @@ fn newlines_in_names_come_back_and_are_told_from_their_escape() {
     assert!(process.memory_maps[3].deleted);
 }
 
+#[test]
+fn another_program_is_noticed() {
+    let mut command = std::process::Command::new("sh");
+    let mut child =
+        command.args(["-c", "read line; exec sleep 60"]).stdin(std::process::Stdio::piped()).spawn().unwrap();
+    let process = Path::new("/proc").join(child.id().to_string());
+    let smaps = OwnedFd::from(fs::File::open(process.join("smaps")).unwrap());
+    assert_eq!(has_begun_anew(&smaps), Ok(false));
+    drop(child.stdin.take());
+    while fs::read(process.join("comm")).unwrap() != b"sleep\n" {
+        std::thread::yield_now();
+    }
+    let has_begun_anew = has_begun_anew(&smaps);
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert_eq!(has_begun_anew, Ok(true));
+}
+
 proptest::proptest! {
     #![proptest_config(proptest::test_runner::Config::with_cases(64))]
     #[test]
