@@ -4,9 +4,12 @@
 
 mod names;
 mod shapes;
+mod signs;
 mod text;
 
 use std::ops::Range;
+
+use signs::Signs;
 
 /// What stands for a secret.
 const MASK: &[u8] = b"***";
@@ -38,9 +41,10 @@ pub(super) fn scrub_variable(name: &[u8], value: &mut Vec<u8>) -> bool {
 }
 
 fn scrub_text(text: &mut Vec<u8>) -> bool {
+    let signs = Signs::of(text);
     let mut secrets = Vec::new();
-    text::find(text, &mut secrets);
-    shapes::find(text, &mut secrets);
+    text::find(text, signs, &mut secrets);
+    shapes::find(text, signs, &mut secrets);
     mask(text, secrets)
 }
 

@@ -1,20 +1,17 @@
 //! Names that say that their value is a secret.
 
-/// Parts of names that mark a secret, compared without case, `-`, `_` and `.` taken for each other.
-const SECRET_PARTS: [&[u8]; 12] = [
-    b"password",
-    b"passwd",
-    b"passphrase",
-    b"secret",
-    b"token",
-    b"api-key",
-    b"apikey",
-    b"access-key",
-    b"private-key",
-    b"credential",
-    b"auth-key",
-    b"bearer",
-];
+/// Parts of names that mark a secret and begin with this letter, compared without case, `-`, `_` and `.` taken for each other.
+fn secret_parts(first: u8) -> &'static [&'static [u8]] {
+    match first.to_ascii_lowercase() {
+        b'p' => &[b"password", b"passwd", b"passphrase", b"private-key"],
+        b's' => &[b"secret"],
+        b't' => &[b"token"],
+        b'a' => &[b"api-key", b"apikey", b"access-key", b"auth-key"],
+        b'c' => &[b"credential"],
+        b'b' => &[b"bearer"],
+        _ => &[],
+    }
+}
 
 /// Last words of names of several words that mark a secret: `DB_PASS`, `MYSQL_PWD`. Alone they are too common: `-pass 1`, `PWD`.
 const SECRET_LAST_WORDS: [&[u8]; 2] = [b"pass", b"pwd"];
@@ -46,9 +43,9 @@ pub(super) fn is_secret_header(name: &[u8]) -> bool {
 }
 
 fn has_secret_part(name: &[u8]) -> bool {
-    (0..name.len()).any(|start| {
-        let rest = name.get(start..).unwrap_or_default();
-        SECRET_PARTS.iter().any(|part| rest.get(..part.len()).is_some_and(|begin| is_same(begin, part)))
+    name.iter().enumerate().any(|(start, first)| {
+        let begins = |part: &&[u8]| name.get(start..start + part.len()).is_some_and(|begin| is_same(begin, part));
+        secret_parts(*first).iter().any(begins)
     })
 }
 
@@ -74,6 +71,15 @@ fn folded(byte: u8) -> u8 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_part_is_looked_for_in_any_case() {
+        let parts: Vec<_> = (0..=255).flat_map(secret_parts).collect();
+        assert_eq!(parts.len(), 2 * 12, "small and capital letters");
+        for part in parts {
+            assert!(is_secret(part) && is_secret(&part.to_ascii_uppercase()), "{}", String::from_utf8_lossy(part));
+        }
+    }
 
     #[test]
     fn names_are_told_by_their_parts_and_by_their_last_word() {

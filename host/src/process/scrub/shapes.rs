@@ -4,6 +4,8 @@ use std::ops::Range;
 
 use memchr::memmem;
 
+use super::signs::Signs;
+
 /// A mark at the beginning of a token, and how many bytes must follow it.
 const MARKS: [(&[u8], usize); 24] = [
     // GitHub, GitLab
@@ -37,6 +39,11 @@ const MARKS: [(&[u8], usize); 24] = [
     (b"SG.", 40),
 ];
 
+/// No token that is known is shorter, its mark included.
+const SHORTEST_TOKEN: usize = 12;
+
+const AMAZON_SECRET_LENGTH: usize = 40;
+
 /// How far behind an address an `@` is looked for that a slash in a password hides.
 const PASSWORD_LONGEST: usize = 256;
 
@@ -44,10 +51,20 @@ const PASSWORD_LONGEST: usize = 256;
 const SCHEMES: [&[u8]; 6] = [b"mailto", b"sip", b"sips", b"xmpp", b"acct", b"pkg"];
 
 /// Adds where they are.
-pub(super) fn find(text: &[u8], secrets: &mut Vec<Range<usize>>) {
-    private_keys(text, secrets);
-    addresses(text, secrets);
-    words(text, secrets);
+pub(super) fn find(text: &[u8], signs: Signs, secrets: &mut Vec<Range<usize>>) {
+    if signs.has_dashes {
+        private_keys(text, secrets);
+    }
+    if signs.has_assignment && signs.has_at {
+        addresses(text, secrets);
+        users_and_passwords(text, secrets);
+    }
+    if signs.longest_run >= SHORTEST_TOKEN {
+        runs(text, secrets, is_of_token, is_token);
+    }
+    if signs.longest_run >= AMAZON_SECRET_LENGTH {
+        runs(text, secrets, |byte| is_of_token(byte) || matches!(byte, b'/' | b'+'), is_amazon_secret);
+    }
 }
 
 /// PEM (RFC 7468): what is between the lines, or to the end if there is no second line.
@@ -101,18 +118,14 @@ fn is_port(text: &[u8]) -> bool {
     !text.is_empty() && text.iter().all(u8::is_ascii_digit)
 }
 
-fn words(text: &[u8], secrets: &mut Vec<Range<usize>>) {
+/// Words that are a user, a password and a host.
+fn users_and_passwords(text: &[u8], secrets: &mut Vec<Range<usize>>) {
     let mut start = 0;
-    while start < text.len() {
-        let rest = text.get(start..).unwrap_or_default();
-        let length = rest.iter().position(|byte| is_between_words(*byte)).unwrap_or(rest.len());
-        let word = rest.get(..length).unwrap_or_default();
+    for word in text.split(|byte| is_between_words(*byte)) {
         if let Some(secret) = user_and_password(word) {
             secrets.push(start + secret.start..start + secret.end);
         }
-        runs(word, start, secrets, is_of_token, is_token);
-        runs(word, start, secrets, |byte| is_of_token(byte) || matches!(byte, b'/' | b'+'), is_amazon_secret);
-        start += length + 1;
+        start += word.len() + 1;
     }
 }
 
@@ -139,21 +152,14 @@ fn user_and_password(word: &[u8]) -> Option<Range<usize>> {
 }
 
 /// Adds the runs of such bytes that are secrets. One pass: what was looked at is not looked at again.
-fn runs(
-    word: &[u8],
-    offset: usize,
-    secrets: &mut Vec<Range<usize>>,
-    is_inside: fn(u8) -> bool,
-    is_secret: fn(&[u8]) -> bool,
-) {
+fn runs(text: &[u8], secrets: &mut Vec<Range<usize>>, is_inside: impl Fn(u8) -> bool, is_secret: fn(&[u8]) -> bool) {
     let mut start = 0;
-    while start < word.len() {
-        let rest = word.get(start..).unwrap_or_default();
-        let length = rest.iter().position(|byte| !is_inside(*byte)).unwrap_or(rest.len());
-        if is_secret(rest.get(..length).unwrap_or_default()) {
-            secrets.push(offset + start..offset + start + length);
+    for run in text.split(|byte| !is_inside(*byte)) {
+        let end = start + run.len();
+        if is_secret(run) {
+            secrets.push(start..end);
         }
-        start += length.max(1);
+        start = end + 1;
     }
 }
 
@@ -162,7 +168,9 @@ fn is_token(token: &[u8]) -> bool {
 }
 
 fn is_marked(token: &[u8]) -> bool {
-    MARKS.iter().any(|(mark, least)| token.strip_prefix(*mark).is_some_and(|rest| rest.len() >= *least))
+    // Most words are none, and their first byte tells.
+    matches!(token.first(), Some(b'g' | b'x' | b'A' | b'y' | b's' | b'r' | b'n' | b'p' | b'h' | b'd' | b'S'))
+        && MARKS.iter().any(|(mark, least)| token.strip_prefix(*mark).is_some_and(|rest| rest.len() >= *least))
 }
 
 /// JWT (RFC 7519): three parts, five if encrypted, of which the first is a JSON object: `{"` is `eyJ` in base64.
@@ -180,9 +188,9 @@ fn is_amazon_id(token: &[u8]) -> bool {
     })
 }
 
-/// Secret access keys have no mark, only a length: 40 bytes of base64. A hash of that length has no capitals, a path begins with a slash.
+/// Secret access keys have no mark, only a length, in base64. A hash of that length has no capitals, a path begins with a slash.
 fn is_amazon_secret(token: &[u8]) -> bool {
-    token.len() == 40
+    token.len() == AMAZON_SECRET_LENGTH
         && token.iter().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'/' | b'+'))
         && !token.starts_with(b"/")
         && token.iter().any(u8::is_ascii_uppercase)
@@ -208,7 +216,7 @@ mod tests {
 
     fn found(text: &str) -> Vec<String> {
         let mut secrets = Vec::new();
-        find(text.as_bytes(), &mut secrets);
+        find(text.as_bytes(), Signs::of(text.as_bytes()), &mut secrets);
         let text = |secret: Range<usize>| {
             String::from_utf8_lossy(text.as_bytes().get(secret).unwrap_or_default()).into_owned()
         };
@@ -246,6 +254,15 @@ mod tests {
             ] {
                 assert_eq!(found(&text), [secret.as_str()], "{text}");
             }
+        }
+    }
+
+    #[test]
+    fn every_mark_is_looked_for() {
+        for (mark, least) in MARKS {
+            let secret = token(&String::from_utf8_lossy(mark), least);
+            assert!(is_marked(secret.as_bytes()) && secret.len() >= SHORTEST_TOKEN, "{secret}");
+            assert_eq!(found(&secret), [secret.as_str()]);
         }
     }
 

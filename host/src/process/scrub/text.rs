@@ -3,7 +3,7 @@
 
 use std::ops::Range;
 
-use super::names;
+use super::{names, signs::Signs};
 
 /// What the word after an option is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,7 +36,7 @@ impl Awaits {
 
 /// What an option without `=` wants next. A bare word is no option.
 pub(super) fn option(word: &[u8]) -> Awaits {
-    if !word.starts_with(b"-") || word.contains(&b'=') || word.iter().any(u8::is_ascii_whitespace) {
+    if !word.starts_with(b"-") || memchr::memchr2(b'=', b' ', word).is_some() {
         return Awaits::Nothing;
     }
     match word {
@@ -47,7 +47,16 @@ pub(super) fn option(word: &[u8]) -> Awaits {
 }
 
 /// Adds where they are.
-pub(super) fn find(text: &[u8], secrets: &mut Vec<Range<usize>>) {
+pub(super) fn find(text: &[u8], signs: Signs, secrets: &mut Vec<Range<usize>>) {
+    if signs.has_assignment {
+        assignments(text, secrets);
+    }
+    if signs.has_blank {
+        options(text, secrets);
+    }
+}
+
+fn assignments(text: &[u8], secrets: &mut Vec<Range<usize>>) {
     // What an assignment has taken is not looked at again, so that each byte is passed once.
     let mut done = 0;
     for at in memchr::memchr2_iter(b'=', b':', text) {
@@ -57,9 +66,6 @@ pub(super) fn find(text: &[u8], secrets: &mut Vec<Range<usize>>) {
             done = secret.end;
             secrets.push(secret);
         }
-    }
-    if memchr::memchr3(b' ', b'\n', b'\t', text).is_some() {
-        options(text, secrets);
     }
 }
 
