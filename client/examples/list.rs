@@ -14,12 +14,14 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let client = Client::builder(endpoint).ca_file(ca).identity_files(certificate, key).build()?;
 
     let fields = ["pid", "name", "username", "memory.resident_bytes"];
-    let mut list = client.processes().list().fields(fields).await?;
-    list.processes.sort_by_key(|process| std::cmp::Reverse(resident_bytes(process)));
-    for process in list.processes.iter().take(10) {
+    let list = client.processes().list().top(10, "memory.resident_bytes").fields(fields).await?;
+    for process in &list.processes {
         println!("{:>8} {:>8} KiB  {}", process.pid, resident_bytes(process) / 1024, process.display_name());
     }
-    println!("{} processes, {} vanished meanwhile", list.summary.returned, list.summary.vanished);
+    println!(
+        "{} of {} processes, {} vanished meanwhile",
+        list.summary.returned, list.summary.listed, list.summary.vanished
+    );
     Ok(())
 }
 

@@ -36,7 +36,8 @@ impl ProcessCalls {
     ///
     /// # Errors
     ///
-    /// [`InvalidRequest`](crate::ErrorKind::InvalidRequest) for an unknown field,
+    /// [`InvalidRequest`](crate::ErrorKind::InvalidRequest) for an unknown field or a condition that cannot be,
+    /// [`PermissionDenied`](crate::ErrorKind::PermissionDenied) for a condition on what the caller's role may not see,
     /// [`CutShort`](crate::ErrorKind::CutShort) if the list ended before its summary, and those of every call.
     ///
     /// ```no_run

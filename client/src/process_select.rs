@@ -226,13 +226,13 @@ impl ProcessSelect {
         self
     }
 
-    /// It holds a socket that is bound to this port of the host, connections included.
+    /// It holds a socket that is bound to this port of the host, connections included. Needs the role inspector.
     pub fn local_port(mut self, port: u16) -> Self {
         self.predicate.local_ports.push(port.into());
         self
     }
 
-    /// It serves this port: listens on it, or has bound it without a peer (UDP).
+    /// It serves this port: listens on it, or has bound it without a peer (UDP). Needs the role inspector.
     pub fn listening_on(mut self, port: u16) -> Self {
         self.predicate.listening_ports.push(port.into());
         self
