@@ -85,8 +85,9 @@ impl ProcessCalls {
     ///
     /// # Errors
     ///
-    /// [`InvalidRequest`](crate::ErrorKind::InvalidRequest) for a reference that is not whole, and those of every call. A
-    /// host that does not answer is an error, never `false`.
+    /// [`InvalidRequest`](crate::ErrorKind::InvalidRequest) for a reference that is not whole,
+    /// [`PermissionDenied`](crate::ErrorKind::PermissionDenied) where the agent may not look (`hidepid=1`), and those of every
+    /// call. Not knowing is an error, never `false`.
     ///
     /// ```no_run
     /// # async fn example(client: procwire_client::Client, reference: procwire_client::ProcessRef) -> Result<(), procwire_client::Error> {

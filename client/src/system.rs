@@ -86,7 +86,7 @@ impl SystemCalls {
     ///
     /// # Errors
     ///
-    /// [`PermissionDenied`](crate::ErrorKind::PermissionDenied) without the role,
+    /// [`PermissionDenied`](crate::ErrorKind::PermissionDenied) without the role inspector,
     /// [`InvalidRequest`](crate::ErrorKind::InvalidRequest) for a condition that cannot be,
     /// [`CutShort`](crate::ErrorKind::CutShort) if the list ended before its summary, and those of every call. Parts that
     /// could not be read, such as a network namespace, are no error of the call: `summary.errors` names them.
