@@ -107,6 +107,13 @@ impl SelectorArgs {
         self.min_cpu.is_some() || self.except.iter().any(|exception| exception.0.needs_usage())
     }
 
+    /// True if what decides may be kept from whoever asks: programs and descriptors of other users.
+    pub(crate) fn looks_at_guarded_values(&self) -> bool {
+        let is_guarded =
+            !self.exe.is_empty() || self.min_fds.is_some() || !self.port.is_empty() || !self.listening.is_empty();
+        is_guarded || self.except.iter().any(|exception| exception.0.looks_at_guarded_values())
+    }
+
     /// The same without threads of the kernel, unless they were asked for.
     #[must_use]
     pub(crate) fn without_kernel_threads(mut self) -> Self {

@@ -129,7 +129,7 @@ mod tests {
         let explained: Vec<_> = SortKey::HELP.split(", ").collect();
         for named in NAMED {
             assert!(named.names.first().is_none_or(|name| explained.contains(name)), "{:?}", named.names);
-            let paths = named.paths.iter().map(|path| mask_path(path).to_owned()).collect();
+            let paths = named.paths.iter().map(|path| mask_path(path).unwrap().to_owned()).collect();
             let mask = FieldMask { paths };
             ProcessFieldSet::from_mask(Some(&mask), ProcessFieldSet::EMPTY).unwrap();
         }

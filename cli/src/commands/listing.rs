@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use procwire_client::{
     ListProcesses, ProcessList,
-    v1::{ListProcessesSummary, Process, ProcessFilter, ProcessPredicate},
+    v1::{ListProcessesSummary, ProcessFilter, ProcessPredicate},
 };
 use procwire_proto::json;
 
@@ -59,7 +59,12 @@ pub(super) fn without_self(filter: Option<ProcessFilter>, connection: &Connectio
 }
 
 /// Prints rows as they come, so that memory does not grow with the table, and says how many there were.
-pub(super) async fn print_json(request: ListProcesses, out: &mut Output) -> Result<u32, CliError> {
+pub(super) async fn print_json(
+    request: ListProcesses,
+    selectors: &SelectorArgs,
+    connection: &Connection,
+    out: &mut Output,
+) -> Result<u32, CliError> {
     let mut stream = request.stream().await?;
     let mut writer = RowWriter::default();
     while let Some(processes) = stream.next().await? {
@@ -69,33 +74,39 @@ pub(super) async fn print_json(request: ListProcesses, out: &mut Output) -> Resu
     }
     writer.finish(out)?;
     let summary = stream.summary().copied().unwrap_or_default();
-    note_unjudged(&summary, out)?;
+    note_unjudged(&summary, selectors, connection, out)?;
     Ok(summary.returned)
 }
 
 /// Says what could not be read.
-pub(super) fn note(list: &ProcessList, connection: &Connection, out: &mut Output) -> Result<(), CliError> {
-    note_unjudged(&list.summary, out)?;
-    note_unreadable(&list.processes, connection, out)
-}
-
-pub(super) fn note_unreadable(
-    processes: &[Process],
+pub(super) fn note(
+    list: &ProcessList,
+    selectors: &SelectorArgs,
     connection: &Connection,
     out: &mut Output,
 ) -> Result<(), CliError> {
-    if let Some(footnote) = unreadable::footnote(processes, connection.is_local) {
+    note_unjudged(&list.summary, selectors, connection, out)?;
+    if let Some(footnote) = unreadable::footnote(&list.processes, connection.is_local) {
         out.note(&footnote)?;
     }
     Ok(())
 }
 
 /// Says that a list may be too short.
-pub(super) fn note_unjudged(summary: &ListProcessesSummary, out: &mut Output) -> Result<(), CliError> {
+pub(super) fn note_unjudged(
+    summary: &ListProcessesSummary,
+    selectors: &SelectorArgs,
+    connection: &Connection,
+    out: &mut Output,
+) -> Result<(), CliError> {
     let count = summary.unjudged;
     if count > 0 {
         let noun = if count == 1 { "process" } else { "processes" };
-        out.note(&format!("{count} {noun} left out: what the selection looks at could not be read"))?;
+        let advice = match selectors.looks_at_guarded_values() {
+            true => format!("; {}", unreadable::advice(connection.is_local)),
+            false => String::new(),
+        };
+        out.note(&format!("{count} {noun} left out: what the selection looks at could not be read{advice}"))?;
     }
     Ok(())
 }

@@ -47,7 +47,7 @@ pub(crate) async fn run(args: &MemArgs, connection: &Connection, out: &mut Outpu
     let returned = if out.is_for_people() {
         let list = request.fields(layout.fields()).await?;
         table_with_sums(&layout, &list.processes, args.limit, &out.clock).write(&mut out.answer, out.width)?;
-        listing::note_unjudged(&list.summary, out)?;
+        listing::note_unjudged(&list.summary, &selectors, connection, out)?;
         if let Some(note) = note(&list.processes, connection.is_local) {
             out.note(&note)?;
         }
@@ -55,7 +55,7 @@ pub(crate) async fn run(args: &MemArgs, connection: &Connection, out: &mut Outpu
     } else {
         let request = args.limit.into_iter().fold(request, |request, limit| request.limit(limit));
         let fields = layout.fields().into_iter().chain(["ref", "memory_footprint"]);
-        listing::print_json(request.fields(fields), out).await?
+        listing::print_json(request.fields(fields), &selectors, connection, out).await?
     };
     listing::require_some(&selectors.pids, returned)?;
     Ok(Exit::Success)

@@ -3,7 +3,10 @@
 use std::io::Write as _;
 
 use clap::Args;
-use procwire_client::{ListProcesses, v1::Process};
+use procwire_client::{
+    ListProcesses,
+    v1::{ListProcessesSummary, Process},
+};
 use serde_json::json;
 
 use super::listing;
@@ -58,11 +61,15 @@ pub(crate) async fn run(args: &PgrepArgs, connection: &Connection, out: &mut Out
         request = request.limit(1);
     }
     let found = if args.count {
-        count(request, out).await?
+        count(args, request, connection, out).await?
     } else {
         let fields = ["pid", "ref"].into_iter().chain(args.more_fields().iter().copied());
         let request = request.fields(fields);
-        if out.is_for_people() { print(args, request, out).await? } else { listing::print_json(request, out).await? }
+        if out.is_for_people() {
+            print(args, request, connection, out).await?
+        } else {
+            listing::print_json(request, &selectors, connection, out).await?
+        }
     };
     Ok(if found == 0 { Exit::Failed } else { Exit::Success })
 }
@@ -112,7 +119,12 @@ impl PgrepArgs {
 }
 
 /// Prints lines as they come.
-async fn print(args: &PgrepArgs, request: ListProcesses, out: &mut Output) -> Result<u32, CliError> {
+async fn print(
+    args: &PgrepArgs,
+    request: ListProcesses,
+    connection: &Connection,
+    out: &mut Output,
+) -> Result<u32, CliError> {
     let mut stream = request.stream().await?;
     let mut printed = 0_u32;
     while let Some(processes) = stream.next().await? {
@@ -127,11 +139,16 @@ async fn print(args: &PgrepArgs, request: ListProcesses, out: &mut Output) -> Re
     if printed > 0 {
         writeln!(out.answer)?;
     }
-    listing::note_unjudged(&stream.summary().copied().unwrap_or_default(), out)?;
+    note_unjudged(args, &stream.summary().copied().unwrap_or_default(), connection, out)?;
     Ok(printed)
 }
 
-async fn count(request: ListProcesses, out: &mut Output) -> Result<u32, CliError> {
+async fn count(
+    args: &PgrepArgs,
+    request: ListProcesses,
+    connection: &Connection,
+    out: &mut Output,
+) -> Result<u32, CliError> {
     let list = request.fields(["pid"]).await?;
     let count = list.summary.returned;
     if out.is_for_people() {
@@ -139,6 +156,19 @@ async fn count(request: ListProcesses, out: &mut Output) -> Result<u32, CliError
     } else {
         out.write_value(&json!({ "count": count }))?;
     }
-    listing::note_unjudged(&list.summary, out)?;
+    note_unjudged(args, &list.summary, connection, out)?;
     Ok(count)
+}
+
+/// Scripts shall not hear of each zombie that has no arguments, only of what somebody else might have found.
+fn note_unjudged(
+    args: &PgrepArgs,
+    summary: &ListProcessesSummary,
+    connection: &Connection,
+    out: &mut Output,
+) -> Result<(), CliError> {
+    match args.selectors.looks_at_guarded_values() {
+        true => listing::note_unjudged(summary, &args.selectors, connection, out),
+        false => Ok(()),
+    }
 }

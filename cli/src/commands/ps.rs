@@ -45,7 +45,7 @@ pub(crate) struct PsArgs {
     #[arg(short = 'T', long, conflicts_with_all = ["sort", "fields"])]
     tree: bool,
     /// A row for each thread; as JSON, the threads of each process
-    #[arg(long, conflicts_with_all = ["tree", "fields"])]
+    #[arg(long, conflicts_with_all = ["tree", "fields", "cpu"])]
     threads: bool,
     /// Measure the use of processors over this time, 500ms if none is given; sorting by cpu does so too
     #[arg(short, long, value_name = "TIME", num_args = 0..=1, require_equals = true, default_missing_value = "500ms",
@@ -63,7 +63,7 @@ pub(crate) async fn run(args: &PsArgs, connection: &Connection, out: &mut Output
         request = request.limit(limit);
     }
     let returned = match out.format {
-        Format::Json | Format::Ndjson => print_json(args, request, out).await?,
+        Format::Json | Format::Ndjson => print_json(args, request, connection, out).await?,
         Format::Table | Format::Wide => print_table(args, request, connection, out).await?,
     };
     listing::require_some(&selectors.pids, returned)?;
@@ -127,12 +127,17 @@ async fn print_table(
         table_of_fields(&args.fields, &effective, &list.processes, &out.clock).write(&mut out.answer, out.width)?;
         list
     };
-    listing::note(&list, connection, out)?;
+    listing::note(&list, &args.selectors, connection, out)?;
     Ok(list.summary.returned)
 }
 
-async fn print_json(args: &PsArgs, mut request: ListProcesses, out: &mut Output) -> Result<u32, CliError> {
-    let of_options = args.fields_of_options().into_iter().map(mask_path);
+async fn print_json(
+    args: &PsArgs,
+    mut request: ListProcesses,
+    connection: &Connection,
+    out: &mut Output,
+) -> Result<u32, CliError> {
+    let of_options = args.fields_of_options().into_iter().filter_map(mask_path);
     let more: Vec<&str> = of_options.chain(args.threads.then_some("threads")).collect();
     if !args.fields.is_empty() {
         request = request.fields(args.fields.iter().map(String::as_str).chain(more));
@@ -141,10 +146,11 @@ async fn print_json(args: &PsArgs, mut request: ListProcesses, out: &mut Output)
         request = request.fields(usual.iter().map(String::as_str).chain(more));
     }
     if !args.tree {
-        return listing::print_json(request, out).await;
+        return listing::print_json(request, &args.selectors, connection, out).await;
     }
     let list = request.await?;
     let tree = ProcessTree::new(&list.processes);
     write_rows(out, tree.walk().map(|node| json::to_json(node.process)))?;
+    listing::note_unjudged(&list.summary, &args.selectors, connection, out)?;
     Ok(list.summary.returned)
 }

@@ -78,7 +78,7 @@ pub(crate) async fn run(args: &TreeArgs, connection: &Connection, out: &mut Outp
         });
         write_rows(out, rows)?;
     }
-    listing::note(&list, connection, out)?;
+    listing::note(&list, &selectors, connection, out)?;
     let named: Vec<u32> = selectors.pids.iter().copied().chain(args.root.map(|target| target.pid)).collect();
     listing::require_some(&named, list.summary.returned)?;
     Ok(Exit::Success)

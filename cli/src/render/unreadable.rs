@@ -6,7 +6,9 @@ use procwire_proto::v1::{FieldError, FieldErrorReason, Process};
 
 /// One line about the fields of these processes that are absent or incomplete; `None` if all is there.
 pub(crate) fn footnote(processes: &[Process], is_local: bool) -> Option<String> {
-    let errors = || processes.iter().flat_map(|process| &process.errors);
+    // That a zombie has no arguments, no memory and no files is what a zombie is, and its row says that it is one.
+    let is_worth_telling = |error: &&FieldError| error.reason() != FieldErrorReason::Zombie;
+    let errors = || processes.iter().flat_map(|process| &process.errors).filter(is_worth_telling);
     let absent = count(errors().filter(|error| !is_incomplete(error)));
     let incomplete = count(errors().filter(|error| is_incomplete(error)));
     let denied = errors().any(|error| error.reason() == FieldErrorReason::PermissionDenied);
@@ -60,18 +62,25 @@ fn is_incomplete(error: &FieldError) -> bool {
     matches!(error.reason(), FieldErrorReason::Truncated | FieldErrorReason::Redacted)
 }
 
-/// `412 fields (398 permission denied, 14 zombie)`.
+/// `412 fields (398 permission denied, 14 zombie)`, `3 fields (zombie)`.
 fn count<'a>(errors: impl Iterator<Item = &'a FieldError>) -> Option<String> {
     let mut reasons: BTreeMap<String, usize> = BTreeMap::new();
     for error in errors {
         *reasons.entry(error.reason().as_words()).or_default() += 1;
     }
     let total: usize = reasons.values().sum();
-    let mut reasons: Vec<_> = reasons.into_iter().collect();
-    reasons.sort_by_key(|(_, number)| std::cmp::Reverse(*number));
-    let reasons: Vec<_> = reasons.iter().map(|(reason, number)| format!("{number} {reason}")).collect();
     let noun = if total == 1 { "field" } else { "fields" };
-    (total > 0).then(|| format!("{total} {noun} ({})", reasons.join(", ")))
+    (total > 0).then(|| format!("{total} {noun} ({})", counted_reasons(&reasons)))
+}
+
+/// The most frequent first; a single one needs no number.
+pub(crate) fn counted_reasons(reasons: &BTreeMap<String, usize>) -> String {
+    let mut reasons: Vec<_> = reasons.iter().collect();
+    reasons.sort_by_key(|(_, number)| std::cmp::Reverse(**number));
+    match reasons.as_slice() {
+        [(reason, _)] => (*reason).clone(),
+        _ => reasons.iter().map(|(reason, number)| format!("{number} {reason}")).collect::<Vec<_>>().join(", "),
+    }
 }
 
 #[cfg(test)]
@@ -91,18 +100,19 @@ mod tests {
     #[test]
     fn nothing_is_said_when_all_is_there() {
         assert_eq!(footnote(&[process(&[])], true), None);
+        assert_eq!(footnote(&[process(&[("cmdline", FieldErrorReason::Zombie)])], true), None);
     }
 
     #[test]
     fn the_most_frequent_reason_comes_first() {
-        use FieldErrorReason::{PermissionDenied, Redacted, Zombie};
+        use FieldErrorReason::{PermissionDenied, Redacted, Timeout, Zombie};
         let processes = [
-            process(&[("exe", PermissionDenied), ("io", PermissionDenied)]),
-            process(&[("cmdline", Zombie), ("cmdline", Redacted)]),
+            process(&[("cwd", Timeout), ("exe", PermissionDenied), ("io", PermissionDenied)]),
+            process(&[("exe", Zombie), ("cmdline", Redacted)]),
         ];
         assert_eq!(
             footnote(&processes, true).unwrap(),
-            "3 fields (2 permission denied, 1 zombie) not readable, shown as -; 1 field (1 redacted) incomplete; \
+            "3 fields (2 permission denied, 1 timeout) not readable, shown as -; 1 field (redacted) incomplete; \
              run as root, or with CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH, to read more"
         );
         assert!(

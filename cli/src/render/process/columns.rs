@@ -125,5 +125,7 @@ column!(TERMINAL, "TTY", Left, drop 7, ["terminal"], |process, _| {
 });
 column!(NAME, "NAME", Left, drop 8, ["name"], |process, _| process.name.as_deref().map(|name| escape::terminal(name).into_owned()));
 column!(COMMAND, "COMMAND", Left, ["cmdline", "name"], |process, _| {
-    (process.name.is_some() || !process.cmdline.is_empty()).then(|| process.display_command())
+    // As ps marks those that have ended and were not waited for.
+    let mark = if process.state() == ProcessState::Zombie { " <defunct>" } else { "" };
+    (process.name.is_some() || !process.cmdline.is_empty()).then(|| process.display_command() + mark)
 });

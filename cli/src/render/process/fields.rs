@@ -33,18 +33,11 @@ pub(super) fn show(object: &Value, path: &str, clock: &Clock) -> Option<String> 
     value::show_member(parent(object, path)?, leaf(path), Form::Cell, clock)
 }
 
-/// The field of a read mask that a value is part of: orders reach into messages that masks take whole.
-pub(crate) fn mask_path(path: &str) -> &str {
+/// The field of a read mask that a value is part of: orders reach into messages that masks take whole. `None`: it is of a newer
+/// agent, or of none, and the agent will say so where it was typed.
+pub(crate) fn mask_path(path: &str) -> Option<&str> {
     let is_field = |path: &str| Process::FIELDS.iter().any(|field| field.path == path);
-    let mut shorter = path;
-    while !is_field(shorter) {
-        match shorter.rsplit_once('.') {
-            Some((above, _)) => shorter = above,
-            // Of a newer agent, or of none: it decides.
-            None => return path,
-        }
-    }
-    shorter
+    std::iter::successors(Some(path), |path| Some(path.rsplit_once('.')?.0)).find(|path| is_field(path))
 }
 
 /// The field's own name without its unit.
@@ -143,10 +136,10 @@ mod tests {
     #[test]
     fn a_part_of_a_field_is_asked_for_with_all_of_it() {
         for (path, wanted) in [
-            ("memory_footprint.unique_bytes", "memory_footprint"),
-            ("memory.swap_bytes", "memory.swap_bytes"),
-            ("pid", "pid"),
-            ("aura.colour", "aura.colour"),
+            ("memory_footprint.unique_bytes", Some("memory_footprint")),
+            ("memory.swap_bytes", Some("memory.swap_bytes")),
+            ("pid", Some("pid")),
+            ("aura.colour", None),
         ] {
             assert_eq!(mask_path(path), wanted);
         }

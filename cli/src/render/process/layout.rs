@@ -102,7 +102,8 @@ impl Layout {
         for path in paths {
             match self.columns.iter_mut().find(|column| column.shown.shows(path)) {
                 Some(column) => column.stays = true,
-                None => self.insert(path),
+                None if fields::mask_path(path).is_some() => self.insert(path),
+                None => {}
             }
         }
         self
@@ -120,9 +121,8 @@ impl Layout {
     /// The fields to ask for.
     pub(crate) fn fields(&self) -> Vec<&str> {
         // The style of a row needs the last two.
-        let mut fields: Vec<_> =
-            self.columns.iter().flat_map(|column| column.shown.fields()).chain(["kernel_thread", "state"]).collect();
-        fields.iter_mut().for_each(|path| *path = fields::mask_path(path));
+        let shown = self.columns.iter().flat_map(|column| column.shown.fields());
+        let mut fields: Vec<_> = shown.filter_map(fields::mask_path).chain(["kernel_thread", "state"]).collect();
         fields.sort_unstable();
         fields.dedup();
         fields
@@ -285,6 +285,21 @@ pub(super) mod tests {
         assert_eq!(
             lines[1].split_whitespace().collect::<Vec<_>>(),
             ["9", "-", "-", "-", "-", "-", "-", "-", "-", "-", "?", "-"]
+        );
+    }
+
+    #[test]
+    fn what_an_order_is_about_has_a_column_that_stays() {
+        let layout = Layout::compact().showing(["memory_footprint.unique_bytes", "oom.score", "terminal", "aura"]);
+        let lines = lines(&layout, &[process(7, b"one", &[&[b'x'; 100]])], Some(60));
+        assert_eq!(
+            lines[0].split_whitespace().collect::<Vec<_>>(),
+            ["PID", "USER", "S", "SCORE", "USS", "RSS", "TIME+", "TTY", "COMMAND"]
+        );
+        let fields = layout.fields();
+        assert!(
+            fields.contains(&"memory_footprint") && fields.contains(&"oom") && !fields.contains(&"aura"),
+            "{fields:?}"
         );
     }
 

@@ -48,10 +48,9 @@ pub(crate) fn note(processes: &[Process], is_local: bool) -> Option<String> {
         is_denied |= reason == FieldErrorReason::PermissionDenied;
         *reasons.entry(reason.as_words()).or_default() += 1;
     }
-    let why: Vec<_> = reasons.iter().map(|(reason, count)| format!("{count} {reason}")).collect();
     let noun = if total == 1 { "process" } else { "processes" };
     let advice = if is_denied { format!("; {}", unreadable::advice(is_local)) } else { String::new() };
-    (total > 0).then(|| format!("{total} more {noun} not readable ({}){advice}", why.join(", ")))
+    (total > 0).then(|| format!("{total} more {noun} not readable ({}){advice}", unreadable::counted_reasons(&reasons)))
 }
 
 fn is_readable(process: &Process) -> bool {
