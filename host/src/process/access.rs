@@ -27,6 +27,20 @@ pub(super) struct Access<'a> {
     pub(super) thread: Option<u32>,
 }
 
+/// Lines of status that are the main thread's own, and stay when it has exited.
+struct OfLeader {
+    voluntary_switches: Option<u64>,
+    involuntary_switches: Option<u64>,
+    signals_blocked: Option<u64>,
+}
+
+impl OfLeader {
+    fn into_status(self, status: Status<'_>) -> Status<'_> {
+        let Self { voluntary_switches, involuntary_switches, signals_blocked } = self;
+        Status { voluntary_switches, involuntary_switches, signals_blocked, ..status }
+    }
+}
+
 impl<'a> Access<'a> {
     /// Reads one thing and sets what it answers in the row; what it sets it sets anew, should it be read twice.
     pub(super) fn read(&mut self, file: ProcessFile, draft: &mut Draft<'_>) -> Result<(), Errno> {
@@ -38,7 +52,9 @@ impl<'a> Access<'a> {
             }
             ProcessFile::Status => {
                 let machine = self.host.machine();
+                let leader = self.status_of_leader()?;
                 let status = Status::parse(self.contents("status")?);
+                let status = leader.map_or(status, |leader| leader.into_status(status));
                 draft.real_uid = status.uids.map(|uids| uids.real);
                 draft.row(machine).status(&status);
             }
@@ -99,9 +115,18 @@ impl<'a> Access<'a> {
         self.buffer.read_file(self.host.proc(), path.file(name))
     }
 
-    /// The id of the thread that stands for the process, for system calls that take one.
-    pub(super) fn thread_id(&self) -> u32 {
-        self.thread.unwrap_or(self.pid)
+    /// What status says of the main thread and of no other, where another's is read.
+    fn status_of_leader(&mut self) -> Result<Option<OfLeader>, Errno> {
+        if self.thread.is_none() {
+            return Ok(None);
+        }
+        let text = self.buffer.read_file(self.host.proc(), ProcessPath::new(self.pid).file("status"))?;
+        let status = Status::parse(text);
+        Ok(Some(OfLeader {
+            voluntary_switches: status.voluntary_switches,
+            involuntary_switches: status.involuntary_switches,
+            signals_blocked: status.signals_blocked,
+        }))
     }
 
     fn link(&self, name: &str) -> Result<link::Target, Errno> {

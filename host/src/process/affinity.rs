@@ -1,4 +1,5 @@
-//! Processors a thread may run on (sched_getaffinity(2)) and its I/O priority (ioprio_get(2)). Everyone may ask both of any process.
+//! Processors the main thread may run on (sched_getaffinity(2)) and its I/O priority (ioprio_get(2)), also when it has exited. Everyone
+//! may ask both of any process.
 
 use procwire_proto::v1::{FieldErrorReason, IoClass, IoPriority};
 use rustix::io::Errno;
@@ -11,7 +12,7 @@ pub(super) fn read(access: &mut Access<'_>, draft: &mut Draft<'_>) -> Result<(),
     if !names_the_same_process(access, draft, "cpu_affinity") {
         return Ok(());
     }
-    draft.process.cpu_affinity = sys::cpu_affinity(access.thread_id())?;
+    draft.process.cpu_affinity = sys::cpu_affinity(access.pid)?;
     Ok(())
 }
 
@@ -20,7 +21,7 @@ pub(super) fn read_io_priority(access: &mut Access<'_>, draft: &mut Draft<'_>) -
     if !names_the_same_process(access, draft, "io_priority") {
         return Ok(());
     }
-    let number = sys::io_priority(access.thread_id())?;
+    let number = sys::io_priority(access.pid)?;
     draft.process.io_priority = io_priority(number).map(Box::new);
     if draft.process.io_priority.is_none() {
         let detail = format!("ioprio_get: {number} is of a class that is not known");

@@ -34,17 +34,26 @@ pub(super) struct Draft<'a> {
     failures: Vec<Failure<'a>>,
     /// What long lists may still take, so that the row fits into a message.
     room_bytes: usize,
-    /// Errors that were there before the first file was read.
-    errors_before: usize,
+    /// The row as it was before the first file was read; `None`: there was nothing in it.
+    before: Option<Box<Process>>,
 }
 
 /// A row that is longer does not fit into a message of 4 MiB, the usual limit of clients, together with what else is in it.
 const ROW_MAX_BYTES: usize = 3 * 1024 * 1024;
 
 impl<'a> Draft<'a> {
+    /// A new row, in which nothing is set but the pid.
     pub(super) fn new(process: Process, plan: &'a ProcessPlan) -> Self {
-        let errors_before = process.errors.len();
-        let room_bytes = ROW_MAX_BYTES;
+        Self::on(process, None, plan)
+    }
+
+    /// A row to which more is added.
+    pub(super) fn of_row(row: Process, plan: &'a ProcessPlan) -> Self {
+        let before = Some(Box::new(row.clone()));
+        Self::on(row, before, plan)
+    }
+
+    fn on(process: Process, before: Option<Box<Process>>, plan: &'a ProcessPlan) -> Self {
         Self {
             process,
             plan,
@@ -52,16 +61,19 @@ impl<'a> Draft<'a> {
             command: None,
             resident_pages: None,
             failures: Vec::new(),
-            room_bytes,
-            errors_before,
+            room_bytes: ROW_MAX_BYTES,
+            before,
         }
     }
 
-    /// Forgets what its files said: they are read once more, by another way, and set the same fields again.
+    /// Forgets what its files said: they are read once more, by another way, and what cannot be read that way must not keep the value
+    /// that this way gave.
     pub(super) fn begin_again(&mut self) {
-        self.failures.clear();
-        self.process.errors.truncate(self.errors_before);
-        self.room_bytes = ROW_MAX_BYTES;
+        let plan = self.plan;
+        *self = match self.before.take() {
+            Some(before) => Self::on(*before, None, plan),
+            None => Self::new(Process { pid: self.process.pid, ..Process::default() }, plan),
+        };
     }
 
     /// Takes room for an entry of a list; false: the row is full.

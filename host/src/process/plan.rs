@@ -3,10 +3,7 @@
 
 use std::sync::Arc;
 
-use procwire_proto::{
-    ProcessFieldSet,
-    v1::{FieldError, FieldErrorReason},
-};
+use procwire_proto::ProcessFieldSet;
 
 use super::usage::UsageBaseline;
 use crate::sockets::KeptTables;
@@ -16,7 +13,6 @@ use crate::sockets::KeptTables;
 pub struct ProcessPlan {
     fields: ProcessFieldSet,
     files: Vec<PlannedFile>,
-    unserved: Vec<FieldError>,
     scrub_cmdline: bool,
     leave_names_cut: bool,
     environ_disclosure: EnvironDisclosure,
@@ -142,20 +138,13 @@ impl ProcessFile {
 impl ProcessPlan {
     /// Compiles a set of fields.
     pub fn new(fields: ProcessFieldSet) -> Self {
-        let served = fields.intersection(ProcessFieldSet::all_served());
         let files = ProcessFile::ALL.into_iter().filter_map(|file| {
-            let asked = served.intersection(ProcessFieldSet::from_source(file.source()));
+            let asked = fields.intersection(ProcessFieldSet::from_source(file.source()));
             (!asked.is_empty()).then(|| PlannedFile { file, paths: asked.to_mask().paths })
-        });
-        let unserved = fields.difference(served).to_mask().paths.into_iter().map(|path| FieldError {
-            path,
-            reason: FieldErrorReason::Unsupported.into(),
-            detail: "designed, not served by this version of the agent".to_owned(),
         });
         Self {
             fields,
             files: files.collect(),
-            unserved: unserved.collect(),
             scrub_cmdline: false,
             leave_names_cut: false,
             environ_disclosure: EnvironDisclosure::default(),
@@ -213,10 +202,6 @@ impl ProcessPlan {
         &self.files
     }
 
-    pub(super) fn unserved(&self) -> &[FieldError] {
-        &self.unserved
-    }
-
     pub(super) fn environ_disclosure(&self) -> EnvironDisclosure {
         self.environ_disclosure
     }
@@ -261,10 +246,10 @@ mod tests {
     }
 
     #[test]
-    fn every_served_field_has_a_file() {
+    fn every_field_has_a_file() {
         let planned = ProcessFile::ALL.iter().fold(ProcessFieldSet::from_source("/proc/PID/stat"), |all, file| {
             all.union(ProcessFieldSet::from_source(file.source()))
         });
-        assert!(planned.contains(ProcessFieldSet::all_served()));
+        assert!(planned.contains(ProcessFieldSet::matching(|_| true)));
     }
 }

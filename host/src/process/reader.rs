@@ -80,8 +80,7 @@ impl ProcessReader {
     /// # Errors
     /// As [`read`](Self::read).
     pub fn read_listed(&mut self, pid: u32, plan: &ProcessPlan) -> Result<Option<Process>, HostError> {
-        let process = Process { pid, errors: plan.unserved().to_vec(), ..Process::default() };
-        self.read_into(process, plan)
+        self.read_into(Draft::new(Process { pid, ..Process::default() }, plan))
     }
 
     /// Adds to a row what another plan asks for. `None`: the process vanished, or its pid is another process now.
@@ -90,7 +89,7 @@ impl ProcessReader {
     /// As [`read`](Self::read).
     pub fn read_more(&mut self, row: Process, plan: &ProcessPlan) -> Result<Option<Process>, HostError> {
         let known = row.r#ref.clone();
-        let read = self.read_into(row, plan)?;
+        let read = self.read_into(Draft::of_row(row, plan))?;
         Ok(read.filter(|row| known.is_none_or(|known| row.r#ref.as_ref() == Some(&known))))
     }
 
@@ -107,16 +106,15 @@ impl ProcessReader {
         Ok(Stat::parse(line).and_then(earlier))
     }
 
-    fn read_into(&mut self, process: Process, plan: &ProcessPlan) -> Result<Option<Process>, HostError> {
-        let pid = process.pid;
+    fn read_into(&mut self, mut draft: Draft<'_>) -> Result<Option<Process>, HostError> {
+        let pid = draft.process.pid;
         let witness = match procfs::open(self.host.proc(), ProcessPath::new(pid).file("stat")) {
             Ok(witness) => witness,
             Err(Errno::NOENT | Errno::SRCH) => return Ok(None),
             // hidepid=1 lists what it does not let read.
-            Err(Errno::ACCESS | Errno::PERM) => return Ok(Some(unreadable(process, plan))),
+            Err(Errno::ACCESS | Errno::PERM) => return Ok(Some(unreadable(draft.process, draft.plan))),
             Err(errno) => return Err(self.stat_error(pid, "open", errno)),
         };
-        let mut draft = Draft::new(process, plan);
         read_files(&self.host, &mut self.file, &mut draft, None);
         self.finish(draft, &witness)
     }

@@ -3,7 +3,7 @@
 use std::{process::Command, thread};
 
 use procwire_host::{EnvironDisclosure, ProcessReader};
-use procwire_proto::v1::{FieldErrorReason, Process, ProcessState, exit_status::End};
+use procwire_proto::v1::{FieldError, FieldErrorReason, Process, ProcessState, exit_status::End};
 
 use super::{Victim, live, plan, read, reason_of};
 
@@ -186,6 +186,25 @@ fn a_process_whose_main_thread_has_exited_is_read_through_one_that_lives() {
 }
 
 #[test]
+fn the_switches_of_a_main_thread_stay_its_own_when_it_has_exited() {
+    let victim = Victim::spawn(Command::new("python3").arg("-c").arg(LEADERLESS));
+    let leaders = || {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", victim.pid())).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("voluntary_ctxt_switches:")).unwrap();
+        line.trim().parse::<u64>().unwrap()
+    };
+    loop {
+        let before = leaders();
+        let process = read(victim.pid(), &["leader_exited", "context_switches.voluntary", "memory.swap_bytes"]);
+        // It is counted once more when it leaves its processor for good.
+        if process.leader_exited == Some(true) && before == leaders() {
+            break assert_eq!(process.context_switches.unwrap().voluntary, Some(before));
+        }
+        thread::yield_now();
+    }
+}
+
+#[test]
 fn a_name_that_was_cut_is_completed_also_without_a_main_thread() {
     let directory = tempfile::tempdir().unwrap();
     let script = directory.path().join("a-name-longer-than-fifteen-bytes");
@@ -200,4 +219,26 @@ fn a_name_that_was_cut_is_completed_also_without_a_main_thread() {
         thread::yield_now();
     };
     assert_eq!(name, b"a-name-longer-than-fifteen-bytes");
+}
+
+#[test]
+fn of_a_foreign_process_without_main_thread_nothing_stands_that_the_dead_thread_said() {
+    let victim = Victim::spawn(Command::new("python3").arg("-c").arg(LEADERLESS));
+    while read(victim.pid(), &["leader_exited"]).leader_exited != Some(true) {
+        thread::yield_now();
+    }
+    let paths = ["memory_footprint", "memory_maps", "environ", "exe", "name"];
+    let look = |reader: &mut ProcessReader| {
+        let row = reader.read(victim.pid(), &plan(&paths)).unwrap().unwrap();
+        let named = reader.read(victim.pid(), &plan(&["name"])).unwrap().unwrap();
+        [row, reader.read_more(named, &plan(&paths[..4])).unwrap().unwrap()]
+    };
+    for process in as_nobody(look).into_iter().flatten() {
+        assert_eq!((process.memory_footprint, process.memory_maps.len(), process.exe), (None, 0, None));
+        assert!(process.name.is_some(), "what was there before is there still");
+        for path in ["memory_footprint", "memory_maps", "environ", "exe"] {
+            let reasons = process.errors.iter().filter(|error| error.path == path).map(FieldError::reason);
+            assert_eq!(reasons.collect::<Vec<_>>(), [FieldErrorReason::PermissionDenied], "{path}");
+        }
+    }
 }
