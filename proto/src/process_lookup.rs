@@ -16,7 +16,8 @@ impl Process {
             .or_else(|| first(&|named| is_part_of(named, path)))
     }
 
-    /// The variable of the initial environment that has this name; the last one, if there are several.
+    /// The variable of the initial environment that has this name; of several the last one, which is psutil's. getenv(3) in the process
+    /// itself would find the first.
     pub fn variable(&self, name: impl AsRef<[u8]>) -> Option<&EnvironmentVariable> {
         let name = name.as_ref();
         self.environ.iter().rev().find(|variable| variable.name == name)
