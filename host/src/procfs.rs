@@ -169,6 +169,10 @@ impl Buffer {
     /// A file larger than this is cut: no file of procfs that is read whole comes near.
     const LIMIT: usize = 16 * 1024 * 1024;
 
+    /// What a larger file made it grow to is given back before the next: one process with a huge environment must not make every reader
+    /// as large for good.
+    const KEPT: usize = 1024 * 1024;
+
     pub(crate) fn new() -> Self {
         Self { bytes: vec![0; Self::FIRST] }
     }
@@ -179,20 +183,34 @@ impl Buffer {
         self.read_whole(&file)
     }
 
+    /// Opens and reads a file, but no more than this of it: some are as large as their process makes them (prctl(2), `PR_SET_MM`).
+    pub(crate) fn read_start(&mut self, directory: BorrowedFd<'_>, path: &CStr, limit: usize) -> Result<&[u8], Errno> {
+        let file = open(directory, path)?;
+        self.read_up_to(&file, limit)
+    }
+
     /// Reads an open file from its start. The files of a process that are read here are one record each, which the kernel hands
     /// out whole, so a read that does not fill the buffer was the last: one system call a file. Files of many records (smaps, maps)
     /// end only with an empty read (fs/seq_file.c) and are read by [`each_line`].
     pub(crate) fn read_whole(&mut self, file: &std::os::fd::OwnedFd) -> Result<&[u8], Errno> {
+        self.read_up_to(file, Self::LIMIT)
+    }
+
+    fn read_up_to(&mut self, file: &std::os::fd::OwnedFd, limit: usize) -> Result<&[u8], Errno> {
+        if self.bytes.len() > Self::KEPT {
+            self.bytes = vec![0; Self::FIRST];
+        }
         let mut length = 0;
         loop {
-            let room = self.bytes.get_mut(length..).unwrap_or_default();
+            let end = self.bytes.len().min(limit);
+            let room = self.bytes.get_mut(length..end).unwrap_or_default();
             let wanted = room.len();
             let count = match rustix::io::pread(file, room, length as u64) {
                 Err(Errno::INTR) => continue,
                 result => result?,
             };
             length += count;
-            if count < wanted || self.bytes.len() >= Self::LIMIT {
+            if count < wanted || length >= limit {
                 return Ok(self.bytes.get(..length).unwrap_or_default());
             }
             self.bytes.resize(self.bytes.len() * 4, 0);
@@ -249,6 +267,21 @@ mod tests {
         assert_eq!(read(&mut buffer), content);
         std::fs::write(directory.path().join("large"), b"short").unwrap();
         assert_eq!(read(&mut buffer), b"short", "nothing is left over from a longer file");
+    }
+
+    #[test]
+    fn a_file_is_cut_at_the_limit_and_what_it_took_is_given_back() {
+        let directory = tempfile::tempdir().unwrap();
+        std::fs::write(directory.path().join("large"), vec![b'x'; 3_000_000]).unwrap();
+        let root = std::fs::File::open(directory.path()).unwrap();
+        let root = std::os::fd::AsFd::as_fd(&root);
+        let mut buffer = Buffer::new();
+        for limit in [1, Buffer::FIRST, 100_000, 2_999_999] {
+            assert_eq!(buffer.read_start(root, c"large", limit).unwrap().len(), limit);
+        }
+        assert_eq!(buffer.read_start(root, c"large", 4_000_000).unwrap().len(), 3_000_000);
+        assert_eq!(buffer.read_start(root, c"large", 10).unwrap(), b"xxxxxxxxxx");
+        assert_eq!(buffer.bytes.len(), Buffer::FIRST);
     }
 
     proptest::proptest! {

@@ -9,8 +9,8 @@ use rustix::{
 };
 
 use super::{
-    affinity, ancestors, cgroup, draft::Draft, environ, footprint, io, limits, link, memory_maps, namespaces, oom,
-    open_files, plan::ProcessFile, security, sockets, statm::Statm, status::Status, thread_switches, threads,
+    affinity, ancestors, cgroup, cmdline, draft::Draft, environ, footprint, io, limits, link, memory_maps, namespaces,
+    oom, open_files, plan::ProcessFile, security, sockets, statm::Statm, status::Status, thread_switches, threads,
 };
 use crate::{
     Host,
@@ -64,7 +64,7 @@ impl<'a> Access<'a> {
                 let io = io::parse(self.contents("io")?);
                 draft.row(self.host.machine()).io(&io);
             }
-            ProcessFile::Cmdline => draft.command = Some(self.contents("cmdline")?.to_vec()),
+            ProcessFile::Cmdline => draft.command = Some(self.start("cmdline", cmdline::LONGEST_BYTES + 1)?.to_vec()),
             ProcessFile::Exe => {
                 let target = self.link("exe")?;
                 draft.process.exe_deleted = draft.plan.wants(bit::EXE_DELETED).then_some(target.deleted);
@@ -113,6 +113,12 @@ impl<'a> Access<'a> {
     pub(super) fn contents(&mut self, name: &str) -> Result<&[u8], Errno> {
         let mut path = self.path();
         self.buffer.read_file(self.host.proc(), path.file(name))
+    }
+
+    /// The first bytes of a file that may be as large as its process makes it.
+    pub(super) fn start(&mut self, name: &str, limit: usize) -> Result<&[u8], Errno> {
+        let mut path = self.path();
+        self.buffer.read_start(self.host.proc(), path.file(name), limit)
     }
 
     /// What status says of the main thread and of no other, where another's is read.

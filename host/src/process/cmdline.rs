@@ -7,6 +7,18 @@ pub(super) const COMM_CUT: usize = 15;
 /// user of the host could make its table unreadable.
 pub(super) const LONGEST_BYTES: usize = 64 * 1024;
 
+/// Splits a command line of which more than [`LONGEST_BYTES`] was read, and says if it is cut. Its end, by which psutil tells what separates
+/// the arguments, is not known then; a NUL tells as much.
+pub(super) fn split_cut(data: &[u8]) -> (Vec<Vec<u8>>, bool) {
+    match data.get(..LONGEST_BYTES) {
+        Some(start) if data.len() > LONGEST_BYTES => {
+            let separator = if start.contains(&0) { 0 } else { b' ' };
+            (split_at(start, separator), true)
+        }
+        _ => (split(data), false),
+    }
+}
+
 /// Splits arguments as psutil does: at NULs, or at spaces where the program rewrote its title and left no NUL at the end
 /// (psutil #1179), or where a single NUL-ended argument holds spaces, as setproctitle leaves it.
 pub(super) fn split(data: &[u8]) -> Vec<Vec<u8>> {
@@ -16,13 +28,14 @@ pub(super) fn split(data: &[u8]) -> Vec<Vec<u8>> {
         b' ' => (b' ', body),
         _ => (b' ', data),
     };
-    let split_at = |text: &[u8], separator: u8| -> Vec<Vec<u8>> {
-        text.split(|byte| *byte == separator).map(<[u8]>::to_vec).collect()
-    };
     if separator == 0 && !body.contains(&0) {
         return split_at(body, b' ');
     }
     split_at(body, separator)
+}
+
+fn split_at(text: &[u8], separator: u8) -> Vec<Vec<u8>> {
+    text.split(|byte| *byte == separator).map(<[u8]>::to_vec).collect()
 }
 
 /// The whole of a name that the kernel has cut: the last component of the program's path in the first argument, if the name
@@ -62,6 +75,21 @@ mod tests {
         assert_eq!(split_text("foo bar"), ["foo", "bar"]);
         assert_eq!(split_text("\0"), [""]);
         assert_eq!(split_text("a b\0c\0"), ["a b", "c"]);
+    }
+
+    #[test]
+    fn a_command_line_that_is_cut_is_split_where_it_would_be_whole() {
+        let whole = [vec![b'a'; 10], b"b c".to_vec(), vec![b'd'; LONGEST_BYTES]];
+        let data = whole.join(&0);
+        let (arguments, is_cut) = split_cut(&data);
+        assert!(is_cut);
+        assert_eq!(arguments.get(..2), whole.get(..2), "not at the blank");
+        assert_eq!(arguments.join(&0), data.get(..LONGEST_BYTES).unwrap_or_default());
+        let title = "a b ".repeat(LONGEST_BYTES);
+        assert_eq!(split_cut(title.as_bytes()).0.first().map(Vec::as_slice), Some(&b"a"[..]));
+        let fits = [vec![b'd'; LONGEST_BYTES - 1], vec![0]].concat();
+        assert_eq!(split_cut(&fits), (split(&fits), false));
+        assert_eq!(split_cut(b""), (Vec::new(), false));
     }
 
     #[test]

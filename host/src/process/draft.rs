@@ -109,15 +109,14 @@ impl<'a> Draft<'a> {
         if data.is_empty() && stat.is_zombie() {
             return self.absent_arguments(FieldErrorReason::Zombie, "");
         }
-        let length = data.len();
-        let data = data.get(..cmdline::LONGEST_BYTES).unwrap_or(data);
         let is_scrubbed = self.plan.scrubs_cmdline();
-        let mut split = if wants_split || is_scrubbed { cmdline::split(data) } else { Vec::new() };
+        let (mut split, is_cut) = cmdline::split_cut(data);
+        let data = data.get(..cmdline::LONGEST_BYTES).unwrap_or(data);
         let has_secrets = is_scrubbed && scrub::scrub_arguments(&mut split);
         self.process.cmdline_raw = (wants_raw && !has_secrets).then(|| data.to_vec());
         self.process.cmdline = if wants_split { split } else { Vec::new() };
-        if length > cmdline::LONGEST_BYTES {
-            let detail = format!("cut at {} of {length} bytes", cmdline::LONGEST_BYTES);
+        if is_cut {
+            let detail = format!("cut at {} bytes", cmdline::LONGEST_BYTES);
             self.absent_arguments(FieldErrorReason::Truncated, &detail);
         }
         if has_secrets {

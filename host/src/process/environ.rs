@@ -6,13 +6,17 @@ use rustix::io::Errno;
 
 use super::{access::Access, draft::Draft, plan::EnvironDisclosure, scrub};
 
+/// More is not looked at: the kernel lets no program start with more than 6 MiB of arguments and environment (fs/exec.c:
+/// bprm_stack_limits), but a process may say that its environment is anywhere.
+const LONGEST_BYTES: usize = 8 * 1024 * 1024;
+
 /// What a variable takes in a message beside its bytes, at most.
 const OVERHEAD_BYTES: usize = 16;
 
 /// Reads the variables into the row, in their order, a name that is there twice as often as it is there: getenv(3) finds the first, psutil
 /// gives the last.
 pub(super) fn read(access: &mut Access<'_>, draft: &mut Draft<'_>) -> Result<(), Errno> {
-    let data = access.contents("environ")?;
+    let data = access.start("environ", LONGEST_BYTES)?;
     if data.is_empty() {
         // Kernels before 6.16 let the environment of a zombie be read, as empty.
         return Err(Errno::NODATA);

@@ -153,7 +153,7 @@ impl ProcessReader {
         if needs_command {
             // Where it cannot be read the name stays cut.
             let mut path = live.map_or(ProcessPath::new(pid), |live| ProcessPath::of_thread(pid, live.id));
-            let read = self.file.read_file(self.host.proc(), path.file("cmdline"));
+            let read = self.file.read_start(self.host.proc(), path.file("cmdline"), cmdline::LONGEST_BYTES + 1);
             draft.command = read.ok().map(<[u8]>::to_vec);
         }
         let has_ended = stat.is_zombie() && !leader_exited;

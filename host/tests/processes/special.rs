@@ -39,13 +39,12 @@ fn is_root() -> bool {
 /// A child that has ended, with this script, and that nobody has waited for.
 fn zombie(script: &str, paths: &[&str]) -> (Victim, Process) {
     let victim = Victim(Command::new("sh").args(["-c", script]).spawn().unwrap());
-    loop {
-        let process = read(victim.pid(), paths);
-        if process.state() == ProcessState::Zombie {
-            return (victim, process);
-        }
+    while read(victim.pid(), &["state"]).state() != ProcessState::Zombie {
         thread::yield_now();
     }
+    // Read from its first file on as the zombie that it is.
+    let process = read(victim.pid(), paths);
+    (victim, process)
 }
 
 /// What an unprivileged thread reads; none if this test may not make one.
