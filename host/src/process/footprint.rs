@@ -12,8 +12,6 @@ use crate::procfs;
 
 /// Reads it into the row.
 pub(super) fn read(access: &mut Access<'_>, draft: &mut Draft<'_>) -> Result<(), Errno> {
-    // Where the main thread has exited this comes a second time, through another thread, and may be refused then.
-    draft.process.memory_footprint = None;
     let mut sums = Sums::default();
     match access.contents("smaps_rollup") {
         Ok(text) => text.split(|byte| *byte == b'\n').for_each(|line| sums.add_line(line)),
@@ -84,10 +82,7 @@ impl Sums {
 #[cfg(test)]
 #[allow(clippy::unwrap_used, reason = "tests fail by panicking")]
 mod tests {
-    use procwire_proto::{process_fields::bit, v1::Process};
-
     use super::*;
-    use crate::{Host, Machine, Roots, process::plan::ProcessPlan, procfs::Buffer};
 
     /// Captured on Linux 6.18.
     const ROLLUP: &str = include_str!("smaps/rollup-6.18.txt");
@@ -107,24 +102,6 @@ mod tests {
     fn a_captured_rollup_is_added_up() {
         let kilobytes = |count: u64| Some(count * 1024);
         assert_eq!(figures(ROLLUP), [kilobytes(40 + 112), kilobytes(306), kilobytes(0), kilobytes(0)]);
-    }
-
-    /// Of a process whose main thread has exited, seen by someone who may not look at the thread that lives.
-    #[test]
-    fn a_second_reading_that_fails_leaves_nothing_of_the_first() {
-        let proc = tempfile::tempdir().unwrap();
-        std::fs::create_dir(proc.path().join("7")).unwrap();
-        std::fs::write(proc.path().join("7/smaps"), "").unwrap();
-        let machine = Machine { page_size_bytes: 4096, ticks_per_second: 100, boot_id: bytes::Bytes::new() };
-        let host = Host::with_machine(Roots { proc: proc.path().into(), ..Roots::default() }, machine).unwrap();
-        let plan = ProcessPlan::new(bit::MEMORY_FOOTPRINT);
-        let mut draft = Draft::new(Process::default(), &plan);
-        let mut read_through = |thread: Option<u32>| {
-            let mut access = Access { host: &host, buffer: &mut Buffer::new(), pid: 7, thread };
-            (read(&mut access, &mut draft), draft.process.memory_footprint.is_some())
-        };
-        assert_eq!(read_through(None), (Ok(()), true));
-        assert_eq!(read_through(Some(8)), (Err(Errno::NOENT), false));
     }
 
     /// Vector V18 of psutil's tests, and the same in two mappings.

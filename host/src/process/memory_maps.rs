@@ -33,12 +33,6 @@ const ATTEMPTS: u32 = 3;
 /// Reads it into the row.
 pub(super) fn read(access: &mut Access<'_>, draft: &mut Draft<'_>) -> Result<(), Errno> {
     let (wants_maps, wants_groups) = (draft.plan.wants(bit::MEMORY_MAPS), draft.plan.wants(bit::MEMORY_MAP_GROUPS));
-    if wants_maps {
-        draft.process.memory_maps.clear();
-    }
-    if wants_groups {
-        draft.process.memory_map_groups.clear();
-    }
     for _ in 0..ATTEMPTS {
         let file = procfs::open(access.proc(), access.path().file("smaps"))?;
         let names = Names::new(access.proc(), ProcessPath::new(access.pid), access.path());

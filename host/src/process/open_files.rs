@@ -22,7 +22,6 @@ const ENTRY_BYTES: usize = 6;
 
 /// Reads it into the row.
 pub(super) fn read(access: &mut Access<'_>, draft: &mut Draft<'_>) -> Result<(), Errno> {
-    draft.process.open_files.clear();
     let mut path = access.path();
     let descriptors = Directory::open(access.proc(), path.file("fd"))?;
     let infos = Directory::open(access.proc(), path.file("fdinfo"));
