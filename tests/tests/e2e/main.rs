@@ -11,6 +11,7 @@
 mod bad_input;
 mod certificates;
 mod command_line;
+mod command_line_lists;
 mod command_line_process;
 mod configuration;
 mod health;
