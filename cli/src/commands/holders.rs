@@ -68,9 +68,9 @@ pub(crate) fn note_summary(
         ))?;
     }
     for error in &summary.errors {
-        let path = escape::terminal(error.path.as_bytes());
-        let detail = escape::terminal(error.detail.as_bytes());
-        out.note(&format!("{path}: {} ({detail})", error.reason().as_words()))?;
+        // The detail says which part it is; without one its name has to do.
+        let what = if error.detail.is_empty() { &error.path } else { &error.detail };
+        out.note(&format!("{}: {}", error.reason().as_words(), escape::terminal(what.as_bytes())))?;
     }
     if summary.from_text_tables {
         out.note("netlink was refused: read from /proc/net, without peers of unix sockets and queues of listeners")?;

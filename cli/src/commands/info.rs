@@ -3,7 +3,10 @@
 use std::time::Duration;
 
 use clap::Args;
-use procwire_client::{ProcessSelect, v1::Process};
+use procwire_client::{
+    ProcessSelect,
+    v1::{FieldErrorReason, Process},
+};
 use procwire_proto::{ProcessFieldSet, json, process_fields::bit, v1::FieldCost};
 
 use super::target::Target;
@@ -12,7 +15,10 @@ use crate::{
     error::CliError,
     exit::Exit,
     output::Output,
-    render::process::{Detail, Relatives, write_page},
+    render::{
+        process::{Detail, Relatives, write_page},
+        unreadable,
+    },
 };
 
 /// Which process to show, as typed.
@@ -53,6 +59,9 @@ pub(crate) async fn run(args: &InfoArgs, connection: &Connection, out: &mut Outp
         if args.fields.is_empty() { relatives(&process, connection, out).await? } else { Relatives::default() };
     let detail = Detail { clock: &out.clock, relatives: &relatives, is_whole: args.all || !args.fields.is_empty() };
     write_page(&mut out.answer, &process, &detail, out.width)?;
+    if process.errors.iter().any(|error| error.reason() == FieldErrorReason::PermissionDenied) {
+        out.note(unreadable::advice(connection.is_local))?;
+    }
     Ok(Exit::Success)
 }
 

@@ -356,6 +356,8 @@ fn unix_sockets_are_shown_when_asked_for_with_who_is_at_the_other_end() {
     assert_eq!(of(inode(&client))["peer_inode"], inode(&server));
     assert_eq!(of(inode(&client))["peer_holders"][0]["ref"]["pid"], std::process::id());
     assert_eq!(of(inode(&listener))["state"], "listen");
+    let all = shell.rows(&["netstat", "--all"]);
+    assert!(all.iter().any(|row| row["inode"] == inode(&server)), "{} rows", all.len());
 }
 
 #[test]

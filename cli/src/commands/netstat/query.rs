@@ -9,8 +9,10 @@ use crate::{commands::holders::sockets, connection::Connection, error::CliError}
 pub(super) async fn request(args: &NetstatArgs, connection: &Connection) -> Result<ListSockets, CliError> {
     let uids = uids(&args.user, connection).await?;
     let mut request = sockets(connection);
-    for select in selects(args, &uids) {
-        request = request.matching(select);
+    let selects = selects(args, &uids);
+    // One that everything matches is no condition, and agents refuse it as one.
+    if !selects.contains(&SocketSelect::default()) {
+        request = selects.into_iter().fold(request, ListSockets::matching);
     }
     if !args.no_programs {
         request = request.with_holders();
