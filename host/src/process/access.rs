@@ -67,13 +67,11 @@ impl<'a> Access<'a> {
             ProcessFile::Cmdline => draft.command = Some(self.start("cmdline", cmdline::LONGEST_BYTES + 1)?.to_vec()),
             ProcessFile::Exe => {
                 let target = self.link("exe")?;
-                draft.process.exe_deleted = draft.plan.wants(bit::EXE_DELETED).then_some(target.deleted);
-                draft.process.exe = draft.plan.wants(bit::EXE).then_some(target.path);
+                draft.link(target, (bit::EXE, |row| &mut row.exe), (bit::EXE_DELETED, |row| &mut row.exe_deleted));
             }
             ProcessFile::Cwd => {
                 let target = self.link("cwd")?;
-                draft.process.cwd_deleted = draft.plan.wants(bit::CWD_DELETED).then_some(target.deleted);
-                draft.process.cwd = draft.plan.wants(bit::CWD).then_some(target.path);
+                draft.link(target, (bit::CWD, |row| &mut row.cwd), (bit::CWD_DELETED, |row| &mut row.cwd_deleted));
             }
             ProcessFile::Root => draft.process.root = Some(self.link("root")?.path),
             ProcessFile::FdCount => draft.process.fd_count = Some(self.count_descriptors()?),

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use bytes::Bytes;
 use procwire_proto::{
+    ProcessFieldSet,
     process_fields::bit,
     v1::{FieldError, FieldErrorReason, Process, ProcessRef},
 };
@@ -14,6 +15,7 @@ use super::{
     cmdline,
     failure::Failure,
     fill::Row,
+    link::Target,
     plan::{PlannedFile, ProcessFile, ProcessPlan},
     scrub,
     stat::Stat,
@@ -37,6 +39,9 @@ pub(super) struct Draft<'a> {
     /// The row as it was before the first file was read; `None`: there was nothing in it.
     before: Option<Box<Process>>,
 }
+
+/// A field and where it goes.
+type Place<T> = (ProcessFieldSet, fn(&mut Process) -> &mut Option<T>);
 
 /// A row that is longer does not fit into a message of 4 MiB, the usual limit of clients, together with what else is in it.
 const ROW_MAX_BYTES: usize = 3 * 1024 * 1024;
@@ -102,6 +107,16 @@ impl<'a> Draft<'a> {
         }
     }
 
+    /// Where a link leads. Like everything, set only where this plan asks for it: another may have set the rest of the row.
+    pub(super) fn link(&mut self, target: Target, path: Place<Vec<u8>>, deleted: Place<bool>) {
+        if self.plan.wants(deleted.0) {
+            *deleted.1(&mut self.process) = Some(target.deleted);
+        }
+        if self.plan.wants(path.0) {
+            *path.1(&mut self.process) = Some(target.path);
+        }
+    }
+
     /// The arguments, split and raw. Secrets are looked for in the split ones; where there are any, nothing is given that was not masked.
     pub(super) fn arguments(&mut self, stat: &Stat<'_>) {
         let (wants_split, wants_raw) = (self.plan.wants(bit::CMDLINE), self.plan.wants(bit::CMDLINE_RAW));
@@ -113,8 +128,12 @@ impl<'a> Draft<'a> {
         let (mut split, is_cut) = cmdline::split_cut(data);
         let data = data.get(..cmdline::LONGEST_BYTES).unwrap_or(data);
         let has_secrets = is_scrubbed && scrub::scrub_arguments(&mut split);
-        self.process.cmdline_raw = (wants_raw && !has_secrets).then(|| data.to_vec());
-        self.process.cmdline = if wants_split { split } else { Vec::new() };
+        if wants_raw && !has_secrets {
+            self.process.cmdline_raw = Some(data.to_vec());
+        }
+        if wants_split {
+            self.process.cmdline = split;
+        }
         if is_cut {
             let detail = format!("cut at {} bytes", cmdline::LONGEST_BYTES);
             self.absent_arguments(FieldErrorReason::Truncated, &detail);

@@ -166,7 +166,9 @@ impl ProcessReader {
         }
         draft.identity(&stat, is_cut, self.host.machine().boot_id.clone());
         draft.row(self.host.machine()).stat(&stat);
-        draft.process.leader_exited = plan.wants(bit::LEADER_EXITED).then_some(leader_exited);
+        if plan.wants(bit::LEADER_EXITED) {
+            draft.process.leader_exited = Some(leader_exited);
+        }
         if plan.wants(bit::CPU_USAGE_RATIO) {
             draft.usage(&stat, self.host.machine());
         }

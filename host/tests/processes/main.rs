@@ -1,8 +1,9 @@
 //! Processes of this machine, made for the purpose, and of captured trees, read through the public door.
-//! `files`: each small file against what the process knows itself; `special`: zombies, kernel threads, foreign users, exited leaders.
+//! `files`: each small file against what the process knows itself; `parts`: rows read in two steps; `special`: zombies, kernel threads, foreign users, exited leaders.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests fail by panicking")]
 
 mod files;
+mod parts;
 mod special;
 
 use std::{
