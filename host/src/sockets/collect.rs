@@ -1,7 +1,9 @@
 //! The tables of one network namespace, by netlink or as text, sieved while they are read.
 
+mod crowd;
+
 use std::{
-    sync::atomic::{AtomicBool, Ordering},
+    sync::atomic::{AtomicBool, AtomicUsize, Ordering},
     thread,
 };
 
@@ -9,9 +11,9 @@ use procwire_proto::v1::{FieldErrorReason, SocketFamily};
 use rustix::io::Errno;
 
 use super::{
-    filter::SocketFilter,
+    filter::{SocketFilter, is_only_listening},
     namespaces::{Namespace, Way},
-    netlink::{DiagSocket, DumpError, Sink},
+    netlink::{DiagSocket, Dump, DumpError, Share, Sink},
     reading::SocketSource,
     row::{Ends, Row},
     tables::{Table, Transport},
@@ -28,6 +30,8 @@ pub(super) struct Wanted<'a> {
     /// The same for unix sockets.
     pub(super) keep_unix: bool,
     pub(super) source: SocketSource,
+    /// Nobody walks over descriptors meanwhile, and needs the other cores.
+    pub(super) is_alone: bool,
     pub(super) stop: &'a AtomicBool,
 }
 
@@ -59,24 +63,64 @@ pub(super) fn collect(
     place: u16,
     wanted: Wanted<'_>,
 ) -> Result<Collected, CollectError> {
-    let tables: Vec<(Table, u32)> =
-        Table::ALL.into_iter().filter_map(|table| Some((table, wanted.states_of(table)?))).collect();
-    // IPv4 in one thread, the rest in another: each has a dump of its own, and the kernel makes them side by side.
-    let (front, back): (Vec<_>, Vec<_>) =
-        tables.into_iter().partition(|(table, _)| table.family() == SocketFamily::Inet);
-    let read = |tables: &[(Table, u32)]| Part::new(host, namespace, place, wanted).read(tables);
-    if front.is_empty() || back.is_empty() {
-        return read(&[front, back].concat());
+    let read = |jobs: &Jobs| Part { host, namespace, wanted, place, found: Vec::new() }.read(jobs);
+    let is_crowded =
+        || wanted.is_alone && wanted.source != SocketSource::Text && crowd::is_worth_a_thread(host, namespace);
+    let jobs = Jobs::new(wanted, is_crowded);
+    if !jobs.is_split {
+        return Ok(in_order(read(&jobs)?));
     }
     thread::scope(|scope| {
-        let other = thread::Builder::new().name("socket-tables".to_owned()).spawn_scoped(scope, || read(&back));
-        let Ok(other) = other else { return read(&[front, back.clone()].concat()) };
-        let collected = read(&front);
-        match other.join() {
-            Ok(rest) => Ok(collected?.joined(rest?)),
-            Err(panic) => std::panic::resume_unwind(panic),
+        let helper = thread::Builder::new().name("socket-tables".to_owned()).spawn_scoped(scope, || read(&jobs));
+        let mut found = read(&jobs)?;
+        match helper.map(thread::ScopedJoinHandle::join) {
+            Ok(Ok(rest)) => found.extend(rest?),
+            Ok(Err(panic)) => std::panic::resume_unwind(panic),
+            // Then all the work was done here.
+            Err(_) => {}
         }
+        Ok(in_order(found))
     })
+}
+
+/// Rows come in the order of the jobs, whoever did them.
+fn in_order(mut found: Vec<(usize, Collected)>) -> Collected {
+    found.sort_unstable_by_key(|(place, _)| *place);
+    found.into_iter().map(|(_, collected)| collected).reduce(Collected::joined).unwrap_or_default()
+}
+
+/// What is to be read, shared by those who read it.
+struct Jobs {
+    jobs: Vec<(Dump, u32)>,
+    next: AtomicUsize,
+    is_split: bool,
+}
+
+impl Jobs {
+    fn new(wanted: Wanted<'_>, is_crowded: impl FnOnce() -> bool) -> Self {
+        let tables: Vec<(Table, u32)> =
+            Table::ALL.into_iter().filter_map(|table| Some((table, wanted.states_of(table)?))).collect();
+        let (tcp, rest): (Vec<_>, Vec<_>) = tables.into_iter().partition(|(table, _)| table.is_tcp());
+        let states = tcp.iter().fold(0, |all, (_, states)| all | states);
+        // Listeners are in a table of their own; nobody has thousands of them.
+        let is_split = !is_only_listening(states) && is_crowded();
+        let families = match tcp.as_slice() {
+            [(table, _)] => Some(table.family()),
+            _ => None,
+        };
+        let mut jobs = Vec::with_capacity(rest.len() + 2);
+        if !tcp.is_empty() {
+            let shares: &[Share] = if is_split { &[Share::First, Share::Second] } else { &[Share::All] };
+            jobs.extend(shares.iter().map(|share| (Dump::Tcp { families, share: *share }, states)));
+        }
+        jobs.extend(rest.into_iter().map(|(table, states)| (Dump::Whole(table), states)));
+        Self { jobs, next: AtomicUsize::new(0), is_split }
+    }
+
+    fn take(&self) -> Option<(usize, Dump, u32)> {
+        let place = self.next.fetch_add(1, Ordering::Relaxed);
+        self.jobs.get(place).map(|(dump, states)| (place, *dump, *states))
+    }
 }
 
 impl Wanted<'_> {
@@ -99,70 +143,74 @@ impl Wanted<'_> {
     }
 }
 
-/// The tables that one thread reads.
+/// What one thread reads.
 struct Part<'a> {
     host: &'a Host,
     namespace: &'a Namespace,
     place: u16,
     wanted: Wanted<'a>,
-    collected: Collected,
-    /// Lengths when the table began.
-    mark: (usize, usize, usize),
+    /// By the place of the job.
+    found: Vec<(usize, Collected)>,
 }
 
-impl<'a> Part<'a> {
-    fn new(host: &'a Host, namespace: &'a Namespace, place: u16, wanted: Wanted<'a>) -> Self {
-        Self { host, namespace, place, wanted, collected: Collected::default(), mark: (0, 0, 0) }
-    }
-
-    fn read(mut self, tables: &[(Table, u32)]) -> Result<Collected, CollectError> {
-        if tables.is_empty() {
-            return Ok(self.collected);
-        }
-        let socket = match self.wanted.source {
+impl Part<'_> {
+    fn read(mut self, jobs: &Jobs) -> Result<Vec<(usize, Collected)>, CollectError> {
+        let mut socket = match self.wanted.source {
             SocketSource::Text => Err(DumpError::Refused(Errno::OPNOTSUPP)),
             SocketSource::Auto | SocketSource::Netlink => self.namespace.diag_socket(self.host),
         };
-        match socket {
-            Ok(mut socket) => self.dump(&mut socket, tables)?,
-            Err(DumpError::Stopped) => return Err(CollectError::Stopped),
-            Err(DumpError::Failed(errno)) => return Err(CollectError::Failed(errno)),
-            Err(error) => tables.iter().try_for_each(|(table, _)| self.text(*table, error))?,
+        while let Some((place, dump, states)) = jobs.take() {
+            let mut sieve = Sieve::new(self.wanted, self.namespace.inode, self.place);
+            match &mut socket {
+                Ok(socket) => self.dump(socket, dump, states, &mut sieve)?,
+                Err(error) => self.instead_of(dump, *error, &mut sieve)?,
+            }
+            self.found.push((place, sieve.collected));
         }
-        Ok(self.collected)
+        Ok(self.found)
     }
 
-    fn dump(&mut self, socket: &mut DiagSocket, tables: &[(Table, u32)]) -> Result<(), CollectError> {
-        for &(table, states) in tables {
-            match socket.dump(table, states, self) {
-                Ok(dumped) if dumped.is_inconsistent => {
-                    let detail = format!(
-                        "{}: {table} changed again and again while it was read; sockets may be missing or twice",
-                        self.namespace.name()
-                    );
-                    self.collected.problems.push((FieldErrorReason::ReadFailed, detail));
-                }
-                Ok(_) => {}
-                Err(DumpError::Stopped) => return Err(CollectError::Stopped),
-                Err(DumpError::Failed(errno)) => return Err(CollectError::Failed(errno)),
-                Err(error @ (DumpError::NotThere | DumpError::Refused(_))) => self.text(table, error)?,
+    fn dump(
+        &self,
+        socket: &mut DiagSocket,
+        dump: Dump,
+        states: u32,
+        sieve: &mut Sieve<'_>,
+    ) -> Result<(), CollectError> {
+        match socket.dump(dump, states, sieve) {
+            Ok(dumped) if dumped.is_inconsistent => {
+                let detail = format!(
+                    "{}: {} changed again and again while it was read; sockets may be missing or twice",
+                    self.namespace.name(),
+                    dump.name(),
+                );
+                sieve.collected.problems.push((FieldErrorReason::ReadFailed, detail));
+                Ok(())
             }
+            Ok(_) => Ok(()),
+            // A kernel that does not split or join families dumps the tables as they are.
+            Err(DumpError::NotThere) if matches!(dump, Dump::Tcp { .. }) => {
+                dump.tables().into_iter().try_for_each(|table| self.dump(socket, Dump::Whole(table), states, sieve))
+            }
+            Err(error) => self.instead_of(dump, error, sieve),
         }
-        Ok(())
     }
 
     /// What netlink does not tell is read as text.
-    fn text(&mut self, table: Table, instead_of: DumpError) -> Result<(), CollectError> {
-        let refused = match instead_of {
+    fn instead_of(&self, dump: Dump, error: DumpError, sieve: &mut Sieve<'_>) -> Result<(), CollectError> {
+        let refused = match error {
+            DumpError::Stopped => return Err(CollectError::Stopped),
+            DumpError::Failed(errno) => return Err(CollectError::Failed(errno)),
             DumpError::Refused(errno) => errno,
-            _ => Errno::NOENT,
+            DumpError::NotThere => Errno::NOENT,
         };
         if self.wanted.source == SocketSource::Netlink {
-            return match instead_of {
-                DumpError::NotThere => Ok(()),
-                _ => Err(CollectError::Denied(refused)),
-            };
+            return if error == DumpError::NotThere { Ok(()) } else { Err(CollectError::Denied(refused)) };
         }
+        dump.tables().into_iter().try_for_each(|table| self.text(table, refused, sieve))
+    }
+
+    fn text(&self, table: Table, refused: Errno, sieve: &mut Sieve<'_>) -> Result<(), CollectError> {
         let mut rows = Vec::new();
         let read = match &self.namespace.way {
             Way::Own => match text::read(self.host.proc(), "self", table, &mut rows) {
@@ -178,16 +226,57 @@ impl<'a> Part<'a> {
             Err(errno @ (Errno::MFILE | Errno::NFILE | Errno::NOMEM)) => return Err(CollectError::Failed(errno)),
             Err(errno) => return Err(CollectError::Denied(errno)),
         }
-        self.begin();
-        if !rows.into_iter().all(|row| self.take(row)) {
+        sieve.begin();
+        if !rows.into_iter().all(|row| sieve.take(row)) {
             return Err(CollectError::Stopped);
         }
-        self.collected.from_text |= table.loses_by_text();
+        sieve.collected.from_text |= table.loses_by_text();
         Ok(())
     }
 }
 
-impl Sink for Part<'_> {
+impl Dump {
+    /// The tables that it is of. Of two halves the first stands for IPv4 and the second for IPv6.
+    fn tables(self) -> Vec<Table> {
+        const TCP: Table = Table::Inet { transport: Transport::Tcp, family: SocketFamily::Inet };
+        const TCP6: Table = Table::Inet { transport: Transport::Tcp, family: SocketFamily::Inet6 };
+        match self {
+            Self::Whole(table) => vec![table],
+            Self::Tcp { families: Some(family), share: Share::All | Share::First } => {
+                vec![Table::Inet { transport: Transport::Tcp, family }]
+            }
+            Self::Tcp { families: Some(_), share: Share::Second } => Vec::new(),
+            Self::Tcp { families: None, share: Share::All } => vec![TCP, TCP6],
+            Self::Tcp { families: None, share: Share::First } => vec![TCP],
+            Self::Tcp { families: None, share: Share::Second } => vec![TCP6],
+        }
+    }
+
+    fn name(self) -> String {
+        match self {
+            Self::Whole(table) => table.to_string(),
+            Self::Tcp { .. } => "tcp".to_owned(),
+        }
+    }
+}
+
+/// Applies the filter to rows as they come.
+struct Sieve<'a> {
+    wanted: Wanted<'a>,
+    namespace: Option<u64>,
+    place: u16,
+    collected: Collected,
+    /// Lengths when the table began.
+    mark: (usize, usize, usize),
+}
+
+impl<'a> Sieve<'a> {
+    fn new(wanted: Wanted<'a>, namespace: Option<u64>, place: u16) -> Self {
+        Self { wanted, namespace, place, collected: Collected::default(), mark: (0, 0, 0) }
+    }
+}
+
+impl Sink for Sieve<'_> {
     fn begin(&mut self) {
         let Collected { rows, others, filtered, .. } = &mut self.collected;
         self.mark = (rows.len(), others.len(), *filtered);
@@ -202,7 +291,7 @@ impl Sink for Part<'_> {
 
     fn take(&mut self, mut row: Row) -> bool {
         row.namespace = self.place;
-        if self.wanted.filter.may_match(&row, self.namespace.inode) {
+        if self.wanted.filter.may_match(&row, self.namespace) {
             self.collected.rows.push(row);
         } else {
             self.collected.filtered += 1;
@@ -217,6 +306,9 @@ impl Sink for Part<'_> {
 impl Collected {
     /// With what another read, behind it.
     pub(super) fn joined(mut self, mut other: Self) -> Self {
+        if self.rows.is_empty() {
+            self.rows = std::mem::take(&mut other.rows);
+        }
         self.rows.append(&mut other.rows);
         self.others.append(&mut other.others);
         self.filtered += other.filtered;

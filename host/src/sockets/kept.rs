@@ -79,8 +79,15 @@ impl NamespaceTable {
         let since = Instant::now();
         let filter = SocketFilter::default();
         let stop = AtomicBool::new(false);
-        let source = SocketSource::Auto;
-        let wanted = Wanted { filter: &filter, keep_tcp: false, keep_unix: false, source, stop: &stop };
+        let wanted = Wanted {
+            filter: &filter,
+            keep_tcp: false,
+            keep_unix: false,
+            source: SocketSource::Auto,
+            // A scan reads other processes at the same time.
+            is_alone: false,
+            stop: &stop,
+        };
         let mut rows = match collect(host, namespace, 0, wanted) {
             Ok(collected) => collected.rows,
             Err(CollectError::Denied(errno) | CollectError::Failed(errno)) => return Err(errno),

@@ -4,8 +4,9 @@ mod inet;
 mod others;
 mod unix;
 
-use std::{os::fd::OwnedFd, time::Duration};
+use std::{collections::HashSet, os::fd::OwnedFd, time::Duration};
 
+use procwire_proto::v1::SocketFamily;
 use rustix::{
     io::Errno,
     net::{
@@ -14,7 +15,10 @@ use rustix::{
     },
 };
 
-use super::{row::Row, tables::Table};
+use super::{
+    row::Row,
+    tables::{Table, Transport},
+};
 
 /// The kernel fills at most 32 KiB into one message, if the reader has room for so much (net/netlink/af_netlink.c: netlink_dump).
 const BUFFER_BYTES: usize = 64 * 1024;
@@ -22,6 +26,8 @@ const BUFFER_BYTES: usize = 64 * 1024;
 const HEADER_BYTES: usize = 16;
 /// `SOCK_DIAG_BY_FAMILY` (include/uapi/linux/sock_diag.h).
 const SOCK_DIAG_BY_FAMILY: u16 = 20;
+/// `TCPDIAG_GETSOCK` (include/uapi/linux/inet_diag.h): the older request, which answers for both families of IP in one walk.
+const TCPDIAG_GETSOCK: u16 = 18;
 /// `NLM_F_REQUEST`, `NLM_F_DUMP`, `NLM_F_DUMP_INTR`; `NLMSG_ERROR`, `NLMSG_DONE` (include/uapi/linux/netlink.h).
 const REQUEST: u16 = 1;
 const DUMP: u16 = 0x300;
@@ -39,6 +45,25 @@ pub(super) struct DiagSocket {
     socket: OwnedFd,
     buffer: Vec<u8>,
     sequence: u32,
+}
+
+/// What is dumped at a time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Dump {
+    Whole(Table),
+    /// TCP of one family or of both.
+    Tcp {
+        families: Option<SocketFamily>,
+        share: Share,
+    },
+}
+
+/// Which connections: two threads get half each, whatever ports there are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Share {
+    All,
+    First,
+    Second,
 }
 
 /// Why there is no dump.
@@ -83,28 +108,43 @@ impl DiagSocket {
         Ok(Self { socket, buffer: vec![0; BUFFER_BYTES], sequence: 0 })
     }
 
-    /// Reads a table, leaving out what is not in one of the states (bits by number).
-    pub(super) fn dump(&mut self, table: Table, states: u32, sink: &mut impl Sink) -> Result<Dumped, DumpError> {
+    /// Makes a dump, leaving out what is not in one of the states (bits by number).
+    pub(super) fn dump(&mut self, dump: Dump, states: u32, sink: &mut impl Sink) -> Result<Dumped, DumpError> {
         sink.begin();
         for attempt in 0..ATTEMPTS {
             if attempt > 0 {
                 sink.again();
             }
             let mut pass_on = |row: Option<Row>| row.is_none_or(|row| sink.take(row));
-            let is_consistent = match table {
-                Table::Inet { transport, family } => {
-                    let request = inet::request(transport, family, states);
-                    self.messages(&request, |message| pass_on(inet::parse(message, transport)))
+            let is_consistent = match dump {
+                Dump::Tcp { families, share } => {
+                    let (kind, request) = match families {
+                        Some(family) => (SOCK_DIAG_BY_FAMILY, inet::request(Transport::Tcp, family, states, share)),
+                        None => (TCPDIAG_GETSOCK, inet::request_of_both(states, share)),
+                    };
+                    self.messages(kind, &request, |message| pass_on(inet::parse(message, Transport::Tcp)))
                 }
-                Table::Unix => self.messages(&unix::request(states), |message| pass_on(unix::parse(message))),
-                Table::Netlink => {
-                    self.messages(&others::netlink_request(), |message| pass_on(others::parse_netlink(message)))
+                Dump::Whole(Table::Inet { transport, family }) => {
+                    let request = inet::request(transport, family, states, Share::All);
+                    self.by_family(&request, |message| pass_on(inet::parse(message, transport)))
                 }
-                Table::Packet => {
-                    self.messages(&others::packet_request(), |message| pass_on(others::parse_packet(message)))
+                Dump::Whole(Table::Unix) => {
+                    self.by_family(&unix::request(states), |message| pass_on(unix::parse(message)))
                 }
-                Table::Vsock => {
-                    self.messages(&others::vsock_request(states), |message| pass_on(others::parse_vsock(message)))
+                Dump::Whole(Table::Netlink) => {
+                    let mut known = HashSet::new();
+                    self.by_family(&others::netlink_request(), |message| {
+                        // Those that are members of groups come twice (net/netlink/diag.c: __netlink_diag_dump).
+                        let row =
+                            others::parse_netlink(message).filter(|row| known.insert(row.inode) || row.inode == 0);
+                        pass_on(row)
+                    })
+                }
+                Dump::Whole(Table::Packet) => {
+                    self.by_family(&others::packet_request(), |message| pass_on(others::parse_packet(message)))
+                }
+                Dump::Whole(Table::Vsock) => {
+                    self.by_family(&others::vsock_request(states), |message| pass_on(others::parse_vsock(message)))
                 }
             }?;
             if is_consistent {
@@ -114,10 +154,14 @@ impl DiagSocket {
         Ok(Dumped { is_inconsistent: true })
     }
 
+    fn by_family(&mut self, request: &[u8], take: impl FnMut(&[u8]) -> bool) -> Result<bool, DumpError> {
+        self.messages(SOCK_DIAG_BY_FAMILY, request, take)
+    }
+
     /// Sends a request and hands on the messages that answer it. False: the table changed meanwhile.
-    fn messages(&mut self, request: &[u8], mut take: impl FnMut(&[u8]) -> bool) -> Result<bool, DumpError> {
+    fn messages(&mut self, kind: u16, request: &[u8], mut take: impl FnMut(&[u8]) -> bool) -> Result<bool, DumpError> {
         self.sequence = self.sequence.wrapping_add(1);
-        let datagram = with_header(request, self.sequence);
+        let datagram = with_header(kind, request, self.sequence);
         rustix::io::retry_on_intr(|| send(&self.socket, &datagram, SendFlags::empty()))
             .map_err(DumpError::from_socket)?;
         let mut is_consistent = true;
@@ -142,11 +186,7 @@ impl DiagSocket {
                             error => Err(DumpError::from_answer(Errno::from_raw_os_error(error.wrapping_neg()))),
                         };
                     }
-                    SOCK_DIAG_BY_FAMILY => {
-                        if !take(message.payload) {
-                            return Err(DumpError::Stopped);
-                        }
-                    }
+                    answer if answer == kind && !take(message.payload) => return Err(DumpError::Stopped),
                     _ => {}
                 }
             }
@@ -174,11 +214,11 @@ impl DumpError {
     }
 }
 
-fn with_header(request: &[u8], sequence: u32) -> Vec<u8> {
+fn with_header(kind: u16, request: &[u8], sequence: u32) -> Vec<u8> {
     let length = HEADER_BYTES + request.len();
     let mut datagram = Vec::with_capacity(length);
     datagram.extend_from_slice(&u32::try_from(length).unwrap_or(u32::MAX).to_ne_bytes());
-    datagram.extend_from_slice(&SOCK_DIAG_BY_FAMILY.to_ne_bytes());
+    datagram.extend_from_slice(&kind.to_ne_bytes());
     datagram.extend_from_slice(&(REQUEST | DUMP).to_ne_bytes());
     datagram.extend_from_slice(&sequence.to_ne_bytes());
     // The kernel fills in who we are.

@@ -2,6 +2,7 @@
 
 use std::{
     collections::{HashMap, HashSet},
+    ops::Range,
     sync::atomic::{AtomicBool, Ordering},
     thread,
 };
@@ -15,7 +16,7 @@ use super::{
     filter::{Beside, SocketFilter, is_only_listening},
     holders::{self, Held, Holders, Walk},
     namespaces::Namespace,
-    peers::Peers,
+    peers,
     row::{Ends, Row},
     tables::Table,
     wire::write_holders,
@@ -54,7 +55,9 @@ pub struct SocketTable {
     /// Inodes of the namespaces that rows are of.
     namespaces: Vec<Option<u64>>,
     holders: Holders,
-    peers: Option<Peers>,
+    /// Of each row, where its holders are, and those of its other end; empty if nobody looked for any.
+    held: Vec<Range<u32>>,
+    held_by_peers: Vec<Range<u32>>,
     boot_id: Bytes,
     filtered: usize,
     from_text: bool,
@@ -116,8 +119,12 @@ impl SocketTable {
         })?;
         table.holders = walk.map(Walk::found).unwrap_or_default();
         table.decide(filter, &others);
+        if walked.is_some() {
+            let inodes: Vec<u64> = table.rows.iter().map(|row| row.inode).collect();
+            table.held = table.holders.places(&inodes);
+        }
         if *with_holders {
-            table.peers = Some(Peers::of(table.rows.iter().chain(&others)));
+            table.held_by_peers = table.holders.places(&peers::inodes(&table.rows, &others));
         }
         Ok(table)
     }
@@ -139,6 +146,7 @@ impl SocketTable {
             keep_tcp: *with_holders && !Table::ALL.iter().filter(is_tcp).all(is_listening),
             keep_unix: filter.needs_peer_names(),
             source: *source,
+            is_alone: !with_holders && filter.pids().is_none(),
             stop,
         };
         for namespace in namespaces {
@@ -223,9 +231,9 @@ impl SocketTable {
     pub fn write(&self, index: usize, socket: &mut Socket) -> bool {
         let Some(row) = self.rows.get(index) else { return false };
         row.write(self.namespaces.get(usize::from(row.namespace)).copied().flatten(), socket);
-        write_holders(self.holders.of(row.inode), &self.boot_id, &mut socket.holders);
-        let peer = self.peers.as_ref().map_or(0, |peers| peers.inode(row));
-        write_holders(self.holders.of(peer), &self.boot_id, &mut socket.peer_holders);
+        let held = |places: &[Range<u32>]| places.get(index).map(|place| self.holders.at(place)).unwrap_or_default();
+        write_holders(held(&self.held), &self.boot_id, &mut socket.holders);
+        write_holders(held(&self.held_by_peers), &self.boot_id, &mut socket.peer_holders);
         true
     }
 

@@ -69,6 +69,10 @@ impl Table {
         }
     }
 
+    pub(super) const fn is_tcp(self) -> bool {
+        matches!(self, Self::Inet { transport: Transport::Tcp, .. })
+    }
+
     /// Its name below `/proc/PID/net`, if it is there as text.
     pub(super) fn text_file(self) -> Option<String> {
         let is_text = match self {

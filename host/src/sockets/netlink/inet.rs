@@ -2,7 +2,7 @@
 
 use procwire_proto::v1::SocketFamily;
 
-use super::{Attributes, u16_be_at, u32_at};
+use super::{Attributes, Share, u16_be_at, u32_at};
 use crate::sockets::{
     row::{CLOSE, CLOSE_WAIT, ESTABLISHED, Endpoint, Ends, FIN_WAIT1, LAST_ACK, LISTEN, Row, SYN_SENT},
     tables::Transport,
@@ -12,6 +12,15 @@ use crate::sockets::{
 const AF_INET: u8 = 2;
 /// `INET_DIAG_REQ_PROTOCOL`: a protocol number that does not fit into a byte.
 const REQUEST_PROTOCOL: u16 = 3;
+/// `INET_DIAG_REQ_BYTECODE`: a program that chooses.
+const REQUEST_BYTECODE: u16 = 1;
+/// `INET_DIAG_BC_JMP`, `_S_GE`, `_D_GE`, `_D_LE`.
+const JUMP: u8 = 1;
+const SOURCE_AT_LEAST: u8 = 2;
+const DESTINATION_AT_LEAST: u8 = 4;
+const DESTINATION_AT_MOST: u8 = 5;
+/// Between 32768 and 60999 (`net.ipv4.ip_local_port_range`).
+const MIDDLE_PORT: u16 = 46_884;
 /// No protocol: a kernel that does not know the attribute has nothing to answer with.
 const NO_PROTOCOL: u8 = 254;
 /// `struct inet_diag_sockid`.
@@ -20,20 +29,75 @@ const ID_BYTES: usize = 48;
 const PEERS: u16 = 13;
 
 /// `struct inet_diag_req_v2`.
-pub(super) fn request(transport: Transport, family: SocketFamily, states: u32) -> Vec<u8> {
+pub(super) fn request(transport: Transport, family: SocketFamily, states: u32, share: Share) -> Vec<u8> {
     let protocol = transport.protocol();
     // SCTP numbers its states otherwise, so that all are asked for.
     let states = if transport == Transport::Sctp { u32::MAX } else { states };
-    let mut request = Vec::with_capacity(64);
+    let mut request = Vec::with_capacity(128);
     request.extend_from_slice(&[family as u8, u8::try_from(protocol).unwrap_or(NO_PROTOCOL), 0, 0]);
     request.extend_from_slice(&states.to_ne_bytes());
     request.extend_from_slice(&[0; ID_BYTES]);
     if u8::try_from(protocol).is_err() {
-        request.extend_from_slice(&8_u16.to_ne_bytes());
-        request.extend_from_slice(&REQUEST_PROTOCOL.to_ne_bytes());
-        request.extend_from_slice(&u32::from(protocol).to_ne_bytes());
+        attribute(&mut request, REQUEST_PROTOCOL, &u32::from(protocol).to_ne_bytes());
     }
+    restrict(&mut request, share);
     request
+}
+
+/// `struct inet_diag_req`: TCP of both families.
+pub(super) fn request_of_both(states: u32, share: Share) -> Vec<u8> {
+    let mut request = vec![0; 4];
+    request.extend_from_slice(&[0; ID_BYTES]);
+    request.extend_from_slice(&states.to_ne_bytes());
+    request.extend_from_slice(&[0; 4]);
+    restrict(&mut request, share);
+    request
+}
+
+fn restrict(request: &mut Vec<u8>, share: Share) {
+    if let Some(program) = share.program() {
+        attribute(request, REQUEST_BYTECODE, &program);
+    }
+}
+
+fn attribute(request: &mut Vec<u8>, kind: u16, value: &[u8]) {
+    let length = u16::try_from(4 + value.len()).unwrap_or(u16::MAX);
+    request.extend_from_slice(&length.to_ne_bytes());
+    request.extend_from_slice(&kind.to_ne_bytes());
+    request.extend_from_slice(value);
+}
+
+impl Share {
+    /// A program that the kernel runs on each socket (net/ipv4/inet_diag.c: inet_diag_bc_run). Of a host's many connections one port or
+    /// the other is ephemeral, so "one of the ports is in the upper half of the ephemeral ones, and the other is not" is true of half of
+    /// them, whether it serves or calls.
+    fn program(self) -> Option<Vec<u8>> {
+        let (then, otherwise) = match self {
+            Self::All => return None,
+            Self::First => (DESTINATION_AT_MOST, DESTINATION_AT_LEAST),
+            Self::Second => (DESTINATION_AT_LEAST, DESTINATION_AT_MOST),
+        };
+        let mut program = Vec::with_capacity(28);
+        // 0: is the local port in the upper half? Then go on at 8, else at 20.
+        comparison(&mut program, SOURCE_AT_LEAST, 20);
+        // 8: the remote port decides; 28 is the end, beyond it is the end of what is refused.
+        comparison(&mut program, then, 24);
+        operation(&mut program, JUMP, 4, 12);
+        // 20
+        comparison(&mut program, otherwise, 12);
+        Some(program)
+    }
+}
+
+/// `struct inet_diag_bc_op`, with the port to compare with in the next one.
+fn comparison(program: &mut Vec<u8>, code: u8, otherwise: u16) {
+    operation(program, code, 8, otherwise);
+    operation(program, 0, 0, if code == DESTINATION_AT_MOST { MIDDLE_PORT - 1 } else { MIDDLE_PORT });
+}
+
+fn operation(program: &mut Vec<u8>, code: u8, then: u8, otherwise: u16) {
+    program.extend_from_slice(&[code, then]);
+    program.extend_from_slice(&otherwise.to_ne_bytes());
 }
 
 /// `struct inet_diag_msg`.
