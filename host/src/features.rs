@@ -33,7 +33,7 @@ impl Host {
             feature(
                 "read_other_users",
                 has(CAP_SYS_PTRACE),
-                "without CAP_SYS_PTRACE exe, cwd and io of other users' processes are PERMISSION_DENIED",
+                "without CAP_SYS_PTRACE paths, io, environ, namespaces, memory maps and open files of other users' processes are PERMISSION_DENIED",
             ),
             feature(
                 "read_any_file",
@@ -50,7 +50,44 @@ impl Host {
                 self.fd_directory_has_size(),
                 "without it (before Linux 6.2) fd_count is counted, which costs more and needs the process's user",
             ),
+            feature(
+                "see_all_processes",
+                self.shows_other_users(),
+                "procfs is mounted with hidepid: other users' processes are not listed, or listed without any field",
+            ),
+            feature(
+                "own_pid_namespace",
+                self.has_own_pids(),
+                "procfs is another pid namespace's: cpu_affinity and io_priority, which are asked by pid, are UNSUPPORTED",
+            ),
+            feature(
+                "delay_accounting",
+                self.accounts_delays(),
+                "without it (sysctl kernel.task_delayacct) cpu_times.block_io_wait_ns is 0",
+            ),
+            feature(
+                "security_labels",
+                fs::read(self.roots().proc.join("self/attr/current")).is_ok(),
+                "no security module of this kernel labels processes: security_label is UNSUPPORTED",
+            ),
+            feature(
+                "login_uids",
+                self.roots().proc.join("self/loginuid").exists(),
+                "this kernel was built without audit: login_uid is UNSUPPORTED",
+            ),
         ]
+    }
+
+    /// hidepid (Documentation/filesystems/proc.rst, "4.1") lets root's processes be seen by no one else; pid 1 is root's, or of the user
+    /// that the whole pid namespace is of.
+    fn shows_other_users(&self) -> bool {
+        fs::read(self.roots().proc.join("1/stat")).is_ok()
+    }
+
+    fn accounts_delays(&self) -> bool {
+        // Before Linux 5.14 there was no such switch, and it was on unless the kernel was told otherwise.
+        let text = fs::read_to_string(self.roots().proc.join("sys/kernel/task_delayacct"));
+        text.map_or(true, |switch| switch.trim() != "0")
     }
 
     /// Pids that the agent stands on: its own, its parent's, and so on up to pid 1. Read from this machine's own procfs, because

@@ -15,6 +15,9 @@ use crate::{Roots, sys};
 /// How long an answer of the name services, or their having none, is believed.
 const NAME_SERVICE_LIFE: Duration = Duration::from_mins(1);
 
+/// Answers of the name services that are kept. A user who may make user namespaces may make processes of many uids.
+const MOST_ANSWERS: usize = 4096;
+
 /// The passwd file is looked at again after this long; a look is one `stat`.
 const PASSWD_CHECK: Duration = Duration::from_secs(1);
 
@@ -60,6 +63,9 @@ impl Users {
         // Not under the lock: a directory server may take its time.
         let name: Option<Arc<[u8]>> = sys::user_name(uid).map(Arc::from);
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        if known.services.len() >= MOST_ANSWERS {
+            known.services.clear();
+        }
         known.services.insert(uid, (now, name.clone()));
         name
     }
