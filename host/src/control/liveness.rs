@@ -79,14 +79,15 @@ enum Zombie {
 fn zombie(proc: BorrowedFd<'_>, reference: &ProcessRef) -> Zombie {
     let mut buffer = Buffer::new();
     let mut path = ProcessPath::new(reference.pid);
+    // The same right decides on following the link exe, which leads nowhere for a zombie: only the error differs. Asked first: it leads
+    // nowhere for a process that is gone as well, and stat, read after it, proves that this one was not.
+    let may_trace = rustix::fs::readlinkat(proc, path.file("exe"), Vec::new()) == Err(Errno::NOENT);
     let Ok(line) = buffer.read_file(proc, path.file("stat")) else { return Zombie::Reaped };
     let is_it = Stat::parse(line).is_some_and(|stat| stat.start_ticks == reference.start_ticks && stat.is_zombie());
     if !is_it {
         return Zombie::Reaped;
     }
     let status = wait_status(line);
-    // The same right decides on following the link exe, which leads nowhere for a zombie: only the error differs.
-    let may_trace = rustix::fs::readlinkat(proc, path.file("exe"), Vec::new()) == Err(Errno::NOENT);
     match status {
         Some(status) if may_trace || status != 0 => Zombie::Status(status),
         _ => Zombie::Secret,
