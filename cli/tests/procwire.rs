@@ -168,6 +168,11 @@ fn exit_codes_say_what_was_wrong() {
         (&["nonsense"][..], 2),
         (&["ps", "--context", "nowhere"], 2),
         (&["ps", "--endpoint", "https://127.0.0.1:1"], 2),
+        (&["pidof", "no program has this name"], 1),
+        (&["pgrep", "-x", "no program has this name"], 1),
+        (&["pgrep"], 2),
+        (&["ps", "--sort", "nonsense"], 2),
+        (&["ps", "4194304"], 3),
         (&["info", "4194304"], 3),
         (&["terminate", &reused], 3),
         (&["wait", &reused], 3),
@@ -183,7 +188,13 @@ fn exit_codes_say_what_was_wrong() {
 
 #[test]
 fn a_closed_pipe_is_success() {
-    for arguments in [&["ps"][..], &["ps", "-o", "ndjson"], &["watch", "system", "--interval", "100ms"]] {
+    for arguments in [
+        &["ps"][..],
+        &["ps", "-o", "ndjson"],
+        &["tree"],
+        &["mem", "-o", "json"],
+        &["watch", "system", "--interval", "100ms"],
+    ] {
         let mut child = procwire().args(arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         drop(child.stdout.take());
         let output = child.wait_with_output().unwrap();

@@ -53,7 +53,7 @@ pub(crate) async fn run(args: &MemArgs, connection: &Connection, out: &mut Outpu
         }
         list.summary.returned
     } else {
-        let request = args.limit.into_iter().fold(request, |request, limit| request.limit(limit));
+        let request = if let Some(limit) = args.limit { request.limit(limit) } else { request };
         let fields = layout.fields().into_iter().chain(["ref", "memory_footprint"]);
         listing::print_json(request.fields(fields), &selectors, connection, out).await?
     };

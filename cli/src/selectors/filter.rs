@@ -98,7 +98,7 @@ impl SelectorArgs {
         combine(&mut predicates, &self.command, |predicate, regex| predicate.cmdline = Some(matching(regex)));
         combine(&mut predicates, &self.exe, |predicate, path| predicate.exe = Some(program(path.as_bytes())));
         combine(&mut predicates, &self.cgroup, |predicate, path| {
-            predicate.cgroup_prefix = Some(path.as_bytes().to_vec())
+            predicate.cgroup_prefix = Some(path.as_bytes().to_vec());
         });
         predicates
     }

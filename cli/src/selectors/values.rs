@@ -43,13 +43,11 @@ pub(super) fn parse_state(text: &str) -> Result<ProcessState, String> {
 }
 
 /// The path of a terminal, which may be typed without `/dev/`.
-#[allow(clippy::unnecessary_wraps, reason = "a value parser answers with a result")]
 pub(super) fn parse_terminal(text: &str) -> Result<OsString, Infallible> {
     Ok(if text.starts_with('/') { text.into() } else { format!("/dev/{text}").into() })
 }
 
 /// The name of a unit, which may be typed without `.service`, as for systemctl.
-#[allow(clippy::unnecessary_wraps, reason = "a value parser answers with a result")]
 pub(super) fn parse_unit(text: &str) -> Result<String, Infallible> {
     let has_type = [".service", ".scope", ".slice"].iter().any(|ending| text.ends_with(ending));
     Ok(if has_type { text.to_owned() } else { format!("{text}.service") })

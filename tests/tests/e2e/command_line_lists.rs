@@ -265,7 +265,7 @@ fn memory_is_listed_by_what_each_process_holds_alone() {
 #[test]
 fn memory_of_others_is_counted_as_not_readable() {
     if !is_root() {
-        eprintln!("skipped: only root can start procwire as somebody else");
+        // Only root can start it as somebody else.
         return;
     }
     let shell = Shell::new();
