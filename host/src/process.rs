@@ -40,4 +40,5 @@ pub use plan::{EnvironDisclosure, ProcessPlan};
 pub use reader::ProcessReader;
 pub use usage::UsageBaseline;
 
+pub(crate) use exit::may_trace_zombie;
 pub(crate) use stat::Stat;

@@ -9,8 +9,8 @@ use rustix::{
 };
 
 use crate::{
-    process::Stat,
-    procfs::{Buffer, Numbers, ProcessPath},
+    process::{Stat, may_trace_zombie},
+    procfs::{Buffer, ProcessPath},
     sys::pidfd_info,
 };
 
@@ -78,36 +78,13 @@ enum Zombie {
 /// Field 52 of a zombie's stat is its wait status, for those who may trace it; others read 0 (fs/proc/array.c).
 fn zombie(proc: BorrowedFd<'_>, reference: &ProcessRef) -> Zombie {
     let mut buffer = Buffer::new();
-    let mut path = ProcessPath::new(reference.pid);
-    // The same right decides on following the link exe, which leads nowhere for a zombie: only the error differs. Asked first: it leads
-    // nowhere for a process that is gone as well, and stat, read after it, proves that this one was not.
-    let may_trace = rustix::fs::readlinkat(proc, path.file("exe"), Vec::new()) == Err(Errno::NOENT);
-    let Ok(line) = buffer.read_file(proc, path.file("stat")) else { return Zombie::Reaped };
-    let is_it = Stat::parse(line).is_some_and(|stat| stat.start_ticks == reference.start_ticks && stat.is_zombie());
-    if !is_it {
-        return Zombie::Reaped;
-    }
-    let status = wait_status(line);
-    match status {
-        Some(status) if may_trace || status != 0 => Zombie::Status(status),
-        _ => Zombie::Secret,
-    }
-}
-
-fn wait_status(line: &[u8]) -> Option<u32> {
-    let close = line.iter().rposition(|byte| *byte == b')')?;
-    let mut fields = Numbers::new(line.get(close + 1..)?);
-    fields.skip(49).unsigned().and_then(|status| u32::try_from(status).ok())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_wait_status_is_field_52() {
-        let line = b"2080 (a) b) Z 2079 2080 2080 0 -1 4194304 901 1207 3 4 7 5 11 13 20 -5 1 0 5151 0 0 18446744073709551615 0 0 0 0 0 0 0 0 0 0 0 0 17 1 0 0 9 0 0 0 0 0 0 0 0 0 1792\n";
-        assert_eq!(wait_status(line), Some(1792));
-        assert_eq!(wait_status(b"2080 (a) Z 1 2"), None);
+    // Asked first: of a process that is gone the answer is the same, and stat, read after it, proves that this one was not gone.
+    let may_trace = may_trace_zombie(proc, reference.pid);
+    let Ok(line) = buffer.read_file(proc, ProcessPath::new(reference.pid).file("stat")) else { return Zombie::Reaped };
+    let is_it = |stat: &Stat<'_>| stat.start_ticks == reference.start_ticks && stat.is_zombie();
+    match Stat::parse(line).filter(is_it) {
+        None => Zombie::Reaped,
+        Some(Stat { wait_status: Some(status), .. }) if may_trace || status != 0 => Zombie::Status(status),
+        Some(_) => Zombie::Secret,
     }
 }
