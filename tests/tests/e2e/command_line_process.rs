@@ -1,4 +1,4 @@
-//! The commands about one process and about sockets, as a person uses them. The process that they look at is often this one:
+//! The commands about one process, as a person uses them. The process that they look at is often this one:
 //! what it has open is known here.
 
 use std::{
@@ -6,15 +6,10 @@ use std::{
     ffi::OsStr,
     fs::{self, File},
     io::Write as _,
-    net::{TcpListener, TcpStream, UdpSocket},
+    net::TcpListener,
     os::{
         fd::AsRawFd as _,
-        unix::{
-            ffi::OsStrExt as _,
-            fs::PermissionsExt as _,
-            net::{UnixListener, UnixStream},
-            process::CommandExt as _,
-        },
+        unix::{ffi::OsStrExt as _, fs::PermissionsExt as _, process::CommandExt as _},
     },
     process::{Command, Output, Stdio},
 };
@@ -23,13 +18,15 @@ use procwire_tests::{NOBODY, Victim, is_root, programs, waiting::eventually};
 use serde_json::Value;
 use tempfile::TempDir;
 
+use crate::command_line_sockets::inode;
+
 /// `procwire` in a home of its own, so that nobody's contexts get in.
-struct Shell {
+pub(crate) struct Shell {
     home: TempDir,
 }
 
 impl Shell {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self { home: tempfile::tempdir().unwrap() }
     }
 
@@ -43,13 +40,13 @@ impl Shell {
         command
     }
 
-    fn run(&self, arguments: &[&str]) -> Output {
+    pub(crate) fn run(&self, arguments: &[&str]) -> Output {
         self.command(arguments).output().unwrap()
     }
 
     /// What it prints when it succeeds; nothing in it acts on a terminal.
     #[track_caller]
-    fn answer(&self, arguments: &[&str]) -> String {
+    pub(crate) fn answer(&self, arguments: &[&str]) -> String {
         let output = self.run(arguments);
         assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
         let text = String::from_utf8(output.stdout).unwrap();
@@ -58,12 +55,12 @@ impl Shell {
     }
 
     #[track_caller]
-    fn rows(&self, arguments: &[&str]) -> Vec<Value> {
+    pub(crate) fn rows(&self, arguments: &[&str]) -> Vec<Value> {
         serde_json::from_str(&self.answer(&[arguments, &["-o", "json"]].concat())).unwrap()
     }
 
     #[track_caller]
-    fn fails_with(&self, code: i32, arguments: &[&str]) -> String {
+    pub(crate) fn fails_with(&self, code: i32, arguments: &[&str]) -> String {
         let output = self.run(arguments);
         let said = String::from_utf8(output.stderr).unwrap();
         assert_eq!(output.status.code(), Some(code), "{arguments:?}: {said}");
@@ -71,19 +68,13 @@ impl Shell {
     }
 }
 
-fn own_pid() -> String {
+pub(crate) fn own_pid() -> String {
     std::process::id().to_string()
-}
-
-/// The number in the kernel's name of a socket: "socket:[123]".
-fn inode(descriptor: &impl std::os::fd::AsRawFd) -> u64 {
-    let link = fs::read_link(format!("/proc/self/fd/{}", descriptor.as_raw_fd())).unwrap();
-    link.to_str().unwrap().trim_start_matches("socket:[").trim_end_matches(']').parse().unwrap()
 }
 
 /// The row of a table that has this word.
 #[track_caller]
-fn line<'text>(table: &'text str, word: &str) -> &'text str {
+pub(crate) fn line<'text>(table: &'text str, word: &str) -> &'text str {
     let found = table.lines().find(|line| line.split_whitespace().any(|other| other == word));
     found.unwrap_or_else(|| panic!("no line with {word:?} in:\n{table}"))
 }
@@ -129,7 +120,7 @@ fn info_shows_a_process_in_sections_and_everything_when_asked() {
 }
 
 /// As the kernel cuts it.
-fn own_name() -> String {
+pub(crate) fn own_name() -> String {
     fs::read_to_string("/proc/self/comm").unwrap().trim_end().to_owned()
 }
 
@@ -261,123 +252,6 @@ fn several_processes_are_named_in_their_rows_and_one_that_is_gone_does_not_hide_
         line(&table, &pid);
     }
     assert!(String::from_utf8_lossy(&output.stderr).contains("4194304"));
-}
-
-#[test]
-fn who_listens_names_the_process_and_says_so_if_nobody_does() {
-    let shell = Shell::new();
-    let (tcp, udp) = (TcpListener::bind("127.0.0.1:0").unwrap(), UdpSocket::bind("127.0.0.1:0").unwrap());
-    let (tcp_port, udp_port) =
-        (tcp.local_addr().unwrap().port().to_string(), udp.local_addr().unwrap().port().to_string());
-    let table = shell.answer(&["who-listens", &tcp_port]);
-    let row = line(&table, &own_pid());
-    assert!(row.contains(&format!("127.0.0.1:{tcp_port}")), "{table}");
-    let rows = shell.rows(&["who-listens", &udp_port, "--udp"]);
-    assert_eq!((&rows[0]["process"]["pid"], rows.len()), (&Value::from(std::process::id()), 1), "{rows:?}");
-    assert_eq!(rows[0]["socket"]["inode"], inode(&udp));
-    assert_eq!(shell.rows(&["who-listens", &tcp_port, &udp_port, "--tcp", "--udp"]).len(), 2);
-
-    let said = shell.fails_with(1, &["who-listens", &udp_port]);
-    assert!(said.contains(&format!("nobody listens on TCP port {udp_port}")), "{said}");
-    drop(tcp);
-    shell.fails_with(1, &["who-listens", &tcp_port]);
-    shell.fails_with(2, &["who-listens", "0"]);
-    shell.fails_with(2, &["who-listens", "65536"]);
-    shell.fails_with(2, &["who-listens"]);
-}
-
-#[test]
-fn netstat_shows_connections_with_their_processes() {
-    let shell = Shell::new();
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let port = listener.local_addr().unwrap().port();
-    let client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
-    let (server, _) = listener.accept().unwrap();
-    let (port_text, client_port) = (port.to_string(), client.local_addr().unwrap().port());
-
-    let table = shell.answer(&["netstat", "-tn", "--port", &port_text]);
-    let rows: Vec<Vec<&str>> = table.lines().map(|line| line.split_whitespace().collect()).collect();
-    let (local, remote) = (format!("127.0.0.1:{port}"), format!("127.0.0.1:{client_port}"));
-    let owner = format!("{}/{}", own_pid(), own_name());
-    assert_eq!(rows[0], ["PROTO", "RECV-Q", "SEND-Q", "LOCAL", "REMOTE", "STATE", "PID/PROGRAM"]);
-    assert_eq!(&rows[1][3..6], [local.as_str(), "*", "LISTEN"], "{table}");
-    assert_eq!(&rows[2][3..6], [local.as_str(), remote.as_str(), "ESTABLISHED"], "{table}");
-    for row in &rows[1..] {
-        // The kernel's name of this program is cut at 15 bytes.
-        assert!(row[6].starts_with(&owner), "{table}");
-    }
-    assert_eq!(rows.len(), 3, "{table}");
-
-    let inodes = |arguments: &[&str]| -> BTreeSet<u64> {
-        let rows = shell.rows(&[&["netstat"], arguments].concat());
-        rows.iter().filter_map(|row| row["inode"].as_u64()).collect()
-    };
-    let (listener, client, server) = (inode(&listener), inode(&client), inode(&server));
-    assert_eq!(inodes(&["--port", &port_text]), BTreeSet::from([listener, server]));
-    assert_eq!(inodes(&["--remote-port", &port_text]), BTreeSet::from([client]));
-    assert_eq!(inodes(&["--port", &port_text, "--listening"]), BTreeSet::from([listener]));
-    assert_eq!(inodes(&["--port", &port_text, "--state", "established"]), BTreeSet::from([server]));
-    assert_eq!(inodes(&["--port", &port_text, "--remote", "127.0.0.0/8"]), BTreeSet::from([server]));
-    assert_eq!(inodes(&["--port", &port_text, "--udp"]), BTreeSet::new());
-    assert_eq!(inodes(&["--port", &port_text, "-6"]), BTreeSet::new());
-    assert_eq!(inodes(&["--port", &port_text, "--limit", "1"]).len(), 1);
-    let own = inodes(&["--pid", &own_pid()]);
-    assert!(own.is_superset(&BTreeSet::from([listener, client, server])), "{own:?}");
-    let mine = shell.rows(&["netstat", "--port", &port_text, "--user", &own_uid()]);
-    assert_eq!(mine.len(), 2, "{mine:?}");
-    let row = mine.iter().find(|row| row["inode"] == server).unwrap();
-    assert!(row["holders"][0]["name"].as_str().unwrap().starts_with(&own_name()), "{row}");
-    let bare = shell.rows(&["netstat", "--port", &port_text, "--no-programs"]);
-    assert!(bare.iter().all(|row| row["holders"].as_array().is_none_or(Vec::is_empty)), "{bare:?}");
-    shell.fails_with(2, &["netstat", "--state", "open"]);
-    shell.fails_with(2, &["netstat", "--local", "10.0.0.0/33"]);
-    shell.fails_with(2, &["netstat", "--user", "no-such-user-here"]);
-}
-
-fn own_uid() -> String {
-    use std::os::unix::fs::MetadataExt as _;
-    fs::metadata("/proc/self").unwrap().uid().to_string()
-}
-
-#[test]
-fn unix_sockets_are_shown_when_asked_for_with_who_is_at_the_other_end() {
-    let shell = Shell::new();
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join(OsStr::from_bytes(b"odd\n\x1b[31m"));
-    let listener = UnixListener::bind(&path).unwrap();
-    let client = UnixStream::connect(&path).unwrap();
-    let (server, _) = listener.accept().unwrap();
-    let pid = own_pid();
-    assert!(!shell.answer(&["netstat", "--pid", &pid]).contains("unix"));
-    let table = shell.answer(&["netstat", "--unix", "--pid", &pid]);
-    assert!(table.contains(r"/odd\n\x1b[31m"), "{table}");
-    let rows = shell.rows(&["netstat", "--unix", "--pid", &pid]);
-    let of = |inode: u64| rows.iter().find(|row| row["inode"] == inode).unwrap();
-    assert_eq!(of(inode(&client))["peer_inode"], inode(&server));
-    assert_eq!(of(inode(&client))["peer_holders"][0]["ref"]["pid"], std::process::id());
-    assert_eq!(of(inode(&listener))["state"], "listen");
-    let all = shell.rows(&["netstat", "--all"]);
-    assert!(all.iter().any(|row| row["inode"] == inode(&server)), "{} rows", all.len());
-}
-
-#[test]
-fn a_port_finds_both_ends_and_each_descriptor() {
-    let shell = Shell::new();
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
-    let again = client.try_clone().unwrap();
-    let port = listener.local_addr().unwrap().port().to_string();
-    let table = shell.answer(&["files", "--port", &port]);
-    let descriptors: BTreeSet<String> = table
-        .lines()
-        .skip(1)
-        .filter(|row| row.split_whitespace().nth(1) == Some(own_pid().as_str()))
-        .map(|row| row.split_whitespace().nth(3).unwrap().to_owned())
-        .collect();
-    for descriptor in [listener.as_raw_fd(), client.as_raw_fd(), again.as_raw_fd()] {
-        assert!(descriptors.contains(&descriptor.to_string()), "{descriptor}: {table}");
-    }
-    drop((listener, client, again));
 }
 
 /// All amounts of a kind in smaps, in bytes.

@@ -13,6 +13,7 @@ mod certificates;
 mod command_line;
 mod command_line_lists;
 mod command_line_process;
+mod command_line_sockets;
 mod configuration;
 mod health;
 mod large_table;
