@@ -155,6 +155,4 @@ impl process_service_server::ProcessService for ProcessService {
 }
 
 #[cfg(test)]
-mod hanging_tests;
-#[cfg(test)]
 mod tests;

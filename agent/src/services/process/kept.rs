@@ -127,6 +127,9 @@ pub(super) fn keep(row: &mut Process, asked: ProcessFieldSet) {
     errors.retain(|error| kept.is_about_it(error));
 }
 
+/// A field that is a part of a message, and where.
+type Part<M> = (ProcessFieldSet, fn(&mut M) -> &mut Option<u64>);
+
 /// What was asked for.
 struct Kept(ProcessFieldSet);
 
@@ -138,7 +141,7 @@ impl Kept {
     }
 
     /// A message of several fields is there if one of them was asked for, whatever is in it.
-    fn parts<M>(&self, message: &mut Option<M>, parts: &[(ProcessFieldSet, fn(&mut M) -> &mut Option<u64>)]) {
+    fn parts<M>(&self, message: &mut Option<M>, parts: &[Part<M>]) {
         self.only(parts.iter().fold(ProcessFieldSet::EMPTY, |all, (field, _)| all.union(*field)), message);
         let Some(message) = message else { return };
         for (field, part) in parts {

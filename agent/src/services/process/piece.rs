@@ -37,6 +37,16 @@ pub(super) enum Rows {
     Chosen(Arc<[Entry]>),
 }
 
+/// What is to be done with the items of a window.
+struct Task<'a> {
+    rows: &'a Rows,
+    rows_left: usize,
+    ends: Instant,
+    /// What the rows are added to, where one thread makes them all: it knows what there is room for. Of two, what the second made may
+    /// have to be read again.
+    before: Option<&'a Chunk>,
+}
+
 /// What one thread made of its share of a window.
 struct Share {
     chunk: Chunk,
@@ -73,16 +83,12 @@ impl Job {
             let items = Arc::clone(&cursor.items);
             let window = items.get(cursor.next..).unwrap_or_default();
             let window = window.get(..size).unwrap_or(window);
-            let rows_left = cursor.rows_left;
-            // A single thread knows what there is room for; of two, what the second made may have to be read again.
             let is_shared = window.len() > WINDOW_OF_LONG_WORK;
-            let empty = |items: &[u32]| {
-                let empty = Chunk::for_rows(items.len());
-                if is_shared { empty } else { empty.after(&chunk) }
-            };
+            let before = (!is_shared).then_some(&chunk);
+            let task = Task { rows, rows_left: cursor.rows_left, ends: began + PIECE_TIME, before };
             let shares = self.source.with_pair(|readers| {
                 readers.read(window, |reader, half, items| {
-                    let share = self.share(reader, half, items, empty(items), rows, rows_left, began + PIECE_TIME);
+                    let share = self.share(reader, half, items, &task);
                     self.progress.done(half);
                     share
                 })
@@ -109,11 +115,13 @@ impl Job {
         reader: &mut ProcessReader,
         half: Half,
         items: &[u32],
-        chunk: Chunk,
-        rows: &Rows,
-        rows_left: usize,
-        ends: Instant,
+        task: &Task<'_>,
     ) -> Result<Share, HostError> {
+        let Task { rows, rows_left, ends, before } = *task;
+        let mut chunk = Chunk::for_rows(items.len());
+        if let Some(before) = before {
+            chunk = chunk.after(before);
+        }
         let mut share = Share { chunk, given: items.len(), settled: 0, tally: Tally::default(), left_over: None };
         for &item in items {
             // At least one, so that every piece goes on.

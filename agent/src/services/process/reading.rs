@@ -66,7 +66,8 @@ impl Reading {
         let (wanted, rest) = if order.is_empty() {
             (allowed, ProcessFieldSet::EMPTY)
         } else {
-            let wanted = order.fields().union(allowed.intersection(passage::at_hand_with(looked_at)));
+            let at_hand = passage::at_hand_with(looked_at).union(looked_at);
+            let wanted = order.fields().union(allowed.intersection(at_hand));
             (wanted, allowed.difference(wanted))
         };
         let withheld =

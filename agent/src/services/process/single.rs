@@ -25,7 +25,7 @@ pub(super) async fn read(source: &Arc<Source>, target: &Target, reading: Reading
     let mut row = quick_part(source, pid, &reading).await?.ok_or_else(|| Failure::process_gone(pid))?;
     check_identity(target, &row)?;
     if reading.has_long_work() {
-        let begun = row.clone();
+        let begun = Box::new(row.clone());
         match attempt(source, pid, &reading, Part::Long(begun), Depth::Whole).await {
             Ok(read) => row = read?.ok_or_else(|| Failure::process_gone(pid))?,
             Err(PoolError::Deadline { .. } | PoolError::QueueFull { .. }) => reading.give_up_long_work(&mut row),
@@ -51,7 +51,7 @@ async fn quick_part(source: &Arc<Source>, pid: u32, reading: &Arc<Reading>) -> R
 enum Part {
     Quick,
     /// Added to this row.
-    Long(Process),
+    Long(Box<Process>),
 }
 
 async fn attempt(
@@ -80,7 +80,7 @@ async fn attempt(
                 }
                 Part::Long(row) => {
                     progress.at(Half::Front, pid, Waits::ForWork);
-                    reading.read_long_work(&mut reader, row, depth)
+                    reading.read_long_work(&mut reader, *row, depth)
                 }
             };
             source.readers.put_back(reader);

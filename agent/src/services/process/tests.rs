@@ -1,5 +1,10 @@
 #![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
 
+mod fixture;
+mod hanging;
+mod roles;
+mod selection;
+
 use std::time::Duration;
 
 use procwire_proto::{

@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use procwire_proto::{
     ProcessFieldSet, Timestamp,
     process_fields::bit,
-    v1::{FieldErrorReason, Process, ProcessState},
+    v1::{FieldError, FieldErrorReason, Process, ProcessState},
 };
 
 use super::{Facts, Truth, text::Text};
@@ -151,7 +151,7 @@ fn of<T>(row: &Process, field: ProcessFieldSet, value: Option<T>, holds: impl Fn
 /// Why a field is absent or incomplete; errors may name the message that it is a part of.
 fn errors(row: &Process, field: ProcessFieldSet) -> impl Iterator<Item = FieldErrorReason> {
     let names = move |path: &str| field.iter().any(|field| is_path_at_or_below(field.path, path));
-    row.errors.iter().filter(move |error| names(&error.path)).map(|error| error.reason())
+    row.errors.iter().filter(move |error| names(&error.path)).map(FieldError::reason)
 }
 
 fn is_path_at_or_below(path: &str, ancestor: &str) -> bool {

@@ -7,6 +7,7 @@ use super::step::{Begun, Depth, Step, Waits, fields_that_wait};
 use crate::services::process::filter::{Facts, Filter, Subject, Truth};
 
 /// What became of a process.
+#[allow(clippy::large_enum_variant, reason = "there is one at a time, and a box would be an allocation for each row")]
 #[derive(Debug)]
 pub(crate) enum Outcome {
     Passed(Process),
@@ -122,6 +123,15 @@ impl Passage {
         Ok(match begun {
             Begun::Row(row) => Outcome::Passed(row),
             Begun::Listed(_) | Begun::Named(_) => Outcome::Vanished,
+        })
+    }
+
+    /// The fields that are read step by step, for each number of steps after which the filter is decided.
+    #[cfg(test)]
+    pub(super) fn ways(&self) -> impl Iterator<Item = Vec<ProcessFieldSet>> {
+        self.finish.iter().enumerate().map(|(steps, finish)| {
+            let judging = self.judging.iter().take(steps);
+            judging.chain([finish]).chain(&self.long).map(|step| step.fields).collect()
         })
     }
 

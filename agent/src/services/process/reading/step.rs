@@ -135,6 +135,7 @@ impl Step {
 }
 
 /// How far a row is.
+#[allow(clippy::large_enum_variant, reason = "there is one at a time, and a box would be an allocation for each row")]
 pub(crate) enum Begun {
     /// Nothing is read; procfs lists the pid.
     Listed(u32),

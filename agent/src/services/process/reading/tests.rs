@@ -1,3 +1,5 @@
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests fail by panicking")]
+
 use procwire_proto::{DataClass, process_fields::bit};
 
 use super::*;
@@ -66,4 +68,88 @@ fn classes_above_a_reader_are_withheld_from_it() {
     let paths: Vec<String> = withheld(&reading).into_iter().map(|(path, _)| path).collect();
     assert_eq!(paths, ["environ", "memory_maps", "open_files", "sockets", "memory_map_groups"]);
     assert_eq!(reading.lane(Depth::Whole), Lane::Quick, "what is withheld is not read");
+}
+
+/// The sources of the files that these fields take, stat and the completion of names aside.
+fn files(fields: ProcessFieldSet) -> Vec<&'static str> {
+    let mut sources: Vec<_> =
+        fields.iter().map(|field| field.source).filter(|file| *file != "/proc/PID/stat").collect();
+    sources.sort_unstable();
+    sources.dedup();
+    sources
+}
+
+/// On every way that a row can take.
+#[test]
+fn each_file_is_read_once_and_what_a_row_is_ordered_by_is_not_read_again() {
+    use procwire_proto::v1::{BytesMatch, OrderBy, ProcessFilter, ProcessPredicate, bytes_match::Match};
+    let text = || Some(BytesMatch { r#match: Some(Match::Prefix(b"x".to_vec())) });
+    let predicates = [
+        ProcessPredicate { uids: vec![1], cmdline: text(), ppids: vec![1], ..Default::default() },
+        ProcessPredicate { min_resident_bytes: Some(1), exe: text(), ..Default::default() },
+        ProcessPredicate { name: text(), pids: vec![3], ..Default::default() },
+        ProcessPredicate { cgroup_prefix: Some(b"/".to_vec()), min_fd_count: Some(1), ..Default::default() },
+    ];
+    let keys = [
+        "memory.resident_bytes",
+        "uids.real",
+        "memory_footprint.unique_bytes",
+        "cmdline_raw",
+        "name",
+        "io.read_bytes",
+        "pid",
+    ];
+    let masks =
+        [ProcessFieldSet::all_served(), ProcessFieldSet::default_list(), bit::GIDS.union(bit::CMDLINE), bit::PID];
+    let orders = std::iter::once(None).chain(keys.map(Some));
+    for (key, asked, chosen) in
+        orders.flat_map(|key| masks.into_iter().flat_map(move |mask| (0..16_u8).map(move |chosen| (key, mask, chosen))))
+    {
+        let allow = predicates.iter().enumerate().filter(|(index, _)| chosen & (1 << index) != 0);
+        let filter = ProcessFilter { allow: allow.map(|(_, predicate)| predicate.clone()).collect(), deny: vec![] };
+        let circumstances = super::super::filter::Circumstances {
+            boot_id: &[1; 16],
+            roles: roles(Role::Admin),
+            has_usage_window: false,
+        };
+        let order_by: Vec<OrderBy> =
+            key.into_iter().map(|key: &str| OrderBy { paths: vec![key.to_owned()], descending: true }).collect();
+        let order = Order::parse(&order_by, false).unwrap();
+        let keys = order.fields();
+        let filter = Filter::parse(filter, &circumstances).unwrap();
+        let looked_at = filter.fields();
+        let reading = Reading::new(asked, roles(Role::Admin), Selection { filter, order, ..Selection::default() });
+        for way in reading.passage.ways() {
+            let steps: Vec<ProcessFieldSet> =
+                way.iter().copied().chain(reading.rest.iter().map(|step| step.fields)).collect();
+            let whole = steps.iter().fold(ProcessFieldSet::EMPTY, |all, fields| all.union(*fields));
+            assert!(whole.contains(asked.union(keys)), "{key:?} {asked:?} {looked_at:?}");
+            let read: usize = steps.iter().map(|fields| files(*fields).len()).sum();
+            assert_eq!(read, files(whole).len(), "{steps:?}");
+            for (index, fields) in steps.iter().enumerate() {
+                assert!(steps.iter().skip(index + 1).all(|later| !later.intersects(*fields)), "{steps:?}");
+            }
+            assert!(
+                reading.rest.iter().all(|step| !step.fields.intersects(keys.union(looked_at).difference(bit::NAME)))
+            );
+        }
+    }
+}
+
+#[test]
+fn a_filter_begins_with_what_costs_nothing() {
+    use procwire_proto::v1::{BytesMatch, ProcessFilter, ProcessPredicate, bytes_match::Match};
+    let cmdline = Some(BytesMatch { r#match: Some(Match::Exact(vec![])) });
+    let predicate =
+        ProcessPredicate { cmdline, uids: vec![1], ppids: vec![1], min_fd_count: Some(1), ..Default::default() };
+    let circumstances =
+        super::super::filter::Circumstances { boot_id: &[1; 16], roles: roles(Role::Admin), has_usage_window: false };
+    let filter = Filter::parse(ProcessFilter { allow: vec![predicate], deny: vec![] }, &circumstances).unwrap();
+    let selection = Selection { filter, ..Selection::default() };
+    let reading = Reading::new(bit::GIDS.union(bit::CMDLINE_RAW), roles(Role::Admin), selection);
+    let longest = reading.passage.ways().last().unwrap();
+    assert_eq!(
+        longest[..3],
+        [bit::PPID, bit::UIDS.union(bit::GIDS).union(bit::FD_COUNT), bit::CMDLINE.union(bit::CMDLINE_RAW)]
+    );
 }
