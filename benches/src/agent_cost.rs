@@ -5,7 +5,9 @@ use std::{thread, time::Duration};
 use procwire_tests::Agent;
 use tokio::runtime::Runtime;
 
-use crate::contenders::{Contenders, FIELDS};
+use procwire_client::Client;
+
+use crate::sets::S1;
 
 /// What an agent uses.
 #[derive(Clone, Copy)]
@@ -25,11 +27,11 @@ pub fn idle(agent: &Agent) -> Cost {
 }
 
 /// Lists the whole table many times over: memory must not grow with it.
-pub fn after_lists(runtime: &Runtime, contenders: &Contenders<'_>) -> Cost {
+pub fn after_lists(runtime: &Runtime, agent: &Agent, client: &Client) -> Cost {
     for _ in 0..20 {
-        runtime.block_on(async { contenders.client.processes().list().fields(FIELDS).await }).unwrap();
+        runtime.block_on(async { client.processes().list().fields(S1.fields.iter().copied()).await }).unwrap();
     }
-    Cost { ticks: 0, ..memory(&contenders.agent) }
+    Cost { ticks: 0, ..memory(agent) }
 }
 
 fn memory(agent: &Agent) -> Cost {

@@ -5,47 +5,51 @@ use std::{
     process::{Child, ChildStdin, ChildStdout, Command, Stdio},
 };
 
-/// psutil in an interpreter that runs on, and keeps its objects between calls.
-pub struct Psutil {
+use crate::sets::Set;
+
+/// Python with psutil that runs on, and keeps its objects between calls. It times itself, so that neither the start of the
+/// interpreter, nor the import, nor the pipe counts.
+pub struct Script {
     child: Child,
     stdin: ChildStdin,
     stdout: BufReader<ChildStdout>,
 }
 
-/// It times itself, so that neither the start of the interpreter, nor the import, nor the pipe counts.
 const PSUTIL: &str = "
 import psutil, sys, time
-attrs = ['pid', 'name', 'ppid', 'status', 'cpu_times', 'create_time', 'num_threads', 'memory_info']
+attrs = sys.argv[1:]
 for line in sys.stdin:
     start = time.perf_counter()
     rows = [p.info for p in psutil.process_iter(attrs)]
     print(time.perf_counter() - start, len(rows), flush=True)
 ";
 
-/// psutil as a script meets it that was started to look at the table: the first call of a new interpreter.
-pub fn psutil_first() -> (f64, usize) {
-    Psutil::start().read()
+/// `process_iter` with the attributes of a set.
+pub fn psutil(set: &Set) -> Script {
+    Script::start(PSUTIL, set.attributes)
 }
 
-impl Psutil {
-    pub fn start() -> Self {
+impl Script {
+    pub fn start(script: &str, arguments: &[&str]) -> Self {
         let mut command = Command::new(procwire_tests::python::python());
-        let mut child = command.args(["-c", PSUTIL]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+        command.args(["-W", "ignore", "-c", script]).args(arguments);
+        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
         let stdin = child.stdin.take().unwrap();
         let stdout = BufReader::new(child.stdout.take().unwrap());
         Self { child, stdin, stdout }
     }
 
+    /// Seconds, and how many rows they were spent on.
     pub fn read(&mut self) -> (f64, usize) {
         self.stdin.write_all(b"go\n").unwrap();
         let mut answer = String::new();
         self.stdout.read_line(&mut answer).unwrap();
-        let (seconds, processes) = answer.trim().split_once(' ').unwrap();
-        (seconds.parse().unwrap(), processes.parse().unwrap())
+        let (seconds, rows) = answer.trim().split_once(' ').unwrap();
+        (seconds.parse().unwrap(), rows.parse().unwrap())
     }
 }
 
-impl Drop for Psutil {
+impl Drop for Script {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
