@@ -28,6 +28,22 @@ fn row(socket: &impl std::os::fd::AsFd) -> Socket {
     socket.clone()
 }
 
+/// Once it is so; the kernel passes segments on when it gets to it.
+fn row_once(socket: &impl std::os::fd::AsFd, is_so: impl Fn(&Socket) -> bool) -> Socket {
+    until(|| Some(row(socket)).filter(&is_so))
+}
+
+fn until<T>(mut look: impl FnMut() -> Option<T>) -> T {
+    let began = std::time::Instant::now();
+    loop {
+        if let Some(found) = look() {
+            return found;
+        }
+        assert!(began.elapsed().as_secs() < 30, "it never came to that");
+        std::thread::yield_now();
+    }
+}
+
 fn ports(socket: &Socket) -> (u32, Option<u32>) {
     let port = |end: &procwire_proto::v1::SocketAddress| match end.address.as_ref().unwrap() {
         Address::Inet(InetAddress { port, .. }) => *port,
@@ -64,9 +80,8 @@ fn a_connection_and_its_listener() {
     let own = std::fs::metadata("/proc/self/ns/net").map(|file| std::os::unix::fs::MetadataExt::ino(&file)).unwrap();
     assert_eq!(socket.network_namespace, Some(own));
 
-    let socket = row(&client);
+    let socket = row_once(&client, |socket| socket.receive_queue == Some(5));
     assert_eq!((socket.state(), ports(&socket)), (SocketState::Established, (client_port, Some(port))));
-    assert_eq!(socket.receive_queue, Some(5));
     assert_eq!(ports(&row(&server)), (port, Some(client_port)));
 }
 
@@ -74,11 +89,10 @@ fn a_connection_and_its_listener() {
 fn a_listener_tells_how_many_wait_and_how_many_may() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let _waiting: Vec<_> = (0..3).map(|_| TcpStream::connect(listener.local_addr().unwrap()).unwrap()).collect();
+    let socket = row_once(&listener, |socket| socket.receive_queue == Some(3));
     let inodes = BTreeSet::from([inode(&listener)]);
     let as_text = &with_inodes(&inodes, SocketSource::Text)[0];
     assert_eq!((as_text.receive_queue, as_text.send_queue), (Some(3), None));
-    let socket = row(&listener);
-    assert_eq!(socket.receive_queue, Some(3));
     assert!(socket.send_queue.is_none_or(|limit| limit >= 3), "the length of the queue: {socket:?}");
 }
 
@@ -87,7 +101,7 @@ fn every_end_of_a_connection_has_its_state() {
     // Closed there first, not here.
     let (_listener, client, server) = pair();
     drop(server);
-    assert_eq!(row(&client).state(), SocketState::CloseWait);
+    row_once(&client, |socket| socket.state() == SocketState::CloseWait);
 
     // Closed here first, then there: TIME_WAIT, which nobody holds.
     let (listener, client, server) = pair();
@@ -99,9 +113,11 @@ fn every_end_of_a_connection_has_its_state() {
         remote_ports: vec![port.into()],
         ..SocketPredicate::default()
     };
-    let found: Vec<Socket> = read(&asking(predicate)).sockets().collect();
-    let [socket] = found.as_slice() else { panic!("{found:?}") };
-    assert_eq!((socket.state(), socket.inode, socket.uid), (SocketState::TimeWait, None, None));
+    let socket = until(|| {
+        let mut sockets = read(&asking(predicate.clone())).sockets().collect::<Vec<_>>().into_iter();
+        sockets.find(|socket| socket.state() == SocketState::TimeWait)
+    });
+    assert_eq!((socket.inode, socket.uid), (None, None));
     assert!(socket.holders.is_empty());
 
     // A listener whose queue is full answers no more.
