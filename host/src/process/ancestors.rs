@@ -21,14 +21,14 @@ struct Link {
     start_ticks: u64,
 }
 
-/// Reads the chain into the row, the parent first. It ends at pid 1, at what is outside the pid namespace, and where a parent vanished.
+/// Reads the chain into the row, the parent first. It ends at pid 1, and at what is outside the pid namespace.
 pub(super) fn read(access: &mut Access<'_>, draft: &mut Draft<'_>) -> Result<(), Errno> {
     let boot_id = access.host.machine().boot_id.clone();
     let (chain, end) = chain(access.pid, |pid| look(access, pid))?;
     draft.process.ancestors = chain.into_iter().map(|link| reference(link, &boot_id)).collect();
     let absent = match end {
         End::Complete => None,
-        End::Refused => Some((FieldErrorReason::PermissionDenied, String::new())),
+        End::Refused => Some((FieldErrorReason::PermissionDenied, "a parent is hidden: hidepid".to_owned())),
         End::TooLong => Some((FieldErrorReason::Truncated, format!("cut at {MOST} ancestors"))),
     };
     if let Some((reason, detail)) = absent {
@@ -53,7 +53,7 @@ fn look(access: &mut Access<'_>, pid: u32) -> Result<Link, Errno> {
 enum End {
     /// There is no further parent, as far as can be known.
     Complete,
-    /// The next may not be read: hidepid=1.
+    /// The next may not be read (hidepid=1), or is there and not shown (hidepid=2).
     Refused,
     TooLong,
 }
@@ -73,7 +73,7 @@ fn chain(pid: u32, mut look: impl FnMut(u32) -> Result<Link, Errno>) -> Result<(
                 child = parent;
             }
             Ok(_) => break,
-            Err(Errno::ACCESS | Errno::PERM) => return Ok((chain, End::Refused)),
+            Err(Errno::ACCESS | Errno::PERM | Errno::NOENT) => return Ok((chain, End::Refused)),
             Err(errno) => return Err(errno),
         }
     }
@@ -81,21 +81,27 @@ fn chain(pid: u32, mut look: impl FnMut(u32) -> Result<Link, Errno>) -> Result<(
 }
 
 /// The parent, unless the process that has its pid is younger than its child. A parent that is not there any more has left the child to
-/// another, so the child is asked again.
+/// another (kernel/exit.c: forget_original_parent, before its files go), so the child is asked again; where it names the same as before,
+/// that one is hidden, `NOENT`.
 fn parent_of(mut child: Link, look: &mut impl FnMut(u32) -> Result<Link, Errno>) -> Result<Option<Link>, Errno> {
+    let mut is_hidden = false;
     for _ in 0..TRIES {
-        match look(child.parent) {
+        let is_missing = match look(child.parent) {
             Ok(parent) if parent.start_ticks <= child.start_ticks => return Ok(Some(parent)),
-            Ok(_) | Err(Errno::NOENT | Errno::SRCH) => {}
+            Ok(_) => false,
+            Err(Errno::NOENT | Errno::SRCH) => true,
             Err(errno) => return Err(errno),
-        }
+        };
         match look(child.pid) {
-            Ok(again) if again.start_ticks == child.start_ticks && !matches!(again.parent, 0) => child = again,
+            Ok(again) if again.start_ticks == child.start_ticks && again.parent != 0 => {
+                is_hidden = is_missing && again.parent == child.parent;
+                child = again;
+            }
             Ok(_) | Err(Errno::NOENT | Errno::SRCH) => return Ok(None),
             Err(errno) => return Err(errno),
         }
     }
-    Ok(None)
+    if is_hidden { Err(Errno::NOENT) } else { Ok(None) }
 }
 
 #[cfg(test)]
@@ -119,7 +125,6 @@ mod tests {
         assert_eq!(pids_above(12, &table), (vec![9, 5, 1], End::Complete));
         assert_eq!(pids_above(9, &table), (vec![5, 1], End::Complete), "an equal start is old enough");
         assert_eq!(pids_above(1, &table), (vec![], End::Complete));
-        assert_eq!(pids_above(12, &[(12, 9, 40)]), (vec![], End::Complete), "the parent has vanished");
     }
 
     #[test]
@@ -159,6 +164,11 @@ mod tests {
         })
         .unwrap();
         assert_eq!((chain_read.len(), end), (0, End::Refused));
+        assert_eq!(
+            pids_above(12, &[(12, 9, 40), (9, 1, 40)]),
+            (vec![9], End::Refused),
+            "pid 1 is there, and not shown"
+        );
         let (long, end) = chain(9999, |pid| Ok(Link { pid, parent: pid - 1, start_ticks: u64::from(pid) })).unwrap();
         assert_eq!((long.len(), end), (MOST, End::TooLong));
         assert_eq!(chain(7, |_| Err(Errno::MFILE)), Err(Errno::MFILE));
