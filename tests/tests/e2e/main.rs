@@ -18,7 +18,6 @@ mod configuration;
 mod health;
 mod large_table;
 mod made_sockets;
-mod made_sockets;
 mod made_up_proc;
 mod nothing_leaks;
 mod odd_processes;
