@@ -200,15 +200,18 @@ fn the_share_of_memory_is_that_of_the_resident_pages() {
 
 #[test]
 fn the_ancestors_are_the_chain_of_parents() {
-    let chain = own(&["ancestors"]).ancestors;
+    let process = own(&["ancestors"]);
+    let chain = &process.ancestors;
     let parent_of = |pid: u32| read(pid, &["ppid"]).ppid;
     let mut pid = std::process::id();
-    for ancestor in &chain {
+    for ancestor in chain {
         assert_eq!(Some(ancestor.pid), parent_of(pid));
         assert_eq!(Some(ancestor), read(ancestor.pid, &["pid"]).r#ref.as_ref());
         pid = ancestor.pid;
     }
-    assert_eq!(parent_of(pid), Some(0), "up to where there is no parent");
+    // Up to where there is no parent, unless procfs hides it.
+    let is_hidden = parent_of(pid) != Some(0);
+    assert_eq!(reason_of(&process, "ancestors"), is_hidden.then_some(FieldErrorReason::PermissionDenied));
     assert_eq!(chain[0].pid, std::os::unix::process::parent_id());
 }
 
