@@ -52,7 +52,11 @@ fn links_between_documents_lead_somewhere() {
     let mut links = 0;
     let mut documents: Vec<_> =
         DOCUMENTS.iter().filter(|name| name.ends_with(".md")).map(|name| root().join(name)).collect();
-    documents.extend(fs::read_dir(root().join("docs/adr")).unwrap().map(|entry| entry.unwrap().path()));
+    for folder in ["docs", "docs/adr"] {
+        let entries = fs::read_dir(root().join(folder)).unwrap().map(|entry| entry.unwrap().path());
+        documents.extend(entries.filter(|path| path.extension().is_some_and(|extension| extension == "md")));
+    }
+    documents.push(root().join("client/README.md"));
     for document in documents {
         let text = fs::read_to_string(&document).unwrap();
         for target in text.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
