@@ -9,12 +9,9 @@ use procwire_proto::v1::{SocketFamily, SocketPredicate, SocketState, SocketType}
 
 use self::network::Network;
 use super::{
-    row::{CLOSE, ESTABLISHED, Ends, LISTEN, Row},
+    row::{BOUND_INACTIVE, CLOSE, ESTABLISHED, Ends, LISTEN, Row},
     tables::{Table, Transport},
 };
-
-/// `TCP_BOUND_INACTIVE` (include/net/tcp_states.h, kernel 6.8): bound, neither connected nor listening; such a socket says CLOSE.
-const BOUND_INACTIVE: u32 = 1 << 13;
 
 /// Conditions on sockets: their union, or everything if there are none.
 #[derive(Clone, Debug, Default)]

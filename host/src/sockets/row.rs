@@ -133,6 +133,8 @@ pub(super) const CLOSE: u8 = number(SocketState::Close);
 pub(super) const CLOSE_WAIT: u8 = number(SocketState::CloseWait);
 pub(super) const LAST_ACK: u8 = number(SocketState::LastAck);
 pub(super) const LISTEN: u8 = number(SocketState::Listen);
+/// `TCP_BOUND_INACTIVE` as a bit (kernel 6.8): bound, neither connected nor listening; such a socket says CLOSE.
+pub(super) const BOUND_INACTIVE: u32 = 1 << 13;
 
 #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the numbers of the kernel are below 13")]
 const fn number(state: SocketState) -> u8 {

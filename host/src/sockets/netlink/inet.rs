@@ -4,7 +4,7 @@ use procwire_proto::v1::SocketFamily;
 
 use super::{Attributes, Share, u16_be_at, u32_at};
 use crate::sockets::{
-    row::{CLOSE, CLOSE_WAIT, ESTABLISHED, Endpoint, Ends, FIN_WAIT1, LAST_ACK, LISTEN, Row, SYN_SENT},
+    row::{BOUND_INACTIVE, CLOSE, CLOSE_WAIT, ESTABLISHED, Endpoint, Ends, FIN_WAIT1, LAST_ACK, LISTEN, Row, SYN_SENT},
     tables::Transport,
 };
 
@@ -35,7 +35,7 @@ pub(super) fn request(transport: Transport, family: SocketFamily, states: u32, s
     let states = if transport == Transport::Sctp { u32::MAX } else { states };
     let mut request = Vec::with_capacity(128);
     request.extend_from_slice(&[family as u8, u8::try_from(protocol).unwrap_or(NO_PROTOCOL), 0, 0]);
-    request.extend_from_slice(&states.to_ne_bytes());
+    request.extend_from_slice(&share.states(states).to_ne_bytes());
     request.extend_from_slice(&[0; ID_BYTES]);
     if u8::try_from(protocol).is_err() {
         attribute(&mut request, REQUEST_PROTOCOL, &u32::from(protocol).to_ne_bytes());
@@ -48,7 +48,7 @@ pub(super) fn request(transport: Transport, family: SocketFamily, states: u32, s
 pub(super) fn request_of_both(states: u32, share: Share) -> Vec<u8> {
     let mut request = vec![0; 4];
     request.extend_from_slice(&[0; ID_BYTES]);
-    request.extend_from_slice(&states.to_ne_bytes());
+    request.extend_from_slice(&share.states(states).to_ne_bytes());
     request.extend_from_slice(&[0; 4]);
     restrict(&mut request, share);
     request
@@ -68,31 +68,43 @@ fn attribute(request: &mut Vec<u8>, kind: u16, value: &[u8]) {
 }
 
 impl Share {
+    /// Who waits or is only bound is in tables of its own, which the first half looks into.
+    fn states(self, states: u32) -> u32 {
+        const AT_REST: u32 = 1 << LISTEN | 1 << CLOSE | BOUND_INACTIVE;
+        if self == Self::Second { states & !AT_REST } else { states }
+    }
+
     /// A program that the kernel runs on each socket (net/ipv4/inet_diag.c: inet_diag_bc_run). Of a host's many connections one port or
     /// the other is ephemeral, so "one of the ports is in the upper half of the ephemeral ones, and the other is not" is true of half of
-    /// them, whether it serves or calls.
+    /// them, whether it serves or calls. What has no remote port is in the first half.
     fn program(self) -> Option<Vec<u8>> {
+        let mut program = Vec::with_capacity(40);
         let (then, otherwise) = match self {
             Self::All => return None,
-            Self::First => (DESTINATION_AT_MOST, DESTINATION_AT_LEAST),
-            Self::Second => (DESTINATION_AT_LEAST, DESTINATION_AT_MOST),
+            Self::First => {
+                comparison(&mut program, DESTINATION_AT_MOST, 0, 12);
+                operation(&mut program, JUMP, 4, 32);
+                ((DESTINATION_AT_MOST, MIDDLE_PORT - 1), (DESTINATION_AT_LEAST, MIDDLE_PORT))
+            }
+            Self::Second => {
+                comparison(&mut program, DESTINATION_AT_LEAST, 1, 40);
+                ((DESTINATION_AT_LEAST, MIDDLE_PORT), (DESTINATION_AT_MOST, MIDDLE_PORT - 1))
+            }
         };
-        let mut program = Vec::with_capacity(28);
-        // 0: is the local port in the upper half? Then go on at 8, else at 20.
-        comparison(&mut program, SOURCE_AT_LEAST, 20);
-        // 8: the remote port decides; 28 is the end, beyond it is the end of what is refused.
-        comparison(&mut program, then, 24);
+        // Is the local port in the upper half? Then go on at the next operation, else 20 bytes on, at the last one.
+        comparison(&mut program, SOURCE_AT_LEAST, MIDDLE_PORT, 20);
+        // The remote port decides; to jump to the end is to accept, 4 bytes beyond is to refuse.
+        comparison(&mut program, then.0, then.1, 24);
         operation(&mut program, JUMP, 4, 12);
-        // 20
-        comparison(&mut program, otherwise, 12);
+        comparison(&mut program, otherwise.0, otherwise.1, 12);
         Some(program)
     }
 }
 
 /// `struct inet_diag_bc_op`, with the port to compare with in the next one.
-fn comparison(program: &mut Vec<u8>, code: u8, otherwise: u16) {
+fn comparison(program: &mut Vec<u8>, code: u8, port: u16, otherwise: u16) {
     operation(program, code, 8, otherwise);
-    operation(program, 0, 0, if code == DESTINATION_AT_MOST { MIDDLE_PORT - 1 } else { MIDDLE_PORT });
+    operation(program, 0, 0, port);
 }
 
 fn operation(program: &mut Vec<u8>, code: u8, then: u8, otherwise: u16) {
