@@ -1,5 +1,5 @@
-//! The generated servers, with the streams of encoded messages in front: those methods go through a codec that passes bytes on,
-//! all others through the generated code.
+//! The generated servers, with what is encoded already in front: those methods go through a codec that passes bytes on, all others through
+//! the generated code.
 
 use std::{
     convert::Infallible,
@@ -12,13 +12,13 @@ use std::{
 use http::Request as HttpRequest;
 use http_body::Body as HttpBody;
 use procwire_proto::v1::{
-    ListProcessesRequest, ListSocketsRequest, WatchSystemRequest, process_service_server::ProcessServiceServer,
-    system_service_server::SystemServiceServer,
+    GetProcessRequest, ListProcessesRequest, ListSocketsRequest, WatchSystemRequest,
+    process_service_server::ProcessServiceServer, system_service_server::SystemServiceServer,
 };
 use tonic::{
     Request, Response, Status,
     body::Body,
-    server::{Grpc, NamedService, ServerStreamingService},
+    server::{Grpc, NamedService, ServerStreamingService, UnaryService},
 };
 use tower::{BoxError, Service};
 
@@ -36,6 +36,7 @@ type Answer = Pin<Box<dyn Future<Output = Result<http::Response<Body>, Infallibl
 pub struct EncodedProcessServer {
     generated: ProcessServiceServer<ProcessService>,
     list: ListProcesses,
+    get: GetProcess,
     request_bytes: usize,
 }
 
@@ -51,7 +52,8 @@ pub struct EncodedSystemServer {
 impl EncodedProcessServer {
     pub(super) fn new(service: Arc<ProcessService>, request_bytes: usize) -> Self {
         let generated = ProcessServiceServer::from_arc(Arc::clone(&service)).max_decoding_message_size(request_bytes);
-        Self { generated, list: ListProcesses(service), request_bytes }
+        let get = GetProcess(Arc::clone(&service));
+        Self { generated, list: ListProcesses(service), get, request_bytes }
     }
 }
 
@@ -81,6 +83,7 @@ where
             "/procwire.v1.ProcessService/ListProcesses" => {
                 stream::<_, _, ListProcessesRequest>(self.list.clone(), request, self.request_bytes)
             }
+            "/procwire.v1.ProcessService/GetProcess" => single(self.get.clone(), request, self.request_bytes),
             _ => self.generated.call(request),
         }
     }
@@ -134,6 +137,32 @@ where
         let mut grpc = Grpc::new(EncodedCodec::<Message>::default()).max_decoding_message_size(request_bytes);
         Ok(grpc.server_streaming(method, request).await)
     })
+}
+
+/// The same for a method with one answer.
+fn single<B>(method: GetProcess, request: HttpRequest<B>, request_bytes: usize) -> Answer
+where
+    B: HttpBody + Send + 'static,
+    B::Error: Into<BoxError> + Send + 'static,
+{
+    Box::pin(async move {
+        let codec = EncodedCodec::<GetProcessRequest>::default();
+        let mut grpc = Grpc::new(codec).max_decoding_message_size(request_bytes);
+        Ok(grpc.unary(method, request).await)
+    })
+}
+
+#[derive(Clone)]
+struct GetProcess(Arc<ProcessService>);
+
+impl UnaryService<GetProcessRequest> for GetProcess {
+    type Response = Encoded;
+    type Future = Pin<Box<dyn Future<Output = Result<Response<Encoded>, Status>> + Send>>;
+
+    fn call(&mut self, request: Request<GetProcessRequest>) -> Self::Future {
+        let service = Arc::clone(&self.0);
+        Box::pin(async move { service.get(request).await.map(Response::new) })
+    }
 }
 
 #[derive(Clone)]

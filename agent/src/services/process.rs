@@ -17,6 +17,7 @@ mod walk;
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use procwire_host::{Host, ProcessReader, ReaderPair};
 use procwire_proto::{
     process_fields::bit,
@@ -35,7 +36,7 @@ use self::{
     stuck::StuckProcesses,
 };
 use super::{
-    encoded::{Decoded, Unserved},
+    encoded::{Decoded, Encoded, Unserved},
     idle::Idle,
     outgoing::Outgoing,
     request,
@@ -88,7 +89,12 @@ impl ProcessService {
         Ok(Outgoing::new(scan, stall_limit, self.context.host_name.clone()))
     }
 
-    async fn get(&self, request: Request<GetProcessRequest>) -> Result<GetProcessResponse, Failure> {
+    /// GetProcess, as a message that is encoded already.
+    pub(crate) async fn get(&self, request: Request<GetProcessRequest>) -> Result<Encoded, Status> {
+        self.read_one(request).await.map(Encoded::whole).map_err(|failure| failure.on(&self.context.host_name))
+    }
+
+    async fn read_one(&self, request: Request<GetProcessRequest>) -> Result<Bytes, Failure> {
         let caller = request::caller(request.extensions())?;
         let GetQuery { target, fields, usage_window } = GetQuery::parse(request.into_inner())?;
         if let Target::Reference(reference) = &target
@@ -105,10 +111,7 @@ impl ProcessService {
             None => None,
         };
         let reading = Reading::new(fields, caller.roles, Selection { baseline, ..Selection::default() });
-        let effective_mask = Some(reading.asked().to_mask());
-        let sampled = Some(self.source.host.sample_time());
-        let process = single::read(&self.source, &target, reading).await?;
-        Ok(GetProcessResponse { process: Some(process), sampled, effective_mask })
+        single::read(&self.source, &target, reading).await
     }
 
     fn not_served<T>(&self, method: &str, instead: &str) -> Result<T, Status> {
@@ -128,8 +131,10 @@ impl process_service_server::ProcessService for ProcessService {
         self.list(request).map(Decoded::new).map(Response::new)
     }
 
+    /// As for lists: the server passes the encoded answer on.
     async fn get_process(&self, request: Request<GetProcessRequest>) -> Result<Response<GetProcessResponse>, Status> {
-        self.get(request).await.map(Response::new).map_err(|failure| failure.on(&self.context.host_name))
+        let answer = self.get(request).await?.decode();
+        answer.map(Response::new).map_err(|error| Status::internal(error.to_string()))
     }
 
     type WatchProcessesStream = Unserved<WatchProcessesResponse>;

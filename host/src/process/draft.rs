@@ -9,6 +9,7 @@ use procwire_proto::{
     process_fields::bit,
     v1::{FieldError, FieldErrorReason, Process, ProcessRef},
 };
+use prost::Message as _;
 use rustix::io::Errno;
 
 use super::{
@@ -55,7 +56,13 @@ impl<'a> Draft<'a> {
     /// A row to which more is added.
     pub(super) fn of_row(row: Process, plan: &'a ProcessPlan) -> Self {
         let before = Some(Box::new(row.clone()));
-        Self::on(row, before, plan)
+        Self::on(row, before, plan).with_less_room()
+    }
+
+    /// What is in the row already takes room as well.
+    fn with_less_room(mut self) -> Self {
+        self.room_bytes = self.room_bytes.saturating_sub(self.process.encoded_len());
+        self
     }
 
     fn on(process: Process, before: Option<Box<Process>>, plan: &'a ProcessPlan) -> Self {
@@ -76,7 +83,7 @@ impl<'a> Draft<'a> {
     pub(super) fn begin_again(&mut self) {
         let plan = self.plan;
         *self = match self.before.take() {
-            Some(before) => Self::on(*before, None, plan),
+            Some(before) => Self::on(*before, None, plan).with_less_room(),
             None => Self::new(Process { pid: self.process.pid, ..Process::default() }, plan),
         };
     }

@@ -2,8 +2,10 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use procwire_host::{Half, HostError, ProcessReader};
-use procwire_proto::v1::{ErrorReason, Process};
+use procwire_proto::v1::{ErrorReason, GetProcessResponse, Process, SampleTime};
+use prost::Message as _;
 
 use super::{
     Source,
@@ -17,74 +19,88 @@ use crate::{
     status::Failure,
 };
 
-/// Reads it. If it hangs the read, what can be had without its locks is the answer, with TIMEOUT for the rest; and what is long work
-/// is read last, in its own lane, so that the rest is there whatever becomes of it.
-pub(super) async fn read(source: &Arc<Source>, target: &Target, reading: Reading) -> Result<Process, Failure> {
+/// Reads it: the answer, encoded. If it hangs the read, what can be had without its locks is the answer, with TIMEOUT for the rest; and
+/// what is long work is read last, in its own lane, so that the rest is there whatever becomes of it.
+pub(super) async fn read(source: &Arc<Source>, target: &Target, reading: Reading) -> Result<Bytes, Failure> {
     let pid = target.pid();
-    let reading = Arc::new(reading);
-    let mut row = quick_part(source, pid, &reading).await?.ok_or_else(|| Failure::process_gone(pid))?;
+    let answer = Answer { sampled: source.host.sample_time(), reading };
+    let answer = Arc::new(answer);
+    let mut row = quick_part(source, pid, &answer).await?.ok_or_else(|| Failure::process_gone(pid))?;
     check_identity(target, &row)?;
-    if reading.has_long_work() {
-        let begun = Box::new(row.clone());
-        match attempt(source, pid, &reading, Part::Long(begun), Depth::Whole).await {
-            Ok(read) => row = read?.ok_or_else(|| Failure::process_gone(pid))?,
-            Err(PoolError::Deadline { .. } | PoolError::QueueFull { .. }) => reading.give_up_long_work(&mut row),
+    if answer.reading.has_long_work() {
+        match long_part(source, &answer, row.clone()).await {
+            Ok(read) => return read?.ok_or_else(|| Failure::process_gone(pid)),
+            Err(PoolError::Deadline { .. } | PoolError::QueueFull { .. }) => answer.reading.give_up_long_work(&mut row),
             Err(lost @ PoolError::Lost { .. }) => return Err(lost.into()),
         }
     }
-    reading.complete(&mut row);
-    Ok(row)
+    Ok(answer.with(row))
 }
 
-async fn quick_part(source: &Arc<Source>, pid: u32, reading: &Arc<Reading>) -> Result<Option<Process>, Failure> {
-    match attempt(source, pid, reading, Part::Quick, Depth::Moderate).await {
-        Err(PoolError::Deadline { .. } | PoolError::QueueFull { .. })
-            if reading.lane(Depth::Moderate) == Lane::Slow =>
-        {
-            Ok(attempt(source, pid, reading, Part::Quick, Depth::Light).await??)
-        }
+/// What is the same for the answer however much of it can be read.
+struct Answer {
+    sampled: SampleTime,
+    reading: Reading,
+}
+
+impl Answer {
+    fn with(&self, mut row: Process) -> Bytes {
+        self.reading.complete(&mut row);
+        let effective_mask = Some(self.reading.asked().to_mask());
+        let sampled = Some(self.sampled.clone());
+        GetProcessResponse { process: Some(row), sampled, effective_mask }.encode_to_vec().into()
+    }
+}
+
+async fn quick_part(source: &Arc<Source>, pid: u32, answer: &Arc<Answer>) -> Result<Option<Process>, Failure> {
+    let at = |depth: Depth| {
+        let depth = depth.min(source.stuck.depth(pid));
+        let lane = answer.reading.lane(depth);
+        let answer = Arc::clone(answer);
+        let read = move |reader: &mut ProcessReader| answer.reading.read_quick_part(reader, Begun::Named(pid), depth);
+        attempt(source, lane, pid, Waits::ForLocks, read)
+    };
+    let is_slow = answer.reading.lane(Depth::Moderate) == Lane::Slow;
+    match at(Depth::Moderate).await {
+        Err(PoolError::Deadline { .. } | PoolError::QueueFull { .. }) if is_slow => Ok(at(Depth::Light).await??),
         other => Ok(other??),
     }
 }
 
-/// What is read in one go.
-enum Part {
-    Quick,
-    /// Added to this row.
-    Long(Box<Process>),
+/// Encodes as well: a row of long lists is megabytes, and the task that answers has others to answer.
+async fn long_part(
+    source: &Arc<Source>,
+    answer: &Arc<Answer>,
+    row: Process,
+) -> Result<Result<Option<Bytes>, HostError>, PoolError> {
+    let pid = row.pid;
+    let depth = source.stuck.depth(pid);
+    let lane = if depth.allows(Waits::ForWork) { Lane::Heavy } else { Lane::Quick };
+    let answer = Arc::clone(answer);
+    let read = move |reader: &mut ProcessReader| {
+        let row = answer.reading.read_long_work(reader, row, depth)?;
+        Ok(row.map(|row| answer.with(row)))
+    };
+    attempt(source, lane, pid, Waits::ForWork, read).await
 }
 
-async fn attempt(
+async fn attempt<T: Send + 'static>(
     source: &Arc<Source>,
+    lane: Lane,
     pid: u32,
-    reading: &Arc<Reading>,
-    part: Part,
-    depth: Depth,
-) -> Result<Result<Option<Process>, HostError>, PoolError> {
+    waits: Waits,
+    read: impl FnOnce(&mut ProcessReader) -> Result<T, HostError> + Send + 'static,
+) -> Result<Result<T, HostError>, PoolError> {
     let progress = Progress::new(Arc::clone(&source.stuck));
-    let depth = depth.min(source.stuck.depth(pid));
-    let lane = match part {
-        Part::Quick => reading.lane(depth),
-        Part::Long(_) if depth.allows(Waits::ForWork) => Lane::Heavy,
-        Part::Long(_) => Lane::Quick,
-    };
     let job = {
-        let (source, reading, progress) = (Arc::clone(source), Arc::clone(reading), Arc::clone(&progress));
+        let (source, progress) = (Arc::clone(source), Arc::clone(&progress));
         move || {
             let _ended = progress.ended_on_drop();
+            progress.at(Half::Front, pid, waits);
             let mut reader = source.readers.take(|| ProcessReader::new(Arc::clone(&source.host)));
-            let row = match part {
-                Part::Quick => {
-                    progress.at(Half::Front, pid, Waits::ForLocks);
-                    reading.read_quick_part(&mut reader, Begun::Named(pid), depth)
-                }
-                Part::Long(row) => {
-                    progress.at(Half::Front, pid, Waits::ForWork);
-                    reading.read_long_work(&mut reader, *row, depth)
-                }
-            };
+            let made = read(&mut reader);
             source.readers.put_back(reader);
-            row
+            made
         }
     };
     let answer = source.pool.run_within(lane, LONG_WORK_HANGS_AFTER, job).await;
@@ -93,6 +109,7 @@ async fn attempt(
     }
     answer
 }
+
 /// The row is of the process that was asked for, not of another one that has got its pid.
 fn check_identity(target: &Target, row: &Process) -> Result<(), Failure> {
     let Target::Reference(asked) = target else { return Ok(()) };

@@ -74,11 +74,15 @@ impl Listed {
 
 impl Tree {
     pub(super) fn new(processes: &[Fixture]) -> Self {
-        Self::with_limits(processes, 2)
+        Self::with_limits(processes, LaneLimits { threads: 2, queue: 8, deadline: Duration::from_secs(60) })
     }
 
     /// With this many threads for reads that may hang, and little patience.
-    pub(super) fn with_limits(processes: &[Fixture], threads: usize) -> Self {
+    pub(super) fn impatient(processes: &[Fixture], threads: usize) -> Self {
+        Self::with_limits(processes, LaneLimits { threads, queue: 8, deadline: Duration::from_secs(1) })
+    }
+
+    fn with_limits(processes: &[Fixture], lane: LaneLimits) -> Self {
         let folder = TempDir::new().unwrap();
         for process in processes {
             write(folder.path(), process);
@@ -89,8 +93,7 @@ impl Tree {
         let machine = Machine { page_size_bytes: 4096, ticks_per_second: 100, boot_id: BOOT.to_vec().into() };
         let host = Arc::new(Host::with_machine(roots, machine).unwrap());
         let counters = Arc::<Counters>::default();
-        let impatient = LaneLimits { threads, queue: 8, deadline: Duration::from_millis(500) };
-        let limits = HostPoolLimits { slow: impatient, heavy: impatient, ..HostPoolLimits::default() };
+        let limits = HostPoolLimits { quick: lane, slow: lane, heavy: lane, ..HostPoolLimits::default() };
         let pool = Arc::new(HostPool::new(limits, Arc::clone(&counters)));
         let source = Source { host, pool, readers: Idle::default(), pairs: Idle::default(), stuck: Arc::default() };
         Self { folder, source: Arc::new(source), counters }

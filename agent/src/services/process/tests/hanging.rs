@@ -18,7 +18,13 @@ use super::{
 const HANGING: u32 = 7;
 
 fn tree(pids: &[u32], threads: usize) -> Tree {
-    Tree::with_limits(&pids.iter().copied().map(Fixture::of).collect::<Vec<_>>(), threads)
+    Tree::impatient(&pids.iter().copied().map(Fixture::of).collect::<Vec<_>>(), threads)
+}
+
+async fn single(tree: &Tree, pid: u32, fields: ProcessFieldSet) -> Process {
+    let answer = single::read(&tree.source, &Target::Pid(pid), Tree::reading(fields)).await.unwrap();
+    let answer: GetProcessResponse = prost::Message::decode(answer).unwrap();
+    answer.process.unwrap()
 }
 
 /// State, and what waits for the memory lock.
@@ -46,7 +52,7 @@ async fn one_process_that_hangs_costs_its_own_slow_fields_until_it_lets_go() {
         assert!(is_whole(&rows[0]) && is_light(&rows[1]) && is_whole(&rows[2]), "{rows:?}");
         assert_eq!(tree.counters.host_read_timeouts.get(), 1, "round {round} does not try again while it hangs");
     }
-    let row = single::read(&tree.source, &Target::Pid(HANGING), Tree::reading(fields())).await.unwrap();
+    let row = single(&tree, HANGING, fields()).await;
     assert!(is_light(&row), "{row:?}");
     tree.release(fifo, HANGING, "cmdline", b"released\0").await;
     assert!(tree.rows(fields()).await.iter().all(is_whole));
@@ -79,7 +85,7 @@ async fn with_every_slow_thread_hung_the_list_still_comes_without_slow_fields() 
     let fifo = tree.hang(HANGING, "cmdline");
     let rows = tree.rows(fields()).await;
     assert!(rows.len() == 2 && rows.iter().all(is_light), "{rows:?}");
-    let row = single::read(&tree.source, &Target::Pid(5), Tree::reading(fields())).await.unwrap();
+    let row = single(&tree, 5, fields()).await;
     assert!(is_light(&row), "{row:?}");
     tree.release(fifo, HANGING, "cmdline", b"released\0").await;
     assert!(tree.rows(fields()).await.iter().all(is_whole));
@@ -125,7 +131,7 @@ async fn long_work_that_hangs_costs_its_own_fields_and_the_rest_of_the_row_is_th
         assert!(maps_timed_out(&rows[1]), "{:?}", rows[1]);
         assert_eq!(tree.counters.host_read_timeouts.get(), 1, "round {round} does not try again while it hangs");
     }
-    let row = single::read(&tree.source, &Target::Pid(HANGING), Tree::reading(fields)).await.unwrap();
+    let row = single(&tree, HANGING, fields).await;
     assert!(maps_timed_out(&row) && row.cmdline.len() == 1, "{row:?}");
     tree.release(fifo, HANGING, "smaps", MAPPING).await;
     assert!(tree.rows(fields).await.iter().all(|row| row.errors.is_empty() && row.memory_maps.len() == 1));
@@ -136,13 +142,13 @@ async fn with_every_heavy_thread_hung_a_process_is_told_of_without_its_mappings_
     let tree = with_maps(&[5, HANGING], 1);
     let fifo = tree.hang(HANGING, "smaps");
     let fields = fields().union(bit::MEMORY_MAPS);
-    let row = single::read(&tree.source, &Target::Pid(HANGING), Tree::reading(fields)).await.unwrap();
+    let row = single(&tree, HANGING, fields).await;
     assert!(maps_timed_out(&row) && row.cmdline.len() == 1, "{row:?}");
-    let row = single::read(&tree.source, &Target::Pid(5), Tree::reading(fields)).await.unwrap();
+    let row = single(&tree, 5, fields).await;
     assert!(maps_timed_out(&row) && row.cmdline.len() == 1, "no thread is left for its mappings: {row:?}");
     assert!(tree.rows(self::fields()).await.iter().all(is_whole), "who asks for no long work does not notice");
     assert!(tree.rows(fields).await.iter().all(|row| maps_timed_out(row) && row.cmdline.len() == 1));
     tree.release(fifo, HANGING, "smaps", MAPPING).await;
-    let row = single::read(&tree.source, &Target::Pid(5), Tree::reading(fields)).await.unwrap();
+    let row = single(&tree, 5, fields).await;
     assert_eq!((row.memory_maps.len(), row.errors.len()), (1, 0));
 }

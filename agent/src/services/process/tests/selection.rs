@@ -273,3 +273,25 @@ async fn long_rows_come_one_by_one() {
     assert_eq!(by_size.pids(), [5, 4, 3, 2, 1]);
     assert!(by_size.rows.iter().all(|row| row.memory_maps.len() == 6000));
 }
+
+/// What is read in steps must fit into one message all the same.
+#[tokio::test]
+async fn a_row_with_more_than_one_long_list_still_fits_into_a_message() {
+    let mapping = b"00400000-00401000 r-xp 00000000 08:01 42 /bin/fixture\nSize: 4 kB\nRss: 4 kB\nPss: 4 kB\n";
+    let tree = Tree::new(&[Fixture::of(5)]);
+    fs::write(tree.file(5, "smaps"), mapping.repeat(60_000)).unwrap();
+    fs::write(tree.file(5, "environ"), b"VARIABLE=a value of some length\0".repeat(60_000)).unwrap();
+    let listed = tree.list(request(bit::ENVIRON.union(bit::MEMORY_MAPS), None)).await;
+    let row = &listed.rows[0];
+    assert!(
+        row.environ.len() > 30_000 && row.memory_maps.len() > 1000,
+        "{} {}",
+        row.environ.len(),
+        row.memory_maps.len()
+    );
+    let size = prost::Message::encoded_len(row);
+    assert!((2 << 20..3 << 20).contains(&size), "{size} bytes");
+    assert!(
+        row.errors.iter().any(|error| error.path == "memory_maps" && error.reason() == FieldErrorReason::Truncated)
+    );
+}
