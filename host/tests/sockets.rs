@@ -23,7 +23,7 @@ use procwire_host::{
     Host, Roots,
     sockets::{SocketFilter, SocketQuery, SocketSource, SocketTable},
 };
-use procwire_proto::v1::{Socket, SocketHolder, SocketPredicate};
+use procwire_proto::v1::{Socket, SocketFamily, SocketHolder, SocketPredicate};
 use rustix::io::{FdFlags, fcntl_setfd};
 
 fn host() -> Host {
@@ -40,6 +40,11 @@ fn is_root() -> bool {
 
 fn read(query: &SocketQuery) -> SocketTable {
     SocketTable::read(&host(), query, &AtomicBool::new(false)).unwrap()
+}
+
+/// False in a sandbox that refuses netlink: text tables tell no peers of unix sockets.
+fn has_netlink() -> bool {
+    !read(&asking(SocketPredicate { families: vec![SocketFamily::Unix.into()], ..Default::default() })).is_from_text()
 }
 
 /// The sockets with these inodes, ascending by inode.
