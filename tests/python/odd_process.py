@@ -5,12 +5,24 @@
   uids    real, effective, saved and file system ids all different (root only)
   nice    nice value 7
   reaped  has waited for children that used processor time and faulted pages
+
+More of them, each with its own words, stand in oddities/: traced, killed, leaderless, environment, settings, idle, setuid (states.py),
+all_descriptors, mappings (descriptors.py), all_sockets, listeners, prefork (sockets.py). What a mode answers stands behind "ready".
 """
 
 import ctypes
 import os
 import subprocess
 import sys
+
+# The folder of the tests is not written to.
+sys.dont_write_bytecode = True
+
+from oddities.descriptors import all_descriptors, mappings
+from oddities.sockets import all_sockets, listeners, prefork
+from oddities.states import environment, idle, killed, leaderless, settings, setuid, traced
+
+MODES = [all_descriptors, all_sockets, environment, idle, killed, leaderless, listeners, mappings, prefork, settings, setuid, traced]
 
 
 def title():
@@ -49,6 +61,7 @@ def reaped():
         subprocess.run([sys.executable, "-c", "sum(range(1000000))"], check=True)
 
 
-told = globals()[sys.argv[1]]() or ""
+MODES += [title, tty, uids, nice, reaped]
+told = next(mode for mode in MODES if mode.__name__ == sys.argv[1])() or ""
 print("ready", told, flush=True)
 sys.stdin.read()

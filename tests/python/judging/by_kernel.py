@@ -3,6 +3,7 @@
 import ctypes
 import os
 import re
+import signal
 import stat as modes
 
 from judging.by_psutil import IO_CLASSES, RESOURCES, say_limit
@@ -27,6 +28,10 @@ STATUS_KILOBYTES = {
 }
 CAPABILITIES = {"CapInh": "inheritable", "CapPrm": "permitted", "CapEff": "effective", "CapBnd": "bounding", "CapAmb": "ambient"}
 SIGNALS = {"ShdPnd": "pending", "SigBlk": "blocked", "SigIgn": "ignored", "SigCgt": "caught"}
+IO = {
+    "syscr": "read_calls", "syscw": "write_calls", "read_bytes": "read_bytes", "write_bytes": "write_bytes", "rchar": "read_call_bytes",
+    "wchar": "write_call_bytes", "cancelled_write_bytes": "cancelled_write_bytes",
+}  # fmt: skip
 SECCOMP = ["DISABLED", "STRICT", "FILTER"]
 LIMITS = [
     "Max cpu time", "Max file size", "Max data size", "Max stack size", "Max core file size", "Max resident set", "Max processes",
@@ -42,15 +47,25 @@ def ask_kernel(row, subject):
     say_status(say, row, subject)
     say_switches(say, subject)
     row.list("kernel", "threads", lambda: say_threads(row, subject.pid))
+    # A zombie has let go of these and a kernel thread never had them: nothing is kept from whoever may not look.
     for name in ["exe", "cwd"]:
-        row.ask("kernel", [name, f"{name}_deleted"], lambda name=name: link(subject, name), subject.without)
-    ask("root", lambda: octets(os.readlink(subject.file("root").encode())))
+        row.ask("kernel", [name, f"{name}_deleted"], lambda name=name: link(subject, name), subject.without, whoever_asks=True)
+    root = lambda: octets(os.readlink(subject.file("root").encode()))
+    row.ask("kernel", "root", root, subject.without, whoever_asks=subject.is_zombie)
     ask("fd_count", lambda: descriptors(subject))
-    ask("io.cancelled_write_bytes", lambda: int(lines_of(f"/proc/{subject.pid}/io")["cancelled_write_bytes"]))
+
+    def counters():
+        lines = lines_of(f"/proc/{subject.pid}/io")
+        return tuple(int(lines[key]) for key in IO)
+
+    ask([f"io.{path}" for path in IO.values()], counters)
     ask("cmdline_raw", lambda: octets(read(subject.file("cmdline"))))
     if subject.is_zombie:
         say("cmdline_raw", absent("zombie"))
-    row.list("kernel", "environ", lambda: say_environment(say, subject), subject.without)
+    if subject.live:
+        # None of the animals needs more than the simplest of psutil's three ways to split.
+        say("cmdline", [octets(argument) for argument in read(subject.file("cmdline")).split(b"\0")[:-1]])
+    row.list("kernel", "environ", lambda: say_environment(say, subject), subject.without, whoever_asks=True)
     row.list("kernel", "resource_limits", lambda: say_limits(row, subject))
     for name, part in NAMESPACES.items():
         ask(f"namespaces.{part}", lambda name=name: os.stat(subject.file(f"ns/{name}")).st_ino)
@@ -102,8 +117,7 @@ def say_exit_status(say, row, subject):
         pass
     status = int(subject.stat[52])
     if os.WIFSIGNALED(status):
-        say("exit_status.signal.number", os.WTERMSIG(status))
-        say("exit_status.signal.name", ANYTHING)
+        say("exit_status.signal", signal.Signals(os.WTERMSIG(status)).name.replace("SIG", "SIGNAL_", 1))
     else:
         say("exit_status.code", os.WEXITSTATUS(status))
     say("exit_status.core_dumped", bool(status & 0x80))
@@ -128,20 +142,21 @@ def say_status(say, row, subject):
     for column, path in [(0, "virtual"), (1, "resident"), (2, "shared"), (3, "text"), (5, "data")]:
         say(f"memory.{path}_bytes", statm[column])
     say("memory_ratio", statm[1] / (int(lines_of("/proc/meminfo")["MemTotal"].split()[0]) * 1024))
-    say("context_switches.voluntary", int(status["voluntary_ctxt_switches"]))
-    say("context_switches.involuntary", int(status["nonvoluntary_ctxt_switches"]))
+    # These are the main thread's own, also when it has exited.
+    own = lines_of(f"/proc/{subject.pid}/status")
+    say("context_switches.voluntary", int(own["voluntary_ctxt_switches"]))
+    say("context_switches.involuntary", int(own["nonvoluntary_ctxt_switches"]))
     for key, name in CAPABILITIES.items():
         say(f"capabilities.{name}", int(status[key], 16))
     for key, name in SIGNALS.items():
-        say(f"signals.{name}", int(status[key], 16))
+        say(f"signals.{name}", int((own if key == "SigBlk" else status)[key], 16))
     say("syscall_filter.seccomp_mode", "SECCOMP_MODE_" + SECCOMP[int(status["Seccomp"])])
     if "Seccomp_filters" in status:
         say("syscall_filter.filter_count", int(status["Seccomp_filters"]))
     say("syscall_filter.no_new_privileges", status["NoNewPrivs"] == "1")
     tracer = int(status["TracerPid"])
     say("tracer_pid", tracer if tracer else absent("none"))
-    pids = [int(pid) for pid in lines_of(f"/proc/{subject.pid}/status")["NSpid"].split()]
-    say("namespace_pids", pids)
+    say("namespace_pids", [int(pid) for pid in own["NSpid"].split()])
     say("supplementary_gids", [int(gid) for gid in status["Groups"].split()])
 
 
@@ -188,13 +203,7 @@ def say_threads(row, pid):
 
 def link(subject, name):
     path = subject.file(name).encode()
-    try:
-        target = os.readlink(path)
-    except PermissionError:
-        if subject.is_kernel_thread:
-            # It runs no program and sits nowhere: nothing is kept from whoever may not ask.
-            return absent("none")
-        raise
+    target = os.readlink(path)
     gone = target.endswith(DELETED) and not leads_to(subject, target, path)
     return octets(target.removesuffix(DELETED) if gone else target), gone
 

@@ -74,9 +74,10 @@ def ask_files(row, process, subject, ask):
     ask("state", lambda: "PROCESS_STATE_" + STATES[process.status()])
     ask("cmdline", lambda: [octets(argument) for argument in process.cmdline()])
     if not subject.is_kernel_thread:
-        ask("cwd", lambda: octets(process.cwd()) if process.cwd() else absent("none"))
+        cwd = lambda: octets(process.cwd()) if process.cwd() else absent("none")
+        row.ask("psutil", "cwd", cwd, subject.without, whoever_asks=True)
         # "Environment": of a kernel thread psutil says that there is no such process.
-        row.list("psutil", "environ", lambda: say_environment(row, process, subject), subject.without)
+        row.list("psutil", "environ", lambda: say_environment(row, process, subject), subject.without, whoever_asks=True)
         if os.access(subject.file("exe"), os.F_OK):
             # "Program": where the link cannot be read psutil guesses.
             ask("exe", lambda: octets(process.exe()))

@@ -46,19 +46,20 @@ class Row:
             if value is not None:
                 self.say(judge, f"{prefix}.{path}", value)
 
-    def ask(self, judge, paths, question, without=None):
+    def ask(self, judge, paths, question, without=None, whoever_asks=False):
         """Asks once; the answer is one value, or a tuple with one for each path.
 
-        `without`: what it means that the process has no such file any more, or never had one.
+        `without`: what it means that the process has no such file any more, or never had one. `whoever_asks`: that it means the same
+        where the kernel refuses to look.
         """
         try:
             answer = question()
         except psutil.ZombieProcess:
             answer = absent("zombie")
         except psutil.AccessDenied:
-            answer = absent("denied")
+            answer = absent(without if whoever_asks and without else "denied")
         except OSError as error:
-            answer = absent(reason_of(error, without))
+            answer = absent(reason_of(error, without, whoever_asks))
         if isinstance(paths, str):
             paths, answer = [paths], (answer,)
         elif isinstance(answer, dict):
@@ -66,7 +67,7 @@ class Row:
         for path, value in zip(paths, answer, strict=True):
             self.say(judge, path, value)
 
-    def list(self, judge, path, question, without=None):
+    def list(self, judge, path, question, without=None, whoever_asks=False):
         """A list of rows: the question says each of them by itself, and is answered with how many there are."""
         try:
             count = question()
@@ -74,16 +75,16 @@ class Row:
         except psutil.ZombieProcess:
             answer = absent("zombie")
         except psutil.AccessDenied:
-            answer = absent("denied")
+            answer = absent(without if whoever_asks and without else "denied")
         except OSError as error:
-            answer = absent(reason_of(error, without))
+            answer = absent(reason_of(error, without, whoever_asks))
         if answer is not None:
             self.say(judge, path, answer)
 
 
-def reason_of(error, without):
+def reason_of(error, without, whoever_asks):
     if error.errno in (errno.EACCES, errno.EPERM):
-        return "denied"
+        return without if whoever_asks and without else "denied"
     if error.errno == errno.EINVAL:
         return "unsupported"
     if error.errno in (errno.ENOENT, errno.ESRCH) and without is not None:

@@ -5,6 +5,7 @@ import json
 import os
 import socket
 import struct
+import sys
 
 NETLINK_SOCK_DIAG = 4
 SOCK_DIAG_BY_FAMILY = 20
@@ -14,7 +15,7 @@ STATES = [
     None, "ESTABLISHED", "SYN_SENT", "SYN_RECV", "FIN_WAIT1", "FIN_WAIT2", "TIME_WAIT", "CLOSE", "CLOSE_WAIT", "LAST_ACK", "LISTEN",
     "CLOSING", "NEW_SYN_RECV",
 ]  # fmt: skip
-PROTOCOLS = [(socket.IPPROTO_TCP, "STREAM"), (socket.IPPROTO_UDP, "DGRAM"), (socket.IPPROTO_RAW, "RAW")]
+PROTOCOLS = [(socket.IPPROTO_TCP, "STREAM"), (socket.IPPROTO_UDP, "DGRAM")]
 
 
 def sockets_of(folder):
@@ -48,7 +49,7 @@ def sockets():
     # Name, peer, queue lengths, owner.
     request = struct.pack("=BBHIIIII", socket.AF_UNIX, 0, 0, 0xFFFFFFFF, 0, 1 | 4 | 0x10 | 0x40, 0, 0)
     found += [unix(message) for message in dump(request)]
-    return [*found, *netlink_sockets(), *packet_sockets()]
+    return [*found, *raw_sockets(), *netlink_sockets(), *packet_sockets()]
 
 
 def dump(request):
@@ -76,8 +77,9 @@ def inet(message, type, protocol):
     values = {
         "family": f"SOCKET_FAMILY_{'INET' if size == 4 else 'INET6'}",
         "type": f"SOCKET_TYPE_{type}",
-        "protocol": protocol if type != "RAW" else None,
-        "state": f"SOCKET_STATE_{STATES[state]}",
+        "protocol": protocol,
+        # Of what is no TCP "closed" means that there is nothing to say.
+        "state": f"SOCKET_STATE_{STATES[state]}" if protocol == socket.IPPROTO_TCP or STATES[state] != "CLOSE" else None,
         "inode": inode or None,
         "uid": uid,
         "receive_queue": received,
@@ -86,7 +88,7 @@ def inet(message, type, protocol):
         "local.inet.ip": "x:" + local[:size].hex(),
         "local.inet.port": int.from_bytes(local_port, "big"),
     }
-    if int.from_bytes(remote_port, "big"):
+    if any(remote + remote_port):
         values["remote.inet.ip"] = "x:" + remote[:size].hex()
         values["remote.inet.port"] = int.from_bytes(remote_port, "big")
     return values
@@ -97,7 +99,7 @@ def unix(message):
     values = {
         "family": "SOCKET_FAMILY_UNIX",
         "type": f"SOCKET_TYPE_{TYPES[type]}",
-        "state": f"SOCKET_STATE_{STATES[state]}",
+        "state": f"SOCKET_STATE_{STATES[state]}" if STATES[state] != "CLOSE" else None,
         "inode": inode,
     }
     data = message[16:]
@@ -108,7 +110,8 @@ def unix(message):
             # Abstract names begin with a NUL and have none at their end.
             values["local.unix.path"] = "x:" + (value if value[:1] == b"\0" else value.rstrip(b"\0")).hex()
         elif kind == 2:
-            values["peer_inode"] = struct.unpack("=I", value)[0]
+            # 0: nobody has accepted the connection yet.
+            values["peer_inode"] = struct.unpack("=I", value)[0] or None
         elif kind == 4:
             values["receive_queue"], values["send_queue"] = struct.unpack("=II", value)
         elif kind == 7:
@@ -117,11 +120,40 @@ def unix(message):
     return values
 
 
+def raw_sockets():
+    """The text table has the protocol where others have the port; sock_diag knows of these only with a module that is rare."""
+    for name, family in [("raw", "INET"), ("raw6", "INET6")]:
+        try:
+            lines = open(f"/proc/self/net/{name}").read().splitlines()[1:]
+        except FileNotFoundError:
+            continue
+        for line in lines:
+            _, local, _, _, queues, _, _, uid, _, inode, *_ = line.split()
+            ip, protocol = local.split(":")
+            words = [ip[start : start + 8] for start in range(0, len(ip), 8)]
+            sent, received = queues.split(":")
+            yield {
+                "family": f"SOCKET_FAMILY_{family}",
+                "type": "SOCKET_TYPE_RAW",
+                "protocol": int(protocol, 16),
+                "inode": int(inode),
+                "uid": int(uid),
+                "receive_queue": int(received, 16),
+                "send_queue": int(sent, 16),
+                "local.inet.ip": "x:" + b"".join(int(word, 16).to_bytes(4, sys.byteorder) for word in words).hex(),
+                "local.inet.port": 0,
+            }
+
+
 def netlink_sockets():
+    request = struct.pack("=BBHIIII", socket.AF_NETLINK, 255, 0, 0, 0, 0, 0)
+    # Linux shows the type here alone, and this with a module.
+    types = {struct.unpack_from("=I", message, 16)[0]: TYPES[message[1]] for message in dump(request)}
     for line in open("/proc/self/net/netlink").read().splitlines()[1:]:
         _, protocol, port, groups, *_, inode = line.split()
         yield {
             "family": "SOCKET_FAMILY_NETLINK",
+            "type": f"SOCKET_TYPE_{types[int(inode)]}" if int(inode) in types else None,
             "inode": int(inode),
             "local.netlink.protocol": int(protocol),
             "local.netlink.port_id": int(port),

@@ -18,8 +18,9 @@ pub(crate) struct Comparison {
     table: &'static [(&'static str, Rule)],
     agreed: BTreeSet<(String, String)>,
     differing: BTreeMap<(String, String), String>,
-    /// Fields that were present, judged and agreed on at least once.
-    covered: BTreeSet<String>,
+    /// Fields that were present, judged and agreed on at least once, with the words (not numbers, not bytes) agreed on.
+    covered: BTreeMap<String, BTreeSet<String>>,
+    rules: BTreeMap<String, Rule>,
 }
 
 /// One thing as the agent tells it and as the judges told it before and after.
@@ -34,21 +35,30 @@ pub(crate) struct Case<'a> {
 
 impl Comparison {
     pub(crate) fn new(table: &'static [(&'static str, Rule)]) -> Self {
-        Self { table, agreed: BTreeSet::new(), differing: BTreeMap::new(), covered: BTreeSet::new() }
+        Self {
+            table,
+            agreed: BTreeSet::new(),
+            differing: BTreeMap::new(),
+            covered: BTreeMap::new(),
+            rules: BTreeMap::new(),
+        }
     }
 
     pub(crate) fn add(&mut self, case: &Case<'_>) {
-        let paths: BTreeSet<_> = case.ours.keys().chain(case.before.keys()).collect();
-        for path in paths {
-            let rule = rule(self.table, path);
+        let has_run = has_run(case);
+        let theirs = case.before.keys().filter(|path| !case.ours.contains_key(*path));
+        for path in case.ours.keys().chain(theirs) {
+            let plain = without_rows(path);
+            let rule = *self.rules.entry(plain.clone()).or_insert_with(|| rule(self.table, &plain));
             if matches!(rule, Rule::Elsewhere) || is_unspoken_of(case, path) {
                 continue;
             }
             let place = (case.key.to_owned(), path.clone());
-            match verdict(case, path, rule) {
+            match verdict(case, path, rule, has_run) {
                 Verdict::Agreed => {
-                    if case.ours.contains_key(path) {
-                        self.covered.insert(without_rows(path));
+                    if let Some(value) = case.ours.get(path) {
+                        let word = value.as_str().filter(|word| !word.starts_with("x:"));
+                        self.covered.entry(plain).or_default().extend(word.map(str::to_owned));
                     }
                     self.differing.remove(&place);
                     self.agreed.insert(place);
@@ -66,6 +76,11 @@ impl Comparison {
         !self.differing.is_empty()
     }
 
+    /// What another round could still help.
+    pub(crate) fn open_keys(&self) -> BTreeSet<String> {
+        self.differing.keys().map(|(key, _)| key.clone()).collect()
+    }
+
     /// Forgets what differed of things that are no more.
     pub(crate) fn keep(&mut self, exists: impl Fn(&str) -> bool) {
         self.differing.retain(|(key, _), _| exists(key));
@@ -81,10 +96,17 @@ impl Comparison {
     pub(crate) fn assert_covers<'a>(&self, fields: impl IntoIterator<Item = &'a str>) {
         let is_covered = |field: &str| {
             let part = format!("{field}.");
-            self.covered.iter().any(|path| path == field || path.starts_with(&part))
+            self.covered.keys().any(|path| path == field || path.starts_with(&part))
         };
         let missing: Vec<_> = fields.into_iter().filter(|field| !is_covered(field)).collect();
         assert!(missing.is_empty(), "served, and never compared: {missing:?}");
+    }
+
+    /// Demands that a field had each of these values somewhere, and that the judges agreed.
+    pub(crate) fn assert_met<'a>(&self, field: &str, words: impl IntoIterator<Item = &'a str>) {
+        let met = self.covered.get(field).cloned().unwrap_or_default();
+        let missing: Vec<_> = words.into_iter().filter(|word| !met.iter().any(|met| met.ends_with(word))).collect();
+        assert!(missing.is_empty(), "{field} was never {missing:?}, only {met:?}");
     }
 }
 
@@ -101,14 +123,19 @@ enum Verdict {
     Changing,
 }
 
-fn verdict(case: &Case<'_>, path: &str, rule: Rule) -> Verdict {
+fn verdict(case: &Case<'_>, path: &str, rule: Rule, has_run: bool) -> Verdict {
+    // Rows of lists (threads, descriptors) come and go with what a process does.
+    let is_in_motion = (matches!(rule, Rule::Resting(_)) || path.contains('[')) && has_run;
     let (Some(before), Some(after)) = (case.before.get(path), case.after.get(path)) else {
-        return match case.before.contains_key(path) || case.after.contains_key(path) {
+        return match is_in_motion || case.before.contains_key(path) || case.after.contains_key(path) {
             true => Verdict::Changing,
             false => Verdict::Differs("no judge speaks of it".to_owned()),
         };
     };
-    if matches!(rule, Rule::Resting) && has_run(case) {
+    if before.values().chain(after.values()).any(|opinion| opinion.get("anything").is_some()) {
+        return Verdict::Agreed;
+    }
+    if is_in_motion || is_withheld(case, path) {
         return Verdict::Changing;
     }
     let ours = case.ours.get(path).filter(|value| !is_empty_for_a_reason(value, case.reasons, path));
@@ -131,10 +158,28 @@ fn verdict(case: &Case<'_>, path: &str, rule: Rule) -> Verdict {
     Verdict::Agreed
 }
 
-/// Whoever ran gave up the processor or was made to.
+/// Whoever ran, in any of its threads, gave up the processor or was made to, or has used some; or it is at it.
 fn has_run(case: &Case<'_>) -> bool {
-    let switches = ["context_switches.voluntary", "context_switches.involuntary"];
-    switches.iter().any(|path| case.before.get(*path) != case.after.get(*path))
+    const TRACES: [&str; 6] = [
+        "context_switches.all_threads_voluntary",
+        "context_switches.all_threads_involuntary",
+        "cpu_times.user_ns",
+        "cpu_times.system_ns",
+        "page_faults.minor",
+        "state",
+    ];
+    let is_at_it = |opinions: &Opinions| {
+        opinions.get("state").is_some_and(|judges| judges.values().any(|state| state == "PROCESS_STATE_RUNNING"))
+    };
+    TRACES.iter().any(|path| case.before.get(*path) != case.after.get(*path))
+        || is_at_it(case.before)
+        || is_at_it(case.after)
+}
+
+/// The value of a variable that is marked as masked; the mark itself is judged.
+fn is_withheld(case: &Case<'_>, path: &str) -> bool {
+    let mark = path.strip_suffix(".value").map(|variable| format!("{variable}.redacted"));
+    mark.is_some_and(|mark| case.ours.get(&mark) == Some(&Value::Bool(true)))
 }
 
 /// A list cannot be unset; it is empty and has a reason.
@@ -146,6 +191,7 @@ fn expected_reason(why: &str) -> Option<FieldErrorReason> {
     match why {
         "denied" => Some(FieldErrorReason::PermissionDenied),
         "zombie" => Some(FieldErrorReason::Zombie),
+        "unsupported" => Some(FieldErrorReason::Unsupported),
         "none" => None,
         other => panic!("what is {other}?"),
     }

@@ -1,6 +1,6 @@
 //! A message as paths and values, in the form in which the judges speak.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::LazyLock};
 
 use procwire_proto::{
     FILE_DESCRIPTOR_SET,
@@ -10,16 +10,21 @@ use prost::Message;
 use prost_reflect::{DescriptorPool, DynamicMessage, FieldDescriptor, Kind, ReflectMessage as _, Value as Reflected};
 use serde_json::{Value, json};
 
+use crate::rules::without_rows;
+
 /// Path -> value. Rows of lists are named by their first field: `disks[x:766461].reads`.
 pub(crate) type Values = BTreeMap<String, Value>;
+
+/// Lists whose order means something, which is compared as well: `memory_map_groups.order`.
+const IN_ORDER: &[&str] = &["memory_map_groups"];
 
 /// Why fields are absent: path -> reason.
 pub(crate) type Reasons = BTreeMap<String, FieldErrorReason>;
 
 /// Everything that is set in a message of procwire.v1, `errors` aside.
 pub(crate) fn flatten<M: Message>(name: &str, message: &M) -> Values {
-    let pool = DescriptorPool::decode(FILE_DESCRIPTOR_SET).unwrap();
-    let descriptor = pool.get_message_by_name(&format!("procwire.v1.{name}")).unwrap();
+    static POOL: LazyLock<DescriptorPool> = LazyLock::new(|| DescriptorPool::decode(FILE_DESCRIPTOR_SET).unwrap());
+    let descriptor = POOL.get_message_by_name(&format!("procwire.v1.{name}")).unwrap();
     let dynamic = DynamicMessage::decode(descriptor, message.encode_to_vec().as_slice()).unwrap();
     let mut values = Values::new();
     walk(&dynamic, "", &mut values);
@@ -30,9 +35,10 @@ pub(crate) fn reasons(errors: &[FieldError]) -> Reasons {
     errors.iter().map(|error| (error.path.clone(), error.reason())).collect()
 }
 
-/// The reason given for a path, or for something that it is a part of.
+/// The reason given for a path, or for something that it is a part of; for a row of a list that is the list.
 pub(crate) fn reason_for(reasons: &Reasons, path: &str) -> Option<FieldErrorReason> {
-    let mut part = path;
+    let plain = without_rows(path);
+    let mut part = plain.as_str();
     loop {
         if let Some(reason) = reasons.get(part) {
             return Some(*reason);
@@ -50,9 +56,12 @@ fn walk(message: &DynamicMessage, prefix: &str, values: &mut Values) {
         let path = format!("{prefix}{}", field.name());
         match message.get_field(&field).as_ref() {
             Reflected::List(rows) if matches!(field.kind(), Kind::Message(_)) => {
-                for row in rows {
-                    let row = row.as_message().unwrap();
-                    walk(row, &format!("{path}[{}].", row_name(row)), values);
+                let names = row_names(rows);
+                for (row, name) in rows.iter().zip(&names) {
+                    walk(row.as_message().unwrap(), &format!("{path}[{name}]."), values);
+                }
+                if IN_ORDER.contains(&path.as_str()) && !names.is_empty() {
+                    values.insert(format!("{path}.order"), json!(names));
                 }
             }
             Reflected::List(items) => {
@@ -60,6 +69,10 @@ fn walk(message: &DynamicMessage, prefix: &str, values: &mut Values) {
             }
             Reflected::Message(inner) if is_time(inner) => {
                 values.insert(path, json!(nanoseconds(inner)));
+            }
+            // "unlimited" says all by being there.
+            Reflected::Message(inner) if inner.descriptor().fields().len() == 0 => {
+                values.insert(path, json!({}));
             }
             Reflected::Message(inner) => walk(inner, &format!("{path}."), values),
             value => {
@@ -69,9 +82,31 @@ fn walk(message: &DynamicMessage, prefix: &str, values: &mut Values) {
     }
 }
 
+/// Names that come twice are numbered: "x:61", "x:61#2".
+fn row_names(rows: &[Reflected]) -> Vec<String> {
+    let mut counts = BTreeMap::new();
+    let mut numbered = |name: String| {
+        let count = counts.entry(name.clone()).and_modify(|count| *count += 1).or_insert(1);
+        if *count == 1 { name } else { format!("{name}#{count}") }
+    };
+    rows.iter().map(|row| numbered(row_name(row.as_message().unwrap()))).collect()
+}
+
 fn row_name(row: &DynamicMessage) -> String {
+    let value = |name: &str| row.get_field_by_name(name).unwrap().into_owned();
     let first = row.descriptor().get_field(1).unwrap();
-    match scalar(&first, &row.get_field(&first)) {
+    match row.descriptor().name() {
+        // A removed file and one that took its name.
+        "MemoryMapGroup" if value("deleted") == Reflected::Bool(true) => {
+            format!("{}!", text(scalar(&first, &row.get_field(&first))))
+        }
+        "SocketHolder" => format!("{}/{}", row_name(value("ref").as_message().unwrap()), value("fd").as_u32().unwrap()),
+        _ => text(scalar(&first, &row.get_field(&first))),
+    }
+}
+
+fn text(value: Value) -> String {
+    match value {
         Value::String(name) => name,
         number => number.to_string(),
     }

@@ -1,7 +1,7 @@
 //! The judges: a Python process that answers with what psutil, procps and the kernel's files say.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     io::{BufRead as _, BufReader, Write as _},
     process::{Child, ChildStdin, ChildStdout, Command, Stdio},
 };
@@ -37,9 +37,25 @@ impl Judge {
         self.process.id()
     }
 
-    /// "PID START_TICKS" -> opinions.
-    pub(crate) fn processes(&mut self) -> BTreeMap<String, Opinions> {
-        serde_json::from_str(&self.ask("processes")).unwrap()
+    /// "PID START_TICKS" -> opinions; of all processes, if none are named.
+    pub(crate) fn processes(&mut self, pids: &BTreeSet<u32>) -> BTreeMap<String, Opinions> {
+        let pids: String = pids.iter().map(|pid| format!(" {pid}")).collect();
+        serde_json::from_str(&self.ask(&format!("processes{pids}"))).unwrap()
+    }
+
+    /// Every socket of the host, as psutil tells them.
+    pub(crate) fn connections(&mut self) -> Vec<BTreeMap<String, Value>> {
+        serde_json::from_str(&self.ask("connections")).unwrap()
+    }
+
+    /// Who descends from a process, and from whom it does, as psutil tells it: see judge.py.
+    pub(crate) fn relatives(&mut self, pid: u32) -> Value {
+        serde_json::from_str(&self.ask(&format!("relatives {pid}"))).unwrap()
+    }
+
+    /// How psutil measures the use of processors: see judge.py.
+    pub(crate) fn usage(&mut self, pid: u32) -> Value {
+        serde_json::from_str(&self.ask(&format!("usage {pid}"))).unwrap()
     }
 
     pub(crate) fn system(&mut self) -> Opinions {
