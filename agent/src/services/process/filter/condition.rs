@@ -139,11 +139,12 @@ fn started(row: Option<&Process>) -> Option<u64> {
     row?.r#ref.as_ref().map(|reference| reference.start_ticks)
 }
 
-/// A value that is there is judged; one that could not be read is unknown; where there is nothing to say, nothing holds of it.
+/// A value that is there is judged; one that could not be read is unknown; where there is nothing to say, nothing holds of it. What a
+/// zombie had, it has no longer.
 fn of<T>(row: &Process, field: ProcessFieldSet, value: Option<T>, holds: impl FnOnce(T) -> bool) -> Truth {
     match value {
         Some(value) => holds(value).into(),
-        None if errors(row, field).next().is_some() => Truth::Unknown,
+        None if errors(row, field).any(|reason| reason != FieldErrorReason::Zombie) => Truth::Unknown,
         None => Truth::False,
     }
 }
@@ -166,6 +167,8 @@ fn cmdline(row: &Process, text: &Text) -> Truth {
             FieldErrorReason::Truncated => is_cut = true,
             // Masked, and matched as masked: else the filter would tell what the row does not.
             FieldErrorReason::Redacted => {}
+            // It has no arguments any more.
+            FieldErrorReason::Zombie => return Truth::False,
             _ => return Truth::Unknown,
         }
     }

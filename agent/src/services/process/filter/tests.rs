@@ -171,6 +171,9 @@ fn a_value_that_cannot_be_read_is_neither_true_nor_false_and_one_that_there_is_n
             let there_is_none = judge(&filter, &unread);
             // There is always a command line, if an empty one.
             assert_eq!(there_is_none, Truth::False, "{predicate:?}");
+            unread.errors.push(error(path, FieldErrorReason::Zombie));
+            assert_eq!(judge(&filter, &unread), Truth::False, "a zombie has it no longer: {predicate:?}");
+            unread.errors.pop();
             unread.errors.push(error(path.split('.').next().unwrap(), FieldErrorReason::PermissionDenied));
             assert_eq!(judge(&filter, &unread), Truth::Unknown, "{predicate:?}");
             let denied = parse(ProcessFilter { allow: vec![], deny: vec![predicate.clone()] });
