@@ -13,6 +13,7 @@ mod pki;
 pub mod programs;
 pub mod python;
 pub mod raw;
+mod shell;
 mod victim;
 pub mod waiting;
 
@@ -23,6 +24,7 @@ pub use ending::{assert_ended, kernel_tells_exit_status};
 pub use pki::{Identity, Pki};
 pub use procwire_cli::pki::Role;
 pub use programs::{is_root, signal};
+pub use shell::Shell;
 pub use victim::{Victim, boot_id, reference_of};
 
 /// The folder with the workspace's Cargo.toml.

@@ -5,57 +5,11 @@ use std::{
     fs,
     io::Read as _,
     path::Path,
-    process::{Command, Output, Stdio},
+    process::{Command, Stdio},
 };
 
-use procwire_tests::{Agent, Role, Victim, kernel_tells_exit_status, programs, waiting::eventually};
+use procwire_tests::{Agent, Role, Shell, Victim, kernel_tells_exit_status, programs, waiting::eventually};
 use serde_json::Value;
-use tempfile::TempDir;
-
-/// `procwire` in a home of its own, so that nobody's contexts get in.
-struct Shell {
-    home: TempDir,
-}
-
-impl Shell {
-    fn new() -> Self {
-        Self { home: tempfile::tempdir().unwrap() }
-    }
-
-    fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(programs::procwire());
-        for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("PROCWIRE_")) {
-            command.env_remove(name);
-        }
-        command.args(arguments).current_dir(&self.home).env("HOME", self.home.path()).env_remove("XDG_CONFIG_HOME");
-        command.stdin(Stdio::null());
-        command
-    }
-
-    fn run(&self, arguments: &[&str]) -> Output {
-        self.command(arguments).output().unwrap()
-    }
-
-    /// What it prints when it succeeds.
-    #[track_caller]
-    fn answer(&self, arguments: &[&str]) -> String {
-        let output = self.run(arguments);
-        assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
-        String::from_utf8(output.stdout).unwrap()
-    }
-
-    /// Exit code and what it says when it fails.
-    #[track_caller]
-    fn failure(&self, arguments: &[&str]) -> (i32, String) {
-        let output = self.run(arguments);
-        assert!(!output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stdout));
-        (output.status.code().unwrap(), String::from_utf8(output.stderr).unwrap())
-    }
-
-    fn path(&self, name: &str) -> std::path::PathBuf {
-        self.home.path().join(name)
-    }
-}
 
 fn objects(text: &str) -> Vec<Value> {
     let values = serde_json::Deserializer::from_str(text).into_iter::<Value>().map(Result::unwrap);
@@ -257,7 +211,7 @@ fn certificates_made_by_pki_and_the_lines_it_advises_work_between_separate_proce
     let mut agent = Command::new(programs::procwired())
         .args(line.split_whitespace().skip(1))
         .args(["--address-file", "address"])
-        .current_dir(&shell.home)
+        .current_dir(shell.home())
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();

@@ -4,64 +4,11 @@ use std::{
     collections::BTreeSet,
     net::TcpListener,
     os::unix::process::CommandExt as _,
-    process::{Command, Output, Stdio},
+    process::Command,
 };
 
-use procwire_tests::{Victim, is_root, programs, waiting::eventually};
+use procwire_tests::{Shell, Victim, is_root, programs, waiting::eventually};
 use serde_json::Value;
-use tempfile::TempDir;
-
-/// `procwire` in a home of its own, with a width if it is to think that it writes to a terminal.
-struct Shell {
-    home: TempDir,
-}
-
-impl Shell {
-    fn new() -> Self {
-        Self { home: tempfile::tempdir().unwrap() }
-    }
-
-    fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(programs::procwire());
-        for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("PROCWIRE_")) {
-            command.env_remove(name);
-        }
-        command.args(arguments).current_dir(&self.home).env("HOME", self.home.path()).env_remove("XDG_CONFIG_HOME");
-        command.env("LC_ALL", "C.UTF-8").stdin(Stdio::null());
-        command
-    }
-
-    fn run(&self, arguments: &[&str]) -> Output {
-        self.command(arguments).output().unwrap()
-    }
-
-    /// What it prints when it succeeds.
-    #[track_caller]
-    fn answer(&self, arguments: &[&str]) -> String {
-        let output = self.run(arguments);
-        assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
-        String::from_utf8(output.stdout).unwrap()
-    }
-
-    #[track_caller]
-    fn rows(&self, arguments: &[&str]) -> Vec<Value> {
-        serde_json::from_str(&self.answer(&[arguments, &["-o", "json"]].concat())).unwrap()
-    }
-
-    /// The pids that `ps -o json` answers with.
-    #[track_caller]
-    fn pids(&self, arguments: &[&str]) -> BTreeSet<u32> {
-        self.rows(&[&["ps", "--fields", "pid"], arguments].concat()).iter().map(pid).collect()
-    }
-
-    #[track_caller]
-    fn fails_with(&self, code: i32, arguments: &[&str]) -> String {
-        let output = self.run(arguments);
-        let said = String::from_utf8(output.stderr).unwrap();
-        assert_eq!(output.status.code(), Some(code), "{arguments:?}: {said}");
-        said
-    }
-}
 
 fn pid(row: &Value) -> u32 {
     u32::try_from(row["pid"].as_u64().unwrap()).unwrap()
@@ -283,8 +230,8 @@ fn memory_of_others_is_counted_as_not_readable() {
 /// A copy of the tool that everybody may run.
 fn reachable_copy(shell: &Shell) -> std::path::PathBuf {
     use std::os::unix::fs::PermissionsExt as _;
-    std::fs::set_permissions(&shell.home, std::fs::Permissions::from_mode(0o755)).unwrap();
-    let copy = shell.home.path().join("procwire");
+    std::fs::set_permissions(shell.home(), std::fs::Permissions::from_mode(0o755)).unwrap();
+    let copy = shell.path("procwire");
     programs::copy(&programs::procwire(), &copy);
     copy
 }

@@ -11,62 +11,13 @@ use std::{
         fd::AsRawFd as _,
         unix::{ffi::OsStrExt as _, fs::PermissionsExt as _, process::CommandExt as _},
     },
-    process::{Command, Output, Stdio},
+    process::{Command, Stdio},
 };
 
-use procwire_tests::{NOBODY, Victim, is_root, programs, waiting::eventually};
+use procwire_tests::{NOBODY, Shell, Victim, is_root, programs, waiting::eventually};
 use serde_json::Value;
-use tempfile::TempDir;
 
 use crate::command_line_sockets::inode;
-
-/// `procwire` in a home of its own, so that nobody's contexts get in.
-pub(crate) struct Shell {
-    home: TempDir,
-}
-
-impl Shell {
-    pub(crate) fn new() -> Self {
-        Self { home: tempfile::tempdir().unwrap() }
-    }
-
-    fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(programs::procwire());
-        for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("PROCWIRE_")) {
-            command.env_remove(name);
-        }
-        command.args(arguments).current_dir(&self.home).env("HOME", self.home.path()).env_remove("XDG_CONFIG_HOME");
-        command.stdin(Stdio::null());
-        command
-    }
-
-    pub(crate) fn run(&self, arguments: &[&str]) -> Output {
-        self.command(arguments).output().unwrap()
-    }
-
-    /// What it prints when it succeeds; nothing in it acts on a terminal.
-    #[track_caller]
-    pub(crate) fn answer(&self, arguments: &[&str]) -> String {
-        let output = self.run(arguments);
-        assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
-        let text = String::from_utf8(output.stdout).unwrap();
-        assert!(!text.contains(['\u{1b}', '\u{7}']), "{arguments:?}: {text:?}");
-        text
-    }
-
-    #[track_caller]
-    pub(crate) fn rows(&self, arguments: &[&str]) -> Vec<Value> {
-        serde_json::from_str(&self.answer(&[arguments, &["-o", "json"]].concat())).unwrap()
-    }
-
-    #[track_caller]
-    pub(crate) fn fails_with(&self, code: i32, arguments: &[&str]) -> String {
-        let output = self.run(arguments);
-        let said = String::from_utf8(output.stderr).unwrap();
-        assert_eq!(output.status.code(), Some(code), "{arguments:?}: {said}");
-        said
-    }
-}
 
 pub(crate) fn own_pid() -> String {
     std::process::id().to_string()

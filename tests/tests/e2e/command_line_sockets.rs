@@ -15,9 +15,10 @@ use std::{
     },
 };
 
+use procwire_tests::Shell;
 use serde_json::Value;
 
-use crate::command_line_process::{Shell, line, own_name, own_pid};
+use crate::command_line_process::{line, own_name, own_pid};
 
 /// The number in the kernel's name of a socket: "socket:[123]".
 pub(crate) fn inode(descriptor: &impl AsRawFd) -> u64 {
