@@ -29,6 +29,7 @@ pub struct AgentOptions {
     settings: Vec<(String, String)>,
     variables: Vec<(String, String)>,
     uid: Option<u32>,
+    launcher: Vec<OsString>,
     full_disk: bool,
     unready: bool,
 }
@@ -52,6 +53,14 @@ impl AgentOptions {
     #[must_use]
     pub fn unprivileged(mut self) -> Self {
         self.uid = programs::is_root().then_some(NOBODY);
+        self
+    }
+
+    /// Starts it by a command that becomes the one in its last arguments: `setpriv`, `unshare`, `sh -c '...; exec "$@"' sh`. The command
+    /// runs as the tests do, also where the agent shall be unprivileged: it can prepare what the agent may not.
+    #[must_use]
+    pub fn started_by(mut self, command: impl IntoIterator<Item = impl Into<OsString>>) -> Self {
+        self.launcher = command.into_iter().map(Into::into).collect();
         self
     }
 
@@ -105,7 +114,9 @@ impl Agent {
         let mut command = command(options, folder.path());
         if let Some(uid) = options.uid {
             hand_over(folder.path(), uid);
-            command.uid(uid).gid(uid);
+            if options.launcher.is_empty() {
+                command.uid(uid).gid(uid);
+            }
         }
         let child = command.spawn().unwrap();
         let mut agent = Self { pki, folder, child, address: SocketAddr::from(([127, 0, 0, 1], 0)) };
@@ -221,6 +232,13 @@ fn command(options: &AgentOptions, folder: &Path) -> Command {
     let mut command = Command::new(&program);
     if options.full_disk {
         command = full_disk(&program, folder);
+    } else if let Some((first, rest)) = options.launcher.split_first() {
+        command = Command::new(first);
+        command.args(rest);
+        if let Some(uid) = options.uid {
+            command.args(["setpriv", &format!("--reuid={uid}"), &format!("--regid={uid}"), "--clear-groups"]);
+        }
+        command.arg(&program);
     }
     for (name, _) in std::env::vars_os().filter(|(name, _)| is_ours(name)) {
         command.env_remove(name);

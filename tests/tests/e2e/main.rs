@@ -14,6 +14,7 @@ mod command_line;
 mod command_line_lists;
 mod command_line_process;
 mod command_line_sockets;
+mod conditions;
 mod configuration;
 mod filters;
 mod health;
