@@ -35,11 +35,11 @@ pub struct Model {
     child: Child,
 }
 
-/// TCP connections over loopback, both ends in one process.
+/// TCP connections over loopback, both ends of each in one process.
 const CONNECTIONS: &str = "
 import resource, socket, sys, time
 count = int(sys.argv[1])
-hard = max(resource.getrlimit(resource.RLIMIT_NOFILE)[1], 2 * count + 64)
+hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
 resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 ends = []
 listener = socket.create_server(('127.0.0.1', 0), backlog=64)
@@ -76,8 +76,12 @@ time.sleep(3600)
 ";
 
 impl Model {
-    pub fn with_connections(count: u32) -> Self {
-        Self::start(CONNECTIONS, &[&count.to_string()])
+    /// As many processes as it takes: one may have so many descriptors open.
+    pub fn with_connections(count: u32) -> Vec<Self> {
+        let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile).maximum;
+        let most = limit.map_or(count, |limit| u32::try_from(limit / 2 - 32).unwrap_or(count)).min(count);
+        let parts = count.div_ceil(most);
+        (0..parts).map(|_| Self::start(CONNECTIONS, &[&count.div_ceil(parts).to_string()])).collect()
     }
 
     pub fn with_mappings(count: u32) -> Self {

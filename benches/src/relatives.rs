@@ -49,7 +49,8 @@ struct Family<'a> {
 pub fn run(bench: &Bench, report: &mut Report) {
     let _sleepers = Sleepers::start(bench.options.processes);
     let model = Model::with_descendants();
-    let found = bench.runtime.block_on(async { bench.client.processes().get(model.pid()).fields(["ref"]).await }).unwrap();
+    let found =
+        bench.runtime.block_on(async { bench.client.processes().get(model.pid()).fields(["ref"]).await }).unwrap();
     let eldest = found.process.and_then(|process| process.r#ref).unwrap();
     let psutil = Script::start(PSUTIL, &[&model.pid().to_string()]);
     let mut family = Family { bench, eldest, psutil };
@@ -80,7 +81,9 @@ impl Contest for Family<'_> {
         let eldest = || vec![self.eldest.clone()];
         let (predicate, wanted) = match contender {
             Contender::Scan => (None, 10..=usize::MAX),
-            Contender::Descendants => (Some(ProcessPredicate { descendants_of: eldest(), ..Default::default() }), 6..=6),
+            Contender::Descendants => {
+                (Some(ProcessPredicate { descendants_of: eldest(), ..Default::default() }), 6..=6)
+            }
             Contender::Children => (Some(ProcessPredicate { children_of: eldest(), ..Default::default() }), 2..=2),
             Contender::Psutil => {
                 let (seconds, found) = self.psutil.read();

@@ -80,14 +80,21 @@ pub fn run(set: &'static Set, client: &Client, runtime: &Runtime, rounds: u32, r
     );
     if set.name == S1.name {
         let first = |below| turns.ratio(Contender::PsutilFirst, below);
-        report.target("S1: psutil in a new script / host, two threads", first(Contender::HostPair), Bound::AtLeast(12.0));
+        report.target(
+            "S1: psutil in a new script / host, two threads",
+            first(Contender::HostPair),
+            Bound::AtLeast(12.0),
+        );
         report.target("S1: psutil in a new script / over mTLS", first(Contender::Wire), Bound::AtLeast(8.0));
     }
     // No target, and the harder comparison: an interpreter that keeps its objects, and both sides warm.
     for (what, contender) in
         [("host only", Contender::HostPair), ("one thread", Contender::Host), ("over mTLS", Contender::Wire)]
     {
-        report.line(&format!("{}: psutil called again / {what}", set.name), turns.ratio(Contender::PsutilAgain, contender));
+        report.line(
+            &format!("{}: psutil called again / {what}", set.name),
+            turns.ratio(Contender::PsutilAgain, contender),
+        );
     }
 }
 
@@ -152,7 +159,9 @@ impl<'a> Table<'a> {
     }
 
     fn read_wire(&self) -> usize {
-        let list = self.runtime.block_on(async { self.client.processes().list().fields(self.set.fields.iter().copied()).await });
+        let list = self
+            .runtime
+            .block_on(async { self.client.processes().list().fields(self.set.fields.iter().copied()).await });
         list.unwrap().processes.len()
     }
 }

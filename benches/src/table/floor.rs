@@ -27,7 +27,8 @@ impl Floor {
         let mut path = Vec::with_capacity(64);
         for pid in &pids {
             for file in self.set.files {
-                let Ok(file) = openat(&self.proc, below(&mut path, pid, file), OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())
+                let Ok(file) =
+                    openat(&self.proc, below(&mut path, pid, file), OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())
                 else {
                     continue;
                 };

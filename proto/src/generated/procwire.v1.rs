@@ -7385,7 +7385,8 @@ pub struct ListSocketsSummary {
     /// How long the reading took on the host, in nanoseconds.
     #[prost(uint64, tag = "4")]
     pub read_ns: u64,
-    /// Sockets that the predicates left out.
+    /// Sockets that the agent looked at and the predicates left out. Families, protocols and states are chosen in the kernel: what those
+    /// conditions leave out is never looked at, and not counted.
     #[prost(uint32, tag = "5")]
     pub filtered: u32,
     /// Network namespaces that were looked into.

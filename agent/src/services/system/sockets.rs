@@ -84,7 +84,7 @@ impl SocketList {
                 Ok((reading, piece))
             }
         };
-        let (reading, piece) = self.pool.run(Lane::Slow, job).await??;
+        let (reading, piece) = self.pool.run(Lane::Heavy, job).await??;
         if let Some(next) = piece.next {
             self.progress = Progress::Read(reading, next);
         }
