@@ -196,3 +196,52 @@ fn expected_reason(why: &str) -> Option<FieldErrorReason> {
         other => panic!("what is {other}?"),
     }
 }
+
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::rules::PROCESS;
+
+    /// What differs when the agent says `ours` and the kernel, before and after, `theirs`, of a process that rests.
+    fn differences(ours: &[(&str, Value)], theirs: &[(&str, Value)]) -> Vec<String> {
+        let values: Values = ours.iter().map(|(path, value)| ((*path).to_owned(), value.clone())).collect();
+        let opinions: Opinions = theirs
+            .iter()
+            .map(|(path, value)| ((*path).to_owned(), [("kernel".to_owned(), value.clone())].into()))
+            .collect();
+        let mut comparison = Comparison::new(PROCESS);
+        let reasons = Reasons::new();
+        comparison.add(&Case { key: "1 1", ours: &values, reasons: &reasons, before: &opinions, after: &opinions });
+        comparison.differing.into_keys().map(|(_, path)| path).collect()
+    }
+
+    #[test]
+    fn what_is_wrong_missing_or_made_up_differs() {
+        assert!(differences(&[("open_files[3].flags", json!(1))], &[("open_files[3].flags", json!(1))]).is_empty());
+        assert_eq!(differences(&[("nice", json!(1))], &[("nice", json!(2))]), ["nice"]);
+        assert_eq!(differences(&[], &[("open_files[3].flags", json!(2))]), ["open_files[3].flags"]);
+        assert_eq!(differences(&[("open_files[3].flags", json!(2))], &[]), ["open_files[3].flags"]);
+        let denied = json!({"absent": "denied"});
+        assert_eq!(differences(&[("memory_maps[1].path", json!("x:61"))], &[("memory_maps", denied.clone())]).len(), 2);
+        assert_eq!(differences(&[], &[("memory_maps", denied)]), ["memory_maps"]);
+    }
+
+    #[test]
+    fn a_value_is_withheld_only_where_that_is_marked_and_right() {
+        let theirs = [("environ[x:61].value", json!("x:62")), ("environ[x:61].redacted", json!(false))];
+        let masked = [("environ[x:61].value", json!("x:2a")), ("environ[x:61].redacted", json!(true))];
+        assert_eq!(differences(&masked, &theirs), ["environ[x:61].redacted"]);
+        let wrong = [("environ[x:61].value", json!("x:2a")), ("environ[x:61].redacted", json!(false))];
+        assert_eq!(differences(&wrong, &theirs), ["environ[x:61].value"]);
+    }
+
+    #[test]
+    fn of_a_process_that_runs_nothing_is_said_that_may_change() {
+        let state = ("state", json!("PROCESS_STATE_RUNNING"));
+        let (ours, theirs) = (("cpu_number", json!(1)), ("cpu_number", json!(0)));
+        assert_eq!(differences(&[ours.clone()], &[theirs.clone()]), ["cpu_number"]);
+        assert!(differences(&[ours, state.clone()], &[theirs, state.clone()]).is_empty());
+        assert_eq!(differences(&[("nice", json!(1)), state.clone()], &[("nice", json!(2)), state]), ["nice"]);
+    }
+}

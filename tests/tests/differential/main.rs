@@ -9,6 +9,7 @@
 )]
 
 mod comparison;
+mod documented;
 mod flatten;
 mod generic_client;
 mod judge;
