@@ -114,6 +114,28 @@ mod tests {
     }
 
     #[test]
+    fn what_hands_type_out_of_habit_is_understood() {
+        for habit in [
+            "netstat -tulpn",
+            "netstat -antp",
+            "netstat -plunt",
+            "netstat --port 80,443 --state listen,established --pid 1,2 --user root,1000",
+            "files --port 80,443",
+            "ps --cpu",
+            "ps -c 1s",
+            "ps 1 --cpu=1s",
+            "info 1 --cpu",
+            "info 1 --cpu 1s",
+            "threads 1 -c",
+            "pgrep -P 1 -l",
+            "pgrep -fl java",
+        ] {
+            let typed = std::iter::once("procwire").chain(habit.split(' '));
+            assert!(Cli::try_parse_from(typed).is_ok(), "{habit}");
+        }
+    }
+
+    #[test]
     fn what_makes_no_sense_is_refused_before_anything_is_asked() {
         for wrong in [
             &["info", "0"][..],
@@ -129,7 +151,12 @@ mod tests {
             &["files", "--port", "80", "--deleted"],
             &["maps", "1", "--sort", "name"],
             &["threads", "1", "--cpu", "1"],
-            &["netstat", "--all", "--tcp"],
+            &["threads", "1", "--cpu", "1h"],
+            &["info", "--cpu", "1"],
+            &["ps", "--cpu=0s"],
+            &["ps", "--exe", "sh"],
+            &["netstat", "--port", "80,x"],
+            &["netstat", "--programs", "--no-programs"],
             &["netstat", "--local", "10.0.0.0/33"],
             &["who-listens"],
             &["who-listens", "0"],

@@ -24,7 +24,7 @@ pub(crate) struct OutputArgs {
 pub(crate) enum Format {
     /// For people, fitted to the terminal
     Table,
-    /// The same with more columns
+    /// The same with more columns, as many as fit
     Wide,
     /// One JSON document; a list is an array with one object per line
     Json,

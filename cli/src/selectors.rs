@@ -6,15 +6,18 @@ mod values;
 
 use std::{ffi::OsString, time::Duration};
 
-use clap::Args;
+use clap::{
+    Args,
+    builder::{OsStringValueParser, TypedValueParser as _},
+};
 use procwire_client::v1::ProcessState;
 
-pub(crate) use self::values::parse_pid;
+pub(crate) use self::values::{parse_pid, parse_usage_window};
 use self::{
     exception::Exception,
     values::{
-        User, parse_bytes, parse_container, parse_percent, parse_port, parse_state, parse_terminal, parse_unit,
-        parse_user,
+        User, parse_bytes, parse_container, parse_percent, parse_port, parse_program, parse_state, parse_terminal,
+        parse_unit, parse_user,
     },
 };
 
@@ -41,7 +44,7 @@ pub(crate) struct SelectorArgs {
     #[arg(long, value_name = "REGEX")]
     pub(crate) command: Vec<String>,
     /// Running this program; ending in / or *: every program whose path begins so
-    #[arg(long, value_name = "PATH")]
+    #[arg(long, value_name = "PATH", value_parser = OsStringValueParser::new().try_map(parse_program))]
     exe: Vec<OsString>,
     /// In this state: Z, zombie, running, ...
     #[arg(long, value_name = "STATE,...", value_delimiter = ',', value_parser = parse_state)]
@@ -59,7 +62,7 @@ pub(crate) struct SelectorArgs {
     #[arg(long, value_name = "ID", value_parser = parse_container)]
     container: Vec<String>,
     /// Children of this process
-    #[arg(long, value_name = "PID,...", value_delimiter = ',', value_parser = parse_pid)]
+    #[arg(short = 'P', long, value_name = "PID,...", value_delimiter = ',', value_parser = parse_pid)]
     parent: Vec<u32>,
     /// Descendants of this process, at any depth
     #[arg(long, value_name = "PID,...", value_delimiter = ',', value_parser = parse_pid)]

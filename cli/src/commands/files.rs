@@ -36,7 +36,7 @@ pub(crate) struct FilesArgs {
     #[arg(value_name = "PID", required_unless_present_any = ["port", "path", "deleted", "all"])]
     targets: Vec<Target>,
     /// Who holds sockets with this port, at either end
-    #[arg(long, value_name = "PORT", conflicts_with_all = ["targets", "path", "deleted", "all", "kind", "mapped"])]
+    #[arg(long, value_name = "PORT,...", value_delimiter = ',', conflicts_with_all = ["targets", "path", "deleted", "all", "kind", "mapped"])]
     port: Vec<u16>,
     /// Only this path and what is below it
     #[arg(long, value_name = "PATH")]
@@ -46,7 +46,7 @@ pub(crate) struct FilesArgs {
     deleted: bool,
     /// Only descriptors of this kind: regular, directory, device, pipe, socket, memfd, anonymous-inode, pidfd, bpf, eventfd,
     /// epoll, timerfd, signalfd, notify, io-uring
-    #[arg(short, long, value_name = "KIND", value_delimiter = ',', value_parser = kind)]
+    #[arg(short, long, value_name = "KIND,...", value_delimiter = ',', value_parser = kind)]
     kind: Vec<OpenFileKind>,
     /// Files mapped into memory too, such as libraries; slow on large processes
     #[arg(short, long)]

@@ -19,6 +19,7 @@ use crate::{
         process::{Detail, Relatives, write_page},
         unreadable,
     },
+    selectors::parse_usage_window,
 };
 
 /// Which process to show, as typed.
@@ -33,8 +34,8 @@ pub(crate) struct InfoArgs {
     /// Only these fields: name,memory.resident_bytes ("memory": all of it, "*": everything)
     #[arg(short, long, value_name = "A,B,...", value_delimiter = ',', value_parser = clap::builder::NonEmptyStringValueParser::new())]
     fields: Vec<String>,
-    /// Measure its use of processors over this time
-    #[arg(short, long, value_name = "TIME", value_parser = humantime::parse_duration)]
+    /// Measure its use of processors over this time, 500ms if none is given
+    #[arg(short, long, value_name = "TIME", num_args = 0..=1, default_missing_value = "500ms", value_parser = parse_usage_window)]
     cpu: Option<Duration>,
 }
 

@@ -68,8 +68,7 @@ pub(crate) async fn run(args: &LimitsArgs, connection: &Connection, out: &mut Ou
 async fn user_threads(process: &Process, connection: &Connection) -> Option<u64> {
     process.resource_limit(ResourceKind::Nproc)?;
     let user = process.uids?.real;
-    let request =
-        connection.client.processes().list().matching(ProcessSelect::new().uid(user)).fields(["thread_count"]);
+    let request = connection.list().matching(ProcessSelect::new().uid(user)).fields(["thread_count"]);
     // It is said beside the limit if it can be told, and the limits are the answer.
     let list = request.await.ok()?;
     Some(list.processes.iter().filter_map(|process| process.thread_count).map(u64::from).sum())

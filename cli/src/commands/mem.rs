@@ -39,8 +39,11 @@ pub(crate) struct MemArgs {
 
 /// Lists processes by the memory that they alone hold.
 pub(crate) async fn run(args: &MemArgs, connection: &Connection, out: &mut Output) -> Result<Exit, CliError> {
-    // Threads of the kernel have no memory of their own.
-    let selectors = args.selectors.clone().with_pids(&args.pids).without_kernel_threads();
+    let mut selectors = args.selectors.clone().with_pids(&args.pids);
+    // Threads of the kernel have no memory of their own; but whatever is named is shown.
+    if selectors.pids.is_empty() {
+        selectors = selectors.without_kernel_threads();
+    }
     let order: Vec<SortKey> = args.sort.iter().map(of_footprint).collect();
     let request = listing::request(&selectors, &order, None, connection).await?;
     let layout = Layout::memory();

@@ -18,6 +18,7 @@ use crate::{
     exit::Exit,
     output::{Format, Output},
     render::sockets::{Programs, socket_table, sort, takes_what_comes},
+    selectors::parse_pid,
 };
 
 /// Which sockets, as typed. Conditions of different kinds must all hold; of the same kind, one of them.
@@ -33,8 +34,9 @@ pub(crate) struct NetstatArgs {
     /// Unix sockets
     #[arg(short = 'x', long)]
     unix: bool,
-    /// Every kind of socket: unix, netlink, packet and vsock too (without any kind: TCP, UDP and raw)
-    #[arg(short, long, conflicts_with_all = ["tcp", "udp", "unix", "ipv4", "ipv6"])]
+    /// Every kind of socket: unix, netlink, packet and vsock too (without any kind: TCP, UDP and raw); beside a kind it
+    /// changes nothing, for sockets in every state are listed anyway
+    #[arg(short, long)]
     all: bool,
     /// IPv4 only
     #[arg(short = '4', long)]
@@ -46,25 +48,25 @@ pub(crate) struct NetstatArgs {
     #[arg(short, long)]
     listening: bool,
     /// Local port
-    #[arg(short, long, value_name = "PORT")]
+    #[arg(long, value_name = "PORT,...", value_delimiter = ',')]
     port: Vec<u16>,
     /// Remote port
-    #[arg(long, value_name = "PORT")]
+    #[arg(long, value_name = "PORT,...", value_delimiter = ',')]
     remote_port: Vec<u16>,
     /// Local address or network: 127.0.0.0/8, ::1
-    #[arg(long, value_name = "NETWORK")]
+    #[arg(long, value_name = "NETWORK,...", value_delimiter = ',')]
     local: Vec<IpNetwork>,
     /// Remote address or network
-    #[arg(long, value_name = "NETWORK")]
+    #[arg(long, value_name = "NETWORK,...", value_delimiter = ',')]
     remote: Vec<IpNetwork>,
     /// State: established, listen, time-wait, ...
-    #[arg(short, long, value_name = "STATE", value_parser = query::state)]
+    #[arg(short, long, value_name = "STATE,...", value_delimiter = ',', value_parser = query::state)]
     state: Vec<SocketState>,
     /// Held by the process with this pid
-    #[arg(long, value_name = "PID", value_parser = clap::value_parser!(u32).range(1..=4_194_304))]
+    #[arg(long, value_name = "PID,...", value_delimiter = ',', value_parser = parse_pid)]
     pid: Vec<u32>,
-    /// Owned by this user: a name or a number
-    #[arg(long, value_name = "USER")]
+    /// Owned by this user
+    #[arg(long, value_name = "NAME|UID,...", value_delimiter = ',')]
     user: Vec<String>,
     /// In every network namespace that the agent can reach: containers too
     #[arg(long)]
@@ -78,6 +80,9 @@ pub(crate) struct NetstatArgs {
     /// Addresses and ports as numbers: taken out of habit, for they always are
     #[arg(short, long)]
     numeric: bool,
+    /// The processes that hold the sockets: taken out of habit, for they are always shown
+    #[arg(short, long, conflicts_with = "no_programs")]
+    programs: bool,
 }
 
 /// Lists sockets.

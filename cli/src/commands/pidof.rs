@@ -10,7 +10,7 @@ use clap::{
     Args,
     builder::{OsStringValueParser, TypedValueParser as _},
 };
-use procwire_client::v1::{BytesMatch, Process, ProcessFilter, ProcessPredicate, bytes_match::Match};
+use procwire_client::v1::{BytesMatch, Process, ProcessFilter, ProcessPredicate, ProcessState, bytes_match::Match};
 use procwire_proto::json;
 
 use super::{listing, rows::write_rows};
@@ -23,7 +23,7 @@ const LONGEST_REGEX_BYTES: usize = 1024;
 #[derive(Debug, Args)]
 #[command(after_help = "Prints the pids on one line, lowest first. Exit code 1: there is none.")]
 pub(crate) struct PidofArgs {
-    /// Name of the process, or of the program in its first argument, with or without its path
+    /// Name of the process, or of the program in its first argument, with or without its path; or the path of its program
     #[arg(value_name = "NAME", required = true, value_parser = OsStringValueParser::new().try_map(not_empty))]
     names: Vec<Vec<u8>>,
 }
@@ -31,9 +31,13 @@ pub(crate) struct PidofArgs {
 /// Prints the pids of the processes that run a program.
 pub(crate) async fn run(args: &PidofArgs, connection: &Connection, out: &mut Output) -> Result<Exit, CliError> {
     let allow: Vec<_> = args.names.iter().flat_map(|name| predicates(name)).collect();
-    let filter = listing::without_self(Some(ProcessFilter { allow, deny: Vec::new() }), connection);
+    // A zombie runs nothing any more, and who signals what is printed here does not mean it.
+    let zombies = ProcessPredicate { states: vec![ProcessState::Zombie.into()], ..ProcessPredicate::default() };
+    let filter = listing::without_self(Some(ProcessFilter { allow, deny: vec![zombies] }), connection);
     let request = listing::filtered_request(filter, &SelectorArgs::default(), &[], None, connection);
-    let list = request.fields(["pid", "ref", "name", "cmdline"]).await?;
+    let has_path = args.names.iter().any(|name| name.contains(&b'/'));
+    let fields = ["pid", "ref", "name", "cmdline"].into_iter().chain(has_path.then_some("exe"));
+    let list = request.fields(fields).await?;
     let runs_one = |process: &&Process| args.names.iter().any(|name| runs(process, name));
     let found: Vec<&Process> = list.processes.iter().filter(runs_one).collect();
     if !out.is_for_people() {
@@ -45,25 +49,33 @@ pub(crate) async fn run(args: &PidofArgs, connection: &Connection, out: &mut Out
     Ok(if found.is_empty() { Exit::Failed } else { Exit::Success })
 }
 
-/// As pidof(8): the name, or the last component of the first argument; a name with a path is the first argument itself.
+/// As pidof(8): the name, or the last component of the first argument; a name with a path is the first argument itself, or the
+/// program that runs, whatever it calls itself.
 fn runs(process: &Process, wanted: &[u8]) -> bool {
     let first = process.cmdline.first().map_or(&b""[..], Vec::as_slice);
     let last_component = first.rsplit(|byte| *byte == b'/').next().unwrap_or_default();
-    process.name.as_deref() == Some(wanted) || first == wanted || last_component == wanted
+    process.name.as_deref() == Some(wanted)
+        || first == wanted
+        || last_component == wanted
+        || process.exe.as_deref() == Some(wanted)
 }
 
 /// What the agent can decide: it does not know where the first argument ends, so these let a few too many pass.
-fn predicates(name: &[u8]) -> [ProcessPredicate; 2] {
+fn predicates(name: &[u8]) -> Vec<ProcessPredicate> {
     let exact = BytesMatch { r#match: Some(Match::Exact(name.to_vec())) };
     let regex = format!("(?s-u)^(?:.*/)?{}(?: |$)", escaped(name));
     let regex = if regex.len() > LONGEST_REGEX_BYTES { String::from("^") } else { regex };
-    [
-        ProcessPredicate { name: Some(exact), ..ProcessPredicate::default() },
+    let mut predicates = vec![
+        ProcessPredicate { name: Some(exact.clone()), ..ProcessPredicate::default() },
         ProcessPredicate {
             cmdline: Some(BytesMatch { r#match: Some(Match::Regex(regex)) }),
             ..ProcessPredicate::default()
         },
-    ]
+    ];
+    if name.starts_with(b"/") {
+        predicates.push(ProcessPredicate { exe: Some(exact), ..ProcessPredicate::default() });
+    }
+    predicates
 }
 
 /// Bytes as a regular expression that matches them and nothing else.
@@ -93,8 +105,11 @@ mod tests {
 
     #[test]
     fn a_program_goes_by_name_by_its_last_component_and_by_its_path() {
-        let process = process(b"python3.12", &[b"/usr/bin my/python3", b"python"]);
-        for name in [&b"python3.12"[..], b"python3", b"/usr/bin my/python3"] {
+        let process = Process {
+            exe: Some(b"/usr/bin/python3.12".to_vec()),
+            ..process(b"python3.12", &[b"/usr/bin my/python3", b"python"])
+        };
+        for name in [&b"python3.12"[..], b"python3", b"/usr/bin my/python3", b"/usr/bin/python3.12"] {
             assert!(runs(&process, name), "{}", name.escape_ascii());
         }
         for name in [&b"python"[..], b"bin", b"/python3", b"python3.1"] {
@@ -109,7 +124,7 @@ mod tests {
 
     #[test]
     fn a_name_too_long_for_an_expression_is_judged_here() {
-        let [_, by_command] = predicates(&[b'.'; 400]);
-        assert_eq!(by_command.cmdline.and_then(|cmdline| cmdline.r#match), Some(Match::Regex("^".to_owned())));
+        let matches = predicates(&[b'.'; 400]).into_iter().find_map(|predicate| predicate.cmdline?.r#match);
+        assert_eq!(matches, Some(Match::Regex("^".to_owned())));
     }
 }

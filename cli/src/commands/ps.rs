@@ -17,7 +17,7 @@ use crate::{
         branches::{Branches, Strokes},
         mask_path, table, table_of_fields, table_with_branches, thread_rows,
     },
-    selectors::{SelectorArgs, USAGE_WINDOW, parse_pid},
+    selectors::{SelectorArgs, USAGE_WINDOW, parse_pid, parse_usage_window},
     sorting::SortKey,
 };
 
@@ -48,8 +48,7 @@ pub(crate) struct PsArgs {
     #[arg(long, conflicts_with_all = ["tree", "fields", "cpu"])]
     threads: bool,
     /// Measure the use of processors over this time, 500ms if none is given; sorting by cpu does so too
-    #[arg(short, long, value_name = "TIME", num_args = 0..=1, require_equals = true, default_missing_value = "500ms",
-        value_parser = humantime::parse_duration)]
+    #[arg(short, long, value_name = "TIME", num_args = 0..=1, default_missing_value = "500ms", value_parser = parse_usage_window)]
     cpu: Option<Duration>,
     #[command(flatten)]
     selectors: SelectorArgs,

@@ -17,6 +17,7 @@ use crate::{
     exit::Exit,
     output::{Format, Output},
     render::process::threads::{self, ThreadUsage},
+    selectors::parse_usage_window,
 };
 
 /// Whose threads, as typed.
@@ -25,15 +26,15 @@ pub(crate) struct ThreadsArgs {
     /// Its pid, or PID@START_TICKS
     #[arg(value_name = "PID")]
     target: Target,
-    /// Measure the processor time of each thread over this time, and show the busiest first
-    #[arg(short, long, value_name = "TIME", value_parser = humantime::parse_duration)]
+    /// Measure the processor time of each thread over this time, 500ms if none is given, and show the busiest first
+    #[arg(short, long, value_name = "TIME", num_args = 0..=1, default_missing_value = "500ms", value_parser = parse_usage_window)]
     cpu: Option<Duration>,
 }
 
 /// Shows the threads of a process.
 pub(crate) async fn run(args: &ThreadsArgs, connection: &Connection, out: &mut Output) -> Result<Exit, CliError> {
     let first = ask(args.target, connection).await?;
-    let (process, usage) = match args.cpu.filter(|window| !window.is_zero()) {
+    let (process, usage) = match args.cpu {
         None => (first.process.unwrap_or_default(), None),
         Some(window) => {
             tokio::time::sleep(window).await;

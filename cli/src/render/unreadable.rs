@@ -1,6 +1,6 @@
 //! What could not be read, said once and counted.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, os::unix::fs::MetadataExt as _};
 
 use procwire_proto::v1::{FieldError, FieldErrorReason, Process};
 
@@ -28,10 +28,23 @@ pub(crate) fn footnote(processes: &[Process], is_local: bool) -> Option<String> 
 
 /// What to do where permission was denied.
 pub(crate) fn advice(is_local: bool) -> &'static str {
-    match is_local {
-        true => "run as root, or with CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH, to read more",
-        false => "the agent needs root, or CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH, to read more",
+    advice_for(is_local, is_root())
+}
+
+/// Root needs no telling to become root: it is in a container that took the capabilities away, or a security module said no.
+fn advice_for(is_local: bool, is_root: bool) -> &'static str {
+    match (is_local, is_root) {
+        (true, false) => "run as root, or with CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH, to read more",
+        (true, true) => {
+            "refused to root: CAP_SYS_PTRACE or CAP_DAC_READ_SEARCH is missing, or a security module forbids it"
+        }
+        (false, _) => "the agent needs root, or CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH, to read more",
     }
+}
+
+/// Files of a process belong to its effective user (proc(5)).
+fn is_root() -> bool {
+    std::fs::metadata("/proc/self").is_ok_and(|metadata| metadata.uid() == 0)
 }
 
 /// Reasons and, for each, the fields; parts of one message together: `io, namespaces (ipc, mount)`.
@@ -112,14 +125,23 @@ mod tests {
         ];
         assert_eq!(
             footnote(&processes, true).unwrap(),
-            "3 fields (2 permission denied, 1 timeout) not readable, shown as -; 1 field (redacted) incomplete; \
-             run as root, or with CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH, to read more"
+            format!(
+                "3 fields (2 permission denied, 1 timeout) not readable, shown as -; 1 field (redacted) incomplete; {}",
+                advice(true)
+            )
         );
         assert!(
             footnote(&processes, false)
                 .unwrap()
                 .ends_with("the agent needs root, or CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH, to read more")
         );
+    }
+
+    #[test]
+    fn root_is_not_told_to_become_root() {
+        assert!(advice_for(true, false).starts_with("run as root"));
+        assert!(advice_for(true, true).starts_with("refused to root"));
+        assert_eq!(advice_for(false, true), advice_for(false, false));
     }
 
     #[test]

@@ -1,8 +1,11 @@
 //! Values of selectors, from what people type.
 
-use std::{convert::Infallible, ffi::OsString};
+use std::{convert::Infallible, ffi::OsString, ops::RangeInclusive, os::unix::ffi::OsStrExt as _, time::Duration};
 
 use procwire_client::{ProcessRef, v1::ProcessState};
+
+/// Windows over which agents measure the use of processors.
+const USAGE_WINDOWS: RangeInclusive<Duration> = Duration::from_millis(10)..=Duration::from_secs(60);
 
 /// A user, by name or by number.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -15,6 +18,17 @@ pub(super) enum User {
 pub(crate) fn parse_pid(text: &str) -> Result<u32, String> {
     let pid = text.parse().ok().filter(|pid| (1..=ProcessRef::MAX_PID).contains(pid));
     pid.ok_or_else(|| format!("a pid is a number from 1 to {}", ProcessRef::MAX_PID))
+}
+
+/// A window over which the use of processors is measured. A pid after `--cpu` is taken for one, so the message says where pids go.
+pub(crate) fn parse_usage_window(text: &str) -> Result<Duration, &'static str> {
+    let window = humantime::parse_duration(text).ok().filter(|window| USAGE_WINDOWS.contains(window));
+    window.ok_or("a time from 10ms to 60s, with its unit; pids stand before --cpu")
+}
+
+/// The beginning of the path of a program; the kernel knows programs by their whole paths only.
+pub(super) fn parse_program(path: OsString) -> Result<OsString, &'static str> {
+    if path.as_bytes().starts_with(b"/") { Ok(path) } else { Err("a program goes by its whole path, from / on") }
 }
 
 pub(super) fn parse_port(text: &str) -> Result<u16, String> {
@@ -105,6 +119,21 @@ mod tests {
         for wrong in ["", "M", "-1", "1x", "1 M", "1iB", "1e30T", "nan", "inf", "1MM"] {
             assert!(parse_bytes(wrong).is_err(), "{wrong}");
         }
+    }
+
+    #[test]
+    fn windows_are_those_that_agents_measure_over() {
+        assert_eq!(parse_usage_window("500ms"), Ok(Duration::from_millis(500)));
+        assert_eq!(parse_usage_window("1m"), Ok(Duration::from_secs(60)));
+        for wrong in ["", "0s", "9ms", "61s", "1h", "1234", "-1s"] {
+            assert!(parse_usage_window(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn programs_go_by_whole_paths() {
+        assert!(parse_program("/bin/sh".into()).is_ok() && parse_program("/opt/*".into()).is_ok());
+        assert!(parse_program("sh".into()).is_err() && parse_program(OsString::new()).is_err());
     }
 
     #[test]

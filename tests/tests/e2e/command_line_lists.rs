@@ -1,11 +1,6 @@
 //! The commands that list processes, as a person uses them: ps, tree, mem, pidof, pgrep.
 
-use std::{
-    collections::BTreeSet,
-    net::TcpListener,
-    os::unix::process::CommandExt as _,
-    process::Command,
-};
+use std::{collections::BTreeSet, net::TcpListener, os::unix::process::CommandExt as _, process::Command};
 
 use procwire_tests::{Shell, Victim, is_root, programs, waiting::eventually};
 use serde_json::Value;
@@ -248,6 +243,9 @@ fn pidof_knows_programs_by_name_by_file_and_by_path() {
     for name in ["pw-comm", "pw-pidof.x", "/opt/of place/pw-pidof.x"] {
         assert_eq!(shell.answer(&["pidof", name]), pid, "{name}");
     }
+    let program = std::fs::canonicalize(programs::victim()).unwrap();
+    let by_program = shell.answer(&["pidof", program.to_str().unwrap()]);
+    assert!(by_program.split_whitespace().any(|found| found == pid.trim_end()), "{by_program}");
     assert_eq!(shell.fails_with(1, &["pidof", "pw-pidofxx"]), "");
     assert_eq!(shell.fails_with(1, &["pidof", "pw-pidof"]), "");
     shell.fails_with(2, &["pidof"]);
@@ -258,6 +256,30 @@ fn pidof_knows_programs_by_name_by_file_and_by_path() {
     assert_eq!(shell.rows(&["pidof", "pw-comm", "pw-nobody"]).len(), 2);
     let nobody = shell.run(&["pidof", "pw-nobody", "-o", "json"]);
     assert_eq!((nobody.status.code(), nobody.stdout.as_slice()), (Some(1), &b"[]\n"[..]));
+}
+
+#[test]
+fn pidof_leaves_zombies_out_and_pgrep_tells_them() {
+    let shell = Shell::new();
+    let name = "pw-pidof-z";
+    // The outer one sleeps on and never waits for its child.
+    let mut parent =
+        Command::new("sh").args(["-c", "sh -c 'printf pw-pidof-z > /proc/$$/comm' & exec sleep 600"]).spawn().unwrap();
+    let zombie = eventually("the zombie", || shell.pids(&["--name", name, "--state", "Z"]).first().copied());
+    assert_eq!(shell.fails_with(1, &["pidof", name]), "");
+    assert_eq!(shell.answer(&["pgrep", "-P", &parent.id().to_string(), name]), format!("{zombie}\n"));
+    parent.kill().unwrap();
+    parent.wait().unwrap();
+}
+
+#[test]
+fn mem_shows_a_thread_of_the_kernel_only_if_it_is_named() {
+    let shell = Shell::new();
+    let Some(thread) = shell.pids(&["--kernel-threads", "--limit", "1"]).first().copied() else {
+        return; // a container has none
+    };
+    assert_eq!(shell.rows(&["mem", &thread.to_string()]).len(), 1);
+    assert!(shell.rows(&["mem"]).iter().all(|row| row["pid"] != thread));
 }
 
 #[test]

@@ -84,6 +84,9 @@ fn netstat_shows_connections_with_their_processes() {
     assert_eq!(inodes(&["--port", &port_text, "--udp"]), BTreeSet::new());
     assert_eq!(inodes(&["--port", &port_text, "-6"]), BTreeSet::new());
     assert_eq!(inodes(&["--port", &port_text, "--limit", "1"]).len(), 1);
+    // As hands type it: every TCP socket, numbers, programs.
+    assert_eq!(inodes(&["-antp", "--port", &format!("{port_text},1")]), BTreeSet::from([listener, server]));
+    assert_eq!(inodes(&["-tulpn", "--port", &port_text]), BTreeSet::from([listener]));
     let own = inodes(&["--pid", &own_pid()]);
     assert!(own.is_superset(&BTreeSet::from([listener, client, server])), "{own:?}");
     let mine = shell.rows(&["netstat", "--port", &port_text, "--user", &own_uid()]);

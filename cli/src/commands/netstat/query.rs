@@ -44,11 +44,9 @@ pub(super) fn selects(args: &NetstatArgs, uids: &[u32]) -> Vec<SocketSelect> {
     if args.unix {
         kinds.push(SocketSelect::new().unix());
     }
-    if args.all {
-        kinds.push(SocketSelect::new());
-    }
     if kinds.is_empty() {
-        kinds.push(version(SocketSelect::new()));
+        let leaves_open = args.all && !args.ipv4 && !args.ipv6;
+        kinds.push(if leaves_open { SocketSelect::new() } else { version(SocketSelect::new()) });
     }
     kinds.into_iter().map(|select| with_conditions(select, args, uids)).collect()
 }
@@ -141,6 +139,15 @@ mod tests {
     fn every_kind_is_one_condition_that_leaves_the_family_open() {
         let args = NetstatArgs { all: true, ..NetstatArgs::default() };
         assert_eq!(predicates(&args, &[]), [SocketPredicate::default()]);
+    }
+
+    #[test]
+    fn all_beside_a_kind_is_that_kind_in_every_state_as_elsewhere() {
+        for (tcp, ipv4) in [(true, false), (false, true), (true, true)] {
+            let kind = NetstatArgs { tcp, ipv4, ..NetstatArgs::default() };
+            let wanted = predicates(&kind, &[]);
+            assert_eq!(predicates(&NetstatArgs { all: true, ..kind }, &[]), wanted);
+        }
     }
 
     #[test]

@@ -48,9 +48,11 @@ pub(crate) fn note(processes: &[Process], is_local: bool) -> Option<String> {
         is_denied |= reason == FieldErrorReason::PermissionDenied;
         *reasons.entry(reason.as_words()).or_default() += 1;
     }
+    let more = if processes.iter().any(is_readable) { "more " } else { "" };
     let noun = if total == 1 { "process" } else { "processes" };
     let advice = if is_denied { format!("; {}", unreadable::advice(is_local)) } else { String::new() };
-    (total > 0).then(|| format!("{total} more {noun} not readable ({}){advice}", unreadable::counted_reasons(&reasons)))
+    (total > 0)
+        .then(|| format!("{total} {more}{noun} not readable ({}){advice}", unreadable::counted_reasons(&reasons)))
 }
 
 fn is_readable(process: &Process) -> bool {
@@ -110,9 +112,8 @@ mod tests {
         let processes =
             [readable(1, 1), unreadable(PermissionDenied), unreadable(PermissionDenied), unreadable(Zombie)];
         let note = note(&processes, true).unwrap();
-        assert!(
-            note.starts_with("3 more processes not readable (2 permission denied, 1 zombie); run as root"),
-            "{note}"
-        );
+        let advice = unreadable::advice(true);
+        assert_eq!(note, format!("3 more processes not readable (2 permission denied, 1 zombie); {advice}"));
+        assert_eq!(super::note(&[unreadable(Zombie)], true).unwrap(), "1 process not readable (zombie)");
     }
 }
