@@ -26,7 +26,7 @@ pub(crate) enum CliError {
     #[error(transparent)]
     Pki(#[from] PkiError),
     /// A call failed.
-    #[error(transparent)]
+    #[error("{}", in_terms_of_the_tool(&.0.to_string()))]
     Call(#[from] procwire_client::Error),
     /// The process that was meant is not there any more.
     #[error("{0}")]
@@ -52,6 +52,11 @@ pub(crate) enum CliError {
     /// The demonstration did not come out as it should.
     #[error("demo: {0}")]
     Demo(String),
+}
+
+/// Agents advise programs, which call methods; people type commands.
+fn in_terms_of_the_tool(text: &str) -> String {
+    text.replace("GetCapabilities lists every field", "`procwire agent capabilities` lists every field")
 }
 
 impl CliError {

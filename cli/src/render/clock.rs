@@ -45,9 +45,9 @@ impl Clock {
         self.zoned(moment).map_or_else(|| "?".to_owned(), |moment| moment.strftime("%F %T %:z").to_string())
     }
 
-    /// For a cell: `2026-11-18T14:05:09`.
+    /// For a cell: `2026-11-18T14:05:09+01:00`, which programs understand wherever they run.
     pub(crate) fn sortable(&self, moment: &prost_types::Timestamp) -> String {
-        self.zoned(moment).map_or_else(|| "?".to_owned(), |moment| moment.strftime("%FT%T").to_string())
+        self.zoned(moment).map_or_else(|| "?".to_owned(), |moment| moment.strftime("%FT%T%:z").to_string())
     }
 
     /// How long ago it was; `None` for the future.
@@ -88,6 +88,7 @@ mod tests {
         assert_eq!(clock.brief(&moment("2026-11-20T22:59:00Z")), "Nov20");
         assert_eq!(clock.brief(&moment("2025-12-31T00:00:00Z")), "2025");
         assert_eq!(clock.full(&moment("2026-11-18T13:05:09Z")), "2026-11-18 14:05:09 +01:00");
+        assert_eq!(clock.sortable(&moment("2026-11-18T13:05:09Z")), "2026-11-18T14:05:09+01:00");
         assert_eq!(clock.time_of_day(&moment("2026-11-18T13:05:09Z")), "14:05:09");
         assert_eq!(clock.since(&moment("2026-11-21T22:29:00Z")), Some(Duration::from_secs(60)));
         assert_eq!(clock.since(&moment("2026-11-21T22:31:00Z")), None);

@@ -74,6 +74,10 @@ pub(crate) fn label(name: &str) -> String {
 
 /// The name of a field without its unit.
 pub(crate) fn without_unit(name: &str) -> &str {
+    // Beside `read_calls`, which counts calls, `read_call` would not say that it counts bytes.
+    if name.ends_with("_call_bytes") {
+        return name;
+    }
     UNIT_SUFFIXES.iter().find_map(|suffix| name.strip_suffix(suffix)).unwrap_or(name)
 }
 
@@ -177,7 +181,7 @@ mod tests {
             ("resident_bytes", json!(3_565_158), "3.4M"),
             ("user_ns", json!(3_219_999_999_u64), "0:03.21"),
             ("memory_ratio", json!(0.1234), "12.3%"),
-            ("start_time", json!("2026-11-18T13:05:09Z"), "2026-11-18T13:05:09"),
+            ("start_time", json!("2026-11-18T13:05:09Z"), "2026-11-18T13:05:09+00:00"),
         ] {
             assert_eq!(show(name, &value, Form::Cell, &clock), wanted);
         }
@@ -204,6 +208,7 @@ mod tests {
 
     #[test]
     fn labels_are_names_without_units() {
+        assert_eq!((without_unit("read_calls"), without_unit("read_call_bytes")), ("read_calls", "read_call_bytes"));
         assert_eq!(label("peak_resident_bytes"), "peak resident");
         assert_eq!(label("read_bytes_per_second"), "read");
         assert_eq!(label("nice"), "nice");

@@ -190,7 +190,7 @@ fn a_mistyped_field_is_a_usage_error_that_names_it() {
     let shell = Shell::new();
     let (code, said) = shell.failure(&["ps", "--fields", "pid,nmae"]);
     assert_eq!(code, 2, "{said}");
-    assert!(said.contains("nmae"), "{said}");
+    assert!(said.contains("nmae") && said.contains("`procwire agent capabilities`"), "{said}");
 }
 
 /// Follows the advice that the tool prints, word for word, with the agent and the tool as separate processes.

@@ -217,7 +217,7 @@ fn memory_of_others_is_counted_as_not_readable() {
     command.args(["mem", "--name", "pw-mem-root"]).env("LC_ALL", "C.UTF-8").env("HOME", "/");
     let output = command.output().unwrap();
     let said = String::from_utf8(output.stderr).unwrap();
-    assert!(said.contains("1 more process not readable (permission denied)"), "{said}");
+    assert!(said.contains("1 process not readable (permission denied); run as root"), "{said}");
     assert_eq!(output.status.code(), Some(0), "{said}");
     drop(victim);
 }

@@ -46,8 +46,9 @@ pub(crate) fn socket_table(sockets: &[Socket], programs: Option<&Programs>, is_w
         Column { may_be_cut: false, ..Column::new("PROTO", Align::Left) },
         Column { drop_order: Some(9), ..Column::new("RECV-Q", Align::Right) },
         Column { drop_order: Some(8), ..Column::new("SEND-Q", Align::Right) },
-        Column::new("LOCAL", Align::Left),
-        Column::new("REMOTE", Align::Left),
+        // The port, or the name of the file, is at the end.
+        Column::of_paths("LOCAL"),
+        Column::of_paths("REMOTE"),
         Column { may_be_cut: false, ..Column::new("STATE", Align::Left) },
     ];
     if is_wide {
@@ -207,6 +208,14 @@ mod tests {
         let table = socket_table(&[long], Some(&Programs::default()), false);
         assert!(!lines(&table, Some(80))[0].contains("SEND-Q"), "{:?}", lines(&table, Some(80)));
         assert!(lines(&table, Some(200))[1].contains("[f0f1:f2f3:f4f5:f6f7:f8f9:fafb:fcfd:feff]:65535"));
+    }
+
+    #[test]
+    fn an_address_that_is_cut_keeps_its_port_or_its_file() {
+        let long = unix(b"/run/user/1000/containers/networks/rootless-netns/of-one-of-many/api.sock");
+        let table = socket_table(&[long], Some(&Programs::default()), false);
+        let shown = lines(&table, Some(60)).remove(1);
+        assert!(shown.contains("…") && shown.contains("/api.sock "), "{shown}");
     }
 
     #[test]
