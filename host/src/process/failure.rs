@@ -37,6 +37,10 @@ impl Failure<'_> {
             if has_no_more && stat.is_zombie() {
                 return Some(FieldErrorReason::Zombie);
             }
+            // What it had when the reading began is gone before it is a zombie: its memory, files and namespaces, one by one.
+            if is_missing && stat.is_ending() {
+                return Some(FieldErrorReason::ProcessGone);
+            }
         }
         Some(match self.errno {
             // There is such a file, and it is empty.
@@ -80,6 +84,8 @@ impl Failure<'_> {
 #[cfg(test)]
 #[allow(clippy::unwrap_used, reason = "tests fail by panicking")]
 mod tests {
+    use procwire_proto::v1::ProcessState;
+
     use super::*;
 
     const LIVE: &[u8] = b"7 (a) S 1 7 7 0 -1 0 0 0 0 0 2 3 0 0 20 5 1 0 150 4096 1";
@@ -120,6 +126,25 @@ mod tests {
         for file in with_rights.into_iter().chain([ProcessFile::MemoryMaps]) {
             assert_eq!(reason(file, Errno::ACCESS, KERNEL_THREAD), Some(FieldErrorReason::PermissionDenied));
         }
+    }
+
+    #[test]
+    fn what_a_process_has_let_go_of_on_its_way_out_is_gone() {
+        const ENDING: &[u8] = b"7 (a) R 1 7 7 0 -1 4194308 0 0 0 0 2 3 0 0 20 5 1 0 150 0 0";
+        let files = [ProcessFile::Exe, ProcessFile::Cwd, ProcessFile::Environ, ProcessFile::Namespaces];
+        for file in files.into_iter().chain([ProcessFile::MemoryMaps, ProcessFile::OpenFiles]) {
+            for errno in [Errno::NOENT, Errno::SRCH] {
+                assert_eq!(reason(file, errno, ENDING), Some(FieldErrorReason::ProcessGone), "{file:?} {errno}");
+            }
+            assert_eq!(reason(file, Errno::ACCESS, ENDING), Some(FieldErrorReason::PermissionDenied), "{file:?}");
+        }
+        // Read through a thread that lives, a process whose main thread is on its way out is not.
+        let through = Stat::parse(ENDING).unwrap().through(Some(ProcessState::Sleeping), None);
+        let failure = Failure { file: ProcessFile::Io, name: "io", paths: Vec::new(), errno: Errno::NOENT };
+        assert_eq!(failure.reason(&through), Some(FieldErrorReason::Unsupported));
+        // A kernel thread never had them, on its way out as before.
+        let thread: &[u8] = b"7 (a) I 2 0 0 0 -1 2129988 0 0 0 0 2 3 0 0 20 5 1 0 150 0 0";
+        assert_eq!(reason(ProcessFile::Exe, Errno::NOENT, thread), None);
     }
 
     #[test]

@@ -138,11 +138,8 @@ impl ProcessReader {
         let leader_exited = stat.leader_has_exited();
         let live = leader_exited.then(|| threads::live_thread(&self.host, &mut self.file, pid)).flatten();
         // What the leader no longer has is read through a thread that lives; then it is no zombie.
-        let stat = live.map_or(stat, |live| Stat {
-            state: live.state,
-            virtual_bytes: virtual_bytes(&self.host, &mut self.file, pid, live.id),
-            ..stat
-        });
+        let stat =
+            live.map_or(stat, |live| stat.through(live.state, virtual_bytes(&self.host, &mut self.file, pid, live.id)));
         if let Some(live) = live {
             draft.begin_again();
             read_files(&self.host, &mut self.file, &mut draft, Some(live.id));

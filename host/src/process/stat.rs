@@ -6,6 +6,8 @@ use crate::procfs::Numbers;
 
 /// Flag of kernel threads in field 9: `PF_KTHREAD`, include/linux/sched.h.
 const PF_KTHREAD: u64 = 0x0020_0000;
+/// Flag of those that are on their way out: `PF_EXITING`, the same file.
+const PF_EXITING: u64 = 0x0000_0004;
 
 /// The line of one process. A column that an old kernel does not have, or that is no number, is `None`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -118,6 +120,16 @@ impl<'a> Stat<'a> {
 
     pub(crate) fn is_zombie(&self) -> bool {
         is_over(self.state)
+    }
+
+    /// True if the process is letting go of its parts one after the other, and is no zombie yet (kernel/exit.c: do_exit).
+    pub(crate) fn is_ending(&self) -> bool {
+        !self.is_zombie() && self.flags.is_some_and(|flags| flags & PF_EXITING != 0)
+    }
+
+    /// Of a process whose main thread has exited, as seen through one that lives.
+    pub(crate) fn through(self, state: Option<ProcessState>, virtual_bytes: Option<u64>) -> Self {
+        Self { state, virtual_bytes, flags: self.flags.map(|flags| flags & !PF_EXITING), ..self }
     }
 }
 
