@@ -46,6 +46,10 @@ pub(crate) async fn run(args: &PidofArgs, connection: &Connection, out: &mut Out
         let pids: Vec<_> = found.iter().map(|process| process.pid.to_string()).collect();
         writeln!(out.answer, "{}", pids.join(" "))?;
     }
+    // Whose program is kept from whoever asks may be one that was looked for.
+    if found.is_empty() && has_path {
+        listing::note_unjudged(&list.summary, &SelectorArgs::default(), connection, out)?;
+    }
     Ok(if found.is_empty() { Exit::Failed } else { Exit::Success })
 }
 

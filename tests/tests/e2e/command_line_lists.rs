@@ -219,6 +219,11 @@ fn memory_of_others_is_counted_as_not_readable() {
     let said = String::from_utf8(output.stderr).unwrap();
     assert!(said.contains("1 process not readable (permission denied); run as root"), "{said}");
     assert_eq!(output.status.code(), Some(0), "{said}");
+    let mut command = Command::new("setpriv");
+    command.args(["--reuid", "65534", "--regid", "65534", "--clear-groups"]).arg(shell.path("procwire"));
+    let output = command.args(["pidof", "/pw/no/such/program"]).env("HOME", "/").output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(output.status.code() == Some(1) && said.contains("left out"), "{said}");
     drop(victim);
 }
 

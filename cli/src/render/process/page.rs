@@ -82,7 +82,11 @@ pub(crate) fn write_page(
     if identity.is_empty() {
         identity.push(("pid".to_owned(), process.pid.to_string()));
     }
-    page.list(format!("{} ({})", process.display_name(), process.pid), identity);
+    let title = match process.name {
+        Some(_) => format!("{} ({})", process.display_name(), process.pid),
+        None => format!("process {}", process.pid),
+    };
+    page.list(title, identity);
     page.list("Rights", rights::pairs(process));
     page.list("Processor", processor::pairs(process));
     page.grid("Memory", memory::amounts(process));

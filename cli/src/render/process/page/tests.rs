@@ -129,7 +129,7 @@ fn what_is_absent_is_told_once_with_its_reason() {
 
 #[test]
 fn a_row_of_nothing_is_a_title() {
-    assert_eq!(page(&Process { pid: 9, ..Process::default() }), "? (9)\n  pid  9\n");
+    assert_eq!(page(&Process { pid: 9, ..Process::default() }), "process 9\n  pid  9\n");
 }
 
 #[test]
