@@ -46,8 +46,8 @@ impl Held {
 pub(super) struct Holders {
     /// By inode, then pid, then descriptor.
     held: Vec<Held>,
-    /// Processes that did not let us look.
-    pub(super) unreadable_processes: u32,
+    /// Processes that did not let us look, and may hold something.
+    pub(super) unreadable: Vec<u32>,
 }
 
 impl Holders {
@@ -157,7 +157,7 @@ impl<'a> Walk<'a> {
             }
         }
         let mut work = self.lock();
-        work.found.unreadable_processes += found.unreadable_processes;
+        work.found.unreadable.append(&mut found.unreadable);
         work.found.held.append(&mut found.held);
     }
 
@@ -196,7 +196,9 @@ impl<'a> Walk<'a> {
             // It has ended.
             Err(Errno::NOENT | Errno::SRCH) => Vec::new(),
             Err(_) => {
-                found.unreadable_processes += 1;
+                if may_hold_something(self.host, pid, buffer) {
+                    found.unreadable.push(pid);
+                }
                 Vec::new()
             }
         }
@@ -221,6 +223,14 @@ impl<'a> Walk<'a> {
     fn lock(&self) -> MutexGuard<'_, Work> {
         self.work.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Kernel threads have no descriptors of their own and zombies none any more, though theirs are told to nobody but root
+/// (fs/proc/base.c: `task_dump_owner`).
+fn may_hold_something(host: &Host, pid: u32, buffer: &mut Buffer) -> bool {
+    let line = buffer.read_file(host.proc(), ProcessPath::new(pid).file("stat"));
+    let stat = line.ok().and_then(Stat::parse);
+    stat.is_none_or(|stat| stat.leader_has_exited() || !(stat.is_zombie() || stat.is_kernel_thread()))
 }
 
 impl Share {

@@ -14,9 +14,10 @@ use rustix::io::Errno;
 use super::{
     collect::{CollectError, Collected, Wanted, collect},
     filter::{Beside, SocketFilter, is_only_listening},
-    holders::{self, Held, Holders, Walk},
+    holders::{self, Holders, Walk},
     namespaces::Namespace,
     peers,
+    port_owners::{Port, PortOwners},
     row::{Ends, Row},
     tables::Table,
     wire::write_holders,
@@ -237,16 +238,16 @@ impl SocketTable {
         true
     }
 
-    /// Who has which local port, and whether it listens: walks over all descriptors if there is anything to look for.
-    pub(super) fn ports_held(&self, host: &Host) -> Result<Vec<(u32, u32, bool)>, HostError> {
-        let mut owned: HashMap<u64, (u32, bool)> = HashMap::new();
+    /// Who has which local port: walks over all descriptors if there is anything to look for.
+    pub(super) fn ports_held(&self, host: &Host) -> Result<PortOwners, HostError> {
+        let mut bound: HashMap<u64, Port> = HashMap::new();
         for row in self.rows.iter().filter(|row| row.inode != 0) {
-            if let Some((port, _)) = row.ports() {
-                owned.insert(row.inode, (port, row.listens()));
+            if let Some((number, _)) = row.ports() {
+                bound.insert(row.inode, Port { number, listens: row.listens() });
             }
         }
-        if owned.is_empty() {
-            return Ok(Vec::new());
+        if bound.is_empty() {
+            return Ok(PortOwners::default());
         }
         let (pids, stop) = (holders::pids(host)?, AtomicBool::new(false));
         let walk = Walk::new(host, &pids, &stop);
@@ -255,9 +256,9 @@ impl SocketTable {
             let _ = thread::Builder::new().name("socket-holders".to_owned()).spawn_scoped(scope, || walk.work());
             walk.work();
         });
-        let held = walk.found();
-        let of = |held: &Held| owned.get(&held.inode).map(|&(port, listens)| (held.pid, port, listens));
-        Ok(held.all().iter().filter_map(of).collect())
+        let found = walk.found();
+        let owned = found.all().iter().filter_map(|held| Some((held.pid, *bound.get(&held.inode)?))).collect();
+        Ok(PortOwners::new(bound.into_values().collect(), owned, found.unreadable.into_iter().collect()))
     }
 
     /// All of them as messages.
@@ -276,7 +277,7 @@ impl SocketTable {
 
     /// Processes whose descriptors could not be read, of those that were looked at.
     pub fn unreadable_processes(&self) -> u32 {
-        self.holders.unreadable_processes
+        u32::try_from(self.holders.unreadable.len()).unwrap_or(u32::MAX)
     }
 
     /// Network namespaces that were looked into.

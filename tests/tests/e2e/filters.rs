@@ -148,3 +148,27 @@ async fn who_cannot_be_judged_for_lack_of_privilege_is_counted() {
     let decided = client.processes().list().matching(of_victim.exe_prefix("/").kernel_threads(true)).await.unwrap();
     assert_eq!((decided.summary.filtered, decided.summary.unjudged), (1, 0), "whatever its program is");
 }
+
+#[tokio::test]
+async fn whose_descriptors_cannot_be_read_may_have_a_port_that_somebody_has() {
+    if !programs::is_root() {
+        return;
+    }
+    let agent = Agent::options().unprivileged().start();
+    let client = agent.client(Role::Inspector);
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let (here, of_agent) = (std::process::id(), agent.pid());
+    let those = || ProcessSelect::new().pids([here, of_agent]);
+    for list in [
+        client.processes().list().matching(those().listening_on(port)),
+        client.processes().list().matching(those()).except(ProcessSelect::new().local_port(port)),
+    ] {
+        let list = list.fields(["pid"]).await.unwrap();
+        assert_eq!(list.summary.unjudged, 1, "this test, which belongs to root: {:?}", list.summary);
+        assert!(list.processes.iter().all(|row| row.pid == of_agent));
+    }
+    drop(listener);
+    let nobody = client.processes().list().matching(those().listening_on(port)).fields(["pid"]).await.unwrap();
+    assert_eq!((nobody.summary.filtered, nobody.summary.unjudged), (2, 0), "there is no such socket");
+}

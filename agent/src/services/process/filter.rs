@@ -137,12 +137,16 @@ impl Facts {
         self.families.get(index)
     }
 
-    fn holds_local(&self, pid: u32, ports: &[u32]) -> bool {
-        self.ports.as_ref().is_some_and(|owners| owners.holds_local(pid, ports))
+    fn holds_local(&self, pid: u32, ports: &[u32]) -> Truth {
+        self.ports.as_ref().map_or(Truth::Unknown, |owners| {
+            Truth::sure(owners.holds_local(pid, ports), owners.may_hold_local(pid, ports))
+        })
     }
 
-    fn listens(&self, pid: u32, ports: &[u32]) -> bool {
-        self.ports.as_ref().is_some_and(|owners| owners.listens(pid, ports))
+    fn listens(&self, pid: u32, ports: &[u32]) -> Truth {
+        self.ports
+            .as_ref()
+            .map_or(Truth::Unknown, |owners| Truth::sure(owners.listens(pid, ports), owners.may_listen(pid, ports)))
     }
 }
 

@@ -78,8 +78,8 @@ impl Condition {
         let Subject { pid, row, facts, .. } = subject;
         match self {
             Self::Pids(pids) => pids.contains(pid).into(),
-            Self::LocalPorts(ports) => facts.holds_local(*pid, ports).into(),
-            Self::ListeningPorts(ports) => facts.listens(*pid, ports).into(),
+            Self::LocalPorts(ports) => facts.holds_local(*pid, ports),
+            Self::ListeningPorts(ports) => facts.listens(*pid, ports),
             Self::Refs(refs) => match refs.get(pid) {
                 None => Truth::False,
                 Some(start_ticks) => started(*row).map_or(Truth::Unknown, |ticks| start_ticks.contains(&ticks).into()),
