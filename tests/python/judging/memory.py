@@ -1,5 +1,6 @@
 """What smaps and smaps_rollup say, mapping by mapping."""
 
+import functools
 import os
 
 from judging.rows import DELETED, absent, octets, read
@@ -14,8 +15,10 @@ SIZES = {
 def ask_memory(row, subject):
     paths = ["unique_bytes", "proportional_bytes", "swap_bytes", "proportional_swap_bytes"]
     row.ask("kernel", [f"memory_footprint.{path}" for path in paths], lambda: footprint(subject))
+    # Read once: the kernel holds the process's memory map while it writes.
+    read_once = functools.cache(lambda: list(mappings(subject)))
     for field, question in [("memory_maps", say_maps), ("memory_map_groups", say_groups)]:
-        row.list("kernel", field, lambda question=question: question(row, subject), subject.without)
+        row.list("kernel", field, lambda question=question: question(row, read_once()), subject.without)
         if subject.is_zombie:
             row.say("kernel", field, absent("zombie"))
 
@@ -34,20 +37,19 @@ def footprint(subject):
     return tuple(sums.values())
 
 
-def say_maps(row, subject):
+def say_maps(row, found):
     count = 0
-    for header, sizes in mappings(subject):
+    for header, sizes in found:
         path = f"memory_maps[{header['start_address']}]"
-        name = header.pop("path")
-        row.say("kernel", f"{path}.path", octets(name) if name else absent("none"))
-        row.say_all("kernel", path, {**header, **sizes})
+        name = header["path"]
+        row.say_all("kernel", path, {**header, **sizes, "path": octets(name) if name else absent("none")})
         count += 1
     return count
 
 
-def say_groups(row, subject):
+def say_groups(row, found):
     groups = {}
-    for header, sizes in mappings(subject):
+    for header, sizes in found:
         group = groups.setdefault((header["path"], header["deleted"]), {"map_count": 0})
         group["map_count"] += 1
         for size, value in sizes.items():

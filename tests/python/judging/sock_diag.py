@@ -7,6 +7,8 @@ import socket
 import struct
 import sys
 
+from judging.rows import ANYTHING
+
 NETLINK_SOCK_DIAG = 4
 SOCK_DIAG_BY_FAMILY = 20
 NLM_F_REQUEST_DUMP = 0x301
@@ -26,10 +28,12 @@ def sockets_of(folder):
     child = os.fork()
     if child == 0:
         try:
-            with open(f"{folder}/ns/net") as namespace:
-                entered = ctypes.CDLL(None).setns(namespace.fileno(), 0) == 0
+            # Whoever has no rights outside has them in a user namespace of his own making.
+            as_itself = enter(folder, "net")
+            entered = as_itself or (enter(folder, "user") and enter(folder, "net"))
+            found = sockets() if entered else None
             with os.fdopen(writer, "w") as answer:
-                json.dump(sockets() if entered else None, answer)
+                json.dump(found if as_itself else without_netlink(found), answer)
         finally:
             os._exit(0)
     os.close(writer)
@@ -37,6 +41,17 @@ def sockets_of(folder):
         text = answer.read()
     os.waitpid(child, 0)
     return json.loads(text) if text else None
+
+
+def without_netlink(rows):
+    """User ids are those of that user namespace now, and whoever may not enter it has only text tables, which have no more than this."""
+    unknown = dict.fromkeys(["uid", "receive_queue", "send_queue", "peer_inode"], ANYTHING)
+    return rows and [{**row, **unknown} for row in rows]
+
+
+def enter(folder, namespace):
+    with open(f"{folder}/ns/{namespace}") as file:
+        return ctypes.CDLL(None).setns(file.fileno(), 0) == 0
 
 
 def sockets():

@@ -4,11 +4,14 @@ import ctypes
 import os
 import resource
 import signal
+import socket
 import struct
 import sys
+import tempfile
 import threading
 
 LIBC = ctypes.CDLL(None, use_errno=True)
+held = []
 PTRACE_TRACEME, PTRACE_SETOPTIONS, PTRACE_O_EXITKILL = 0, 0x4200, 0x100000
 
 
@@ -36,7 +39,9 @@ def killed():
 
 
 def leaderless():
-    """The main thread exits, and another goes on. Does not return."""
+    """The main thread exits, and another goes on, with a socket and a file. Does not return."""
+    held.append(socket.create_server(("127.0.0.1", 0)))
+    held.append(tempfile.TemporaryFile())
     threading.Thread(target=say_ready_without_a_leader).start()
     # exit(2), of this thread alone.
     LIBC.syscall({"x86_64": 60, "aarch64": 93}[os.uname().machine], 0)
@@ -70,15 +75,21 @@ def settings():
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_STACK, (4 << 20, resource.getrlimit(resource.RLIMIT_STACK)[1]))
     open("/proc/self/oom_score_adj", "w").write("777")
-    if os.path.exists("/proc/self/loginuid"):
-        # Whoever has none may take one.
-        open("/proc/self/loginuid", "w").write("4242")
+    take_login_uid(4242)
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGUSR1, signal.SIGRTMAX})
     signal.signal(signal.SIGUSR2, signal.SIG_IGN)
     signal.signal(signal.SIGHUP, lambda *_: None)
     os.kill(os.getpid(), signal.SIGUSR1)
     os.setpgid(0, 0)
     filtered()
+
+
+def take_login_uid(uid):
+    """Whoever has none may take one; in a session of somebody who logged in all have one. Kernels without audit have no such file."""
+    try:
+        open("/proc/self/loginuid", "w").write(str(uid))
+    except (FileNotFoundError, PermissionError):
+        pass
 
 
 def filtered():
