@@ -299,6 +299,10 @@ impl Sink for Sieve<'_> {
                 self.collected.others.push(row);
             }
         }
+        self.is_wanted()
+    }
+
+    fn is_wanted(&self) -> bool {
         !self.wanted.stop.load(Ordering::Relaxed)
     }
 }

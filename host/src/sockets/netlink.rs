@@ -10,7 +10,9 @@ use procwire_proto::v1::SocketFamily;
 use rustix::{
     io::Errno,
     net::{
-        AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType, netlink, recv, send, socket_with,
+        AddressFamily, RecvFlags, SendFlags, SocketAddrAny, SocketFlags, SocketType, connect,
+        netlink::{self, SocketAddrNetlink},
+        recvfrom, send, socket_with,
         sockopt::{Timeout, set_socket_timeout},
     },
 };
@@ -38,6 +40,8 @@ const MESSAGE_DONE: u16 = 3;
 const PATIENCE: Duration = Duration::from_secs(5);
 /// A dump that the kernel could not make in one piece is asked for so many times.
 const ATTEMPTS: usize = 3;
+/// The port id of the kernel (netlink(7)).
+const KERNEL: u32 = 0;
 
 /// A socket that dumps are asked through. It answers for the network namespace that it was opened in, whoever uses it.
 #[derive(Debug)]
@@ -96,6 +100,9 @@ pub(super) trait Sink {
 
     /// One row; false: no more are wanted.
     fn take(&mut self, row: Row) -> bool;
+
+    /// False: nobody waits for rows any more, even if none come.
+    fn is_wanted(&self) -> bool;
 }
 
 impl DiagSocket {
@@ -104,6 +111,9 @@ impl DiagSocket {
         let protocol = Some(netlink::SOCK_DIAG);
         let socket = socket_with(AddressFamily::NETLINK, SocketType::DGRAM, SocketFlags::CLOEXEC, protocol)
             .map_err(DumpError::from_socket)?;
+        // Whoever may administer the network of the namespace could answer in the kernel's place: a socket that is connected to the kernel
+        // refuses what comes from others (net/netlink/af_netlink.c: netlink_getsockbyportid).
+        connect(&socket, &SocketAddrNetlink::new(KERNEL, 0)).map_err(DumpError::from_socket)?;
         set_socket_timeout(&socket, Timeout::Recv, Some(PATIENCE)).map_err(DumpError::from_socket)?;
         Ok(Self { socket, buffer: vec![0; BUFFER_BYTES], sequence: 0 })
     }
@@ -115,7 +125,10 @@ impl DiagSocket {
             if attempt > 0 {
                 sink.again();
             }
-            let mut pass_on = |row: Option<Row>| row.is_none_or(|row| sink.take(row));
+            let mut pass_on = |row: Option<Row>| match row {
+                Some(row) => sink.take(row),
+                None => sink.is_wanted(),
+            };
             let is_consistent = match dump {
                 Dump::Tcp { families, share } => {
                     let (kind, request) = match families {
@@ -167,10 +180,12 @@ impl DiagSocket {
         let mut is_consistent = true;
         loop {
             // MSG_TRUNC: the length is that of the message, even if the buffer has no room for it.
-            let length = match recv(&self.socket, self.buffer.as_mut_slice(), RecvFlags::TRUNC) {
+            let length = match recvfrom(&self.socket, self.buffer.as_mut_slice(), RecvFlags::TRUNC) {
                 Err(Errno::INTR) => continue,
                 Err(errno) => return Err(DumpError::Failed(errno)),
-                Ok((_, length)) => length,
+                Ok((_, length, sender)) if is_kernel(sender.as_ref()) => length,
+                // It came before the socket was connected.
+                Ok(_) => continue,
             };
             let datagram = self.buffer.get(..length).ok_or(DumpError::Failed(Errno::MSGSIZE))?;
             for message in Messages(datagram) {
@@ -212,6 +227,11 @@ impl DumpError {
             _ => Self::Failed(errno),
         }
     }
+}
+
+fn is_kernel(sender: Option<&SocketAddrAny>) -> bool {
+    let sender = sender.and_then(|sender| SocketAddrNetlink::try_from(sender.clone()).ok());
+    sender.is_some_and(|sender| sender.pid() == KERNEL)
 }
 
 fn with_header(kind: u16, request: &[u8], sequence: u32) -> Vec<u8> {

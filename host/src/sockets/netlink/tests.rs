@@ -163,6 +163,10 @@ impl Sink for All {
         self.0.push(row);
         true
     }
+
+    fn is_wanted(&self) -> bool {
+        true
+    }
 }
 
 /// The TCP sockets of this machine with one of these ports, as one dump has them.
@@ -210,4 +214,19 @@ fn both_halves_and_both_families_are_the_whole_and_nothing_twice() {
     let mut first = whole;
     first.retain(|row| row.ports().is_some_and(|(local, remote)| remote == 0 || is_upper(local) != is_upper(remote)));
     assert_eq!(dumped(&[tcp(None, Share::First)], &ports).unwrap(), first);
+}
+
+#[test]
+fn nobody_answers_in_the_place_of_the_kernel() {
+    // Only who may administer the network could send to another's socket at all.
+    let Ok(asking) = DiagSocket::open() else { return };
+    let forger = socket_with(AddressFamily::NETLINK, SocketType::DGRAM, SocketFlags::CLOEXEC, Some(netlink::SOCK_DIAG));
+    let forger = forger.unwrap();
+    let asked_through = SocketAddrNetlink::try_from(rustix::net::getsockname(&asking.socket).unwrap()).unwrap();
+    let forged = with_header(SOCK_DIAG_BY_FAMILY, &inet_message(2, LISTEN, 666, &[]), 1);
+    let sent = rustix::net::sendto(&forger, &forged, SendFlags::empty(), &asked_through);
+    assert!(matches!(sent, Err(Errno::CONNREFUSED | Errno::PERM)), "{sent:?}");
+
+    let from = |pid| is_kernel(Some(&SocketAddrNetlink::new(pid, 0).into()));
+    assert!(from(0) && !from(asked_through.pid()) && !is_kernel(None));
 }
