@@ -218,11 +218,16 @@ fn maps_add_up_to_what_the_kernel_says() {
     let victim = Victim::start(&["sleep"]).asleep();
     let pid = victim.pid().to_string();
     let sum = |rows: &[Value], name: &str| rows.iter().map(|row| row[name].as_u64().unwrap()).sum::<u64>();
+    let dirty = || smaps_sum(victim.pid(), "Private_Dirty");
+    let before = dirty();
     let groups = shell.rows(&["maps", &pid]);
     let each = shell.rows(&["maps", &pid, "--each"]);
+    let after = dirty();
     for rows in [&groups, &each] {
         assert_eq!(sum(rows, "size_bytes"), smaps_sum(victim.pid(), "Size"));
-        assert_eq!(sum(rows, "private_dirty_bytes"), smaps_sum(victim.pid(), "Private_Dirty"));
+        // A process asleep still loses pages when memory is short.
+        let told = sum(rows, "private_dirty_bytes");
+        assert!((before.min(after)..=before.max(after)).contains(&told), "{told}, {before} before and {after} after");
     }
     let lines = fs::read_to_string(format!("/proc/{pid}/maps")).unwrap().lines().count();
     assert_eq!(each.len(), lines);
