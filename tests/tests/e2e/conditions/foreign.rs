@@ -1,5 +1,7 @@
 //! Processes of another user, as an agent without privileges sees them. Whoever is not root has none at hand, and returns early.
 
+use std::net::TcpListener;
+
 use procwire_client::ProcessSelect;
 use procwire_proto::v1::{FieldErrorReason, Process, ProcessState, exit_status::End};
 use procwire_tests::{Agent, Role, Victim, is_root};
@@ -106,5 +108,27 @@ async fn filters_on_what_is_denied_are_neither_true_nor_false_and_counted() {
     }
     // What decides without it is not counted.
     let list = processes.list().matching(pids().name("nobody is called so").exe_regex(".")).await.unwrap();
+    assert_eq!((list.processes.len(), list.summary.unjudged), (0, 0), "{:?}", list.summary);
+}
+
+#[tokio::test]
+async fn ports_of_those_whose_descriptors_cannot_be_read_are_neither_had_nor_not_had() {
+    if !is_root() {
+        return;
+    }
+    let (agent, foreign) = (Agent::options().unprivileged().start(), Victim::start(&["sleep"]));
+    let processes = agent.client(Role::Admin).processes();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let pids = || ProcessSelect::new().pids([std::process::id(), foreign.pid(), agent.pid()]);
+    for condition in [ProcessSelect::new().listening_on(port), ProcessSelect::new().local_port(port)] {
+        let list = processes.list().matching(condition.clone()).fields(["pid"]).await.unwrap();
+        assert_eq!((list.processes.len(), list.summary.unjudged > 1), (0, true), "{:?}", list.summary);
+        let list = processes.list().matching(pids()).except(condition).fields(["pid"]).await.unwrap();
+        let sure: Vec<_> = list.processes.iter().map(|row| row.pid).collect();
+        assert_eq!((sure, list.summary.unjudged), (vec![agent.pid()], 2), "{:?}", list.summary);
+    }
+    // Of a port that nobody has they are sure: tcpmux, which went out of use decades ago.
+    let list = processes.list().matching(ProcessSelect::new().listening_on(1)).fields(["pid"]).await.unwrap();
     assert_eq!((list.processes.len(), list.summary.unjudged), (0, 0), "{:?}", list.summary);
 }

@@ -8,7 +8,7 @@ use std::{
 
 use procwire_client::SocketSelect;
 use procwire_proto::v1::{ErrorReason, FieldErrorReason, Process};
-use procwire_tests::{Agent, NOBODY, Role, Victim, is_root, python, waiting::eventually_async};
+use procwire_tests::{Agent, NOBODY, Role, Victim, is_root, waiting::eventually_async};
 
 use super::{expected, reason, reasons, set, works};
 
@@ -130,8 +130,7 @@ async fn paths_in_another_mount_namespace_are_the_kernels_and_not_looked_up_in_t
 async fn sockets_of_another_network_namespace_are_its_own() {
     let script = "import socket, sys; one = socket.socket(); one.bind(('0.0.0.0', 4711)); \
         one.listen(); print('ready', flush=True); sys.stdin.read()";
-    let python = python::python();
-    let Some(command) = elsewhere(&[python.to_str().unwrap(), "-c", script]) else { return };
+    let Some(command) = elsewhere(&["python3", "-c", script]) else { return };
     let (agent, victim) = (Agent::start(), Victim::start_command(command));
     let row = child_of(&agent, &victim).await;
     let network = row.namespaces.as_ref().unwrap().network;
