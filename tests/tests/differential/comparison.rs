@@ -202,6 +202,8 @@ fn expected_reason(why: &str) -> Option<FieldErrorReason> {
 }
 
 mod tests {
+    use std::slice;
+
     use serde_json::json;
 
     use super::*;
@@ -244,7 +246,7 @@ mod tests {
     fn of_a_process_that_runs_nothing_is_said_that_may_change() {
         let state = ("state", json!("PROCESS_STATE_RUNNING"));
         let (ours, theirs) = (("cpu_number", json!(1)), ("cpu_number", json!(0)));
-        assert_eq!(differences(&[ours.clone()], &[theirs.clone()]), ["cpu_number"]);
+        assert_eq!(differences(slice::from_ref(&ours), slice::from_ref(&theirs)), ["cpu_number"]);
         assert!(differences(&[ours, state.clone()], &[theirs, state.clone()]).is_empty());
         assert_eq!(differences(&[("nice", json!(1)), state.clone()], &[("nice", json!(2)), state]), ["nice"]);
     }
