@@ -13,12 +13,11 @@ use prost::Message as _;
 use rustix::io::Errno;
 
 use super::{
-    cmdline,
+    cmdline::{self, CommandLine},
     failure::Failure,
     fill::Row,
     link::Target,
     plan::{PlannedFile, ProcessFile, ProcessPlan},
-    scrub,
     stat::Stat,
     terminals::Terminals,
 };
@@ -109,7 +108,7 @@ impl<'a> Draft<'a> {
         self.process.r#ref = Some(ProcessRef { pid, start_ticks: stat.start_ticks, boot_id, pidfd_inode: None });
         if self.plan.wants(bit::NAME) {
             let command = self.command.as_deref().filter(|_| is_cut);
-            let whole = command.and_then(|data| cmdline::completed_name(stat.comm, data));
+            let whole = command.and_then(|data| cmdline::completed_name(stat.comm, data, self.plan.scrubs_cmdline()));
             self.process.name = Some(whole.unwrap_or(stat.comm).to_vec());
         }
     }
@@ -131,13 +130,14 @@ impl<'a> Draft<'a> {
         if data.is_empty() && stat.is_zombie() {
             return self.absent_arguments(FieldErrorReason::Zombie, "");
         }
+        let line = CommandLine::of(data);
         let is_scrubbed = self.plan.scrubs_cmdline();
-        let (mut split, is_cut) = cmdline::split_cut(data);
-        let data = data.get(..cmdline::LONGEST_BYTES).unwrap_or(data);
-        let has_secrets = is_scrubbed && scrub::scrub_arguments(&mut split);
-        if wants_raw && !has_secrets {
-            self.process.cmdline_raw = Some(data.to_vec());
+        let (split, has_secrets) = if is_scrubbed { line.split_masked() } else { (line.split(), false) };
+        let withholds_raw = wants_raw && is_scrubbed && (has_secrets || line.has_secrets());
+        if wants_raw && !withholds_raw {
+            self.process.cmdline_raw = Some(line.kept.to_vec());
         }
+        let is_cut = line.is_cut;
         if wants_split {
             self.process.cmdline = split;
         }
@@ -145,8 +145,13 @@ impl<'a> Draft<'a> {
             let detail = format!("cut at {} bytes", cmdline::LONGEST_BYTES);
             self.absent_arguments(FieldErrorReason::Truncated, &detail);
         }
-        if has_secrets {
-            self.absent_arguments(FieldErrorReason::Redacted, "secrets are masked; the role inspector sees them");
+        let masked = [("cmdline", wants_split && has_secrets), ("cmdline_raw", withholds_raw)];
+        for (path, _) in masked.into_iter().filter(|(_, is_masked)| *is_masked) {
+            self.absent(
+                path,
+                FieldErrorReason::Redacted,
+                "secrets are masked; the role inspector sees them".to_owned(),
+            );
         }
     }
 

@@ -31,6 +31,12 @@ pub(super) fn scrub_arguments(arguments: &mut [Vec<u8>]) -> bool {
     found
 }
 
+/// A command line as one text, NULs taken for blanks, with its secrets masked; `None`: there are none.
+pub(super) fn scrub_line(line: &[u8]) -> Option<Vec<u8>> {
+    let mut text: Vec<u8> = line.iter().map(|byte| if *byte == 0 { b' ' } else { *byte }).collect();
+    scrub_text(&mut text).then_some(text)
+}
+
 /// Masks the value of an environment variable, or what is secret in it, in place; true if there was anything.
 pub(super) fn scrub_variable(name: &[u8], value: &mut Vec<u8>) -> bool {
     if names::is_secret_variable(name) && !value.is_empty() {

@@ -174,6 +174,25 @@ fn secrets_are_masked_when_the_plan_says_so() {
     assert_eq!((process.cmdline_raw.as_deref(), process.errors.len()), (Some(&b"sleep\x0060\0"[..]), 0));
 }
 
+/// A program that writes its title over its arguments, as setproctitle(3bsd) does.
+#[test]
+fn secrets_of_a_title_show_neither_in_the_name_nor_in_the_raw_line() {
+    let stat = b"7 (backup-schedule) S 1 7 7 0 -1 0 0 0 0 0 2 3 0 0 20 5 1 0 150 4096 1\n";
+    for title in ["backup-scheduler --password hunter2\0\0\0", "backup-scheduler Authorization: Bearer hunter2\0"] {
+        let (_root, mut reader) = fixture(&[("stat", stat), ("cmdline", title.as_bytes())]);
+        let mut row = |paths: &[&str]| reader.read(7, &plan(paths).scrub_cmdline(true)).unwrap().unwrap();
+        let process = row(&["name", "cmdline", "cmdline_raw"]);
+        assert_eq!((process.name.as_deref(), process.cmdline_raw.as_deref()), (Some(&b"backup-scheduler"[..]), None));
+        assert!(!String::from_utf8(process.cmdline.concat()).unwrap().contains("hunter2"));
+        assert_eq!(reason_of(&row(&["cmdline_raw"]), "cmdline_raw"), Some(FieldErrorReason::Redacted));
+        assert_eq!(row(&["name"]).name.as_deref(), Some(&b"backup-scheduler"[..]));
+    }
+    // The arguments one by one hold no secret, the line as a text does.
+    let (_root, mut reader) = fixture(&[("stat", stat), ("cmdline", b"curl\0Authorization:\0Bearer\0hunter2\0")]);
+    let process = reader.read(7, &plan(&["cmdline_raw"]).scrub_cmdline(true)).unwrap().unwrap();
+    assert_eq!((process.cmdline_raw.as_deref(), process.errors.len()), (None, 1));
+}
+
 #[test]
 fn a_command_line_of_megabytes_is_cut_and_says_so() {
     let command = [vec![b'x'; 3_000_000], b"\0".to_vec()].concat();
