@@ -53,6 +53,8 @@ pub(super) struct Collected {
 pub(super) enum CollectError {
     Denied(Errno),
     Failed(Errno),
+    /// Nobody lives in the namespace any more by whom it could be entered.
+    Gone,
     Stopped,
 }
 
@@ -200,6 +202,7 @@ impl Part<'_> {
     fn instead_of(&self, dump: Dump, error: DumpError, sieve: &mut Sieve<'_>) -> Result<(), CollectError> {
         let refused = match error {
             DumpError::Stopped => return Err(CollectError::Stopped),
+            DumpError::Gone => return Err(CollectError::Gone),
             DumpError::Failed(errno) => return Err(CollectError::Failed(errno)),
             DumpError::Refused(errno) => errno,
             DumpError::NotThere => Errno::NOENT,
@@ -221,8 +224,13 @@ impl Part<'_> {
             Way::Process(directory) => text::read(self.host.proc(), directory, table, &mut rows),
             Way::Bound(_) => Err(refused),
         };
+        // The directory may be that of another process by now, which lives elsewhere.
+        if !self.namespace.is_there(self.host) {
+            return Err(CollectError::Gone);
+        }
         match read {
             Ok(()) => {}
+            Err(Errno::NOENT | Errno::SRCH) if !self.namespace.is_own() => return Err(CollectError::Gone),
             Err(errno @ (Errno::MFILE | Errno::NFILE | Errno::NOMEM)) => return Err(CollectError::Failed(errno)),
             Err(errno) => return Err(CollectError::Denied(errno)),
         }

@@ -91,6 +91,8 @@ impl NamespaceTable {
         let mut rows = match collect(host, namespace, 0, wanted) {
             Ok(collected) => collected.rows,
             Err(CollectError::Denied(errno) | CollectError::Failed(errno)) => return Err(errno),
+            // What it lives in now is not what it lived in a moment ago, or it has ended.
+            Err(CollectError::Gone) => return Err(Errno::SRCH),
             Err(CollectError::Stopped) => Vec::new(),
         };
         rows.retain(|row| row.inode != 0);

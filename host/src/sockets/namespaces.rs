@@ -1,7 +1,7 @@
 //! Network namespaces: the agent's own, and every other one that a process lives in or that is bound below `/run/netns`.
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, btree_map::Entry},
     os::fd::{AsFd as _, OwnedFd},
     path::{Path, PathBuf},
     thread,
@@ -22,6 +22,8 @@ pub(super) struct Namespace {
     /// Inode of `/proc/PID/ns/net`; `None`: not known, which only happens to our own.
     pub(super) inode: Option<u64>,
     pub(super) way: Way,
+    /// Other processes that live in it, should that one end.
+    spare: Vec<u32>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,6 +36,9 @@ pub(super) enum Way {
     Bound(PathBuf),
 }
 
+/// So many other processes of a namespace are remembered.
+const SPARE_MAX: usize = 3;
+
 /// Namespaces found, and how many processes did not let us see theirs.
 #[derive(Debug)]
 pub(super) struct Found {
@@ -44,7 +49,7 @@ pub(super) struct Found {
 impl Namespace {
     /// The one that the agent lives in: of the real procfs, whichever one is read.
     pub(super) fn own() -> Self {
-        Self { inode: stat("/proc/self/ns/net").ok().map(|file| file.st_ino), way: Way::Own }
+        Self::new(stat("/proc/self/ns/net").ok().map(|file| file.st_ino), Way::Own)
     }
 
     /// The one that a process lives in, or the thread that stands for it.
@@ -52,30 +57,63 @@ impl Namespace {
         let directory = thread.map_or_else(|| pid.to_string(), |thread| format!("{pid}/task/{thread}"));
         let inode = Some(statat(host.proc(), format!("{directory}/ns/net"), AtFlags::empty())?.st_ino);
         let own = Self::own();
-        Ok(if own.inode == inode { own } else { Self { inode, way: Way::Process(directory) } })
+        Ok(if own.inode == inode { own } else { Self::new(inode, Way::Process(directory)) })
     }
 
     /// Our own, and those of these processes and below `/run/netns`, each once.
     pub(super) fn find(host: &Host, pids: &[u32]) -> Found {
         let own = Self::own();
-        let mut known: BTreeSet<u64> = own.inode.into_iter().collect();
+        // Where in the list each is.
+        let mut known: BTreeMap<u64, usize> = own.inode.map(|inode| (inode, 0)).into_iter().collect();
         let mut found = Found { namespaces: vec![own], unreadable_processes: 0 };
         for &pid in pids {
             match statat(host.proc(), ProcessPath::new(pid).file("ns/net"), AtFlags::empty()) {
-                Ok(file) if known.insert(file.st_ino) => {
-                    found.namespaces.push(Self { inode: Some(file.st_ino), way: Way::Process(pid.to_string()) });
-                }
+                Ok(file) => match known.entry(file.st_ino) {
+                    Entry::Vacant(place) => {
+                        place.insert(found.namespaces.len());
+                        found.namespaces.push(Self::new(Some(file.st_ino), Way::Process(pid.to_string())));
+                    }
+                    Entry::Occupied(place) => {
+                        let namespace = found.namespaces.get_mut(*place.get()).filter(|namespace| !namespace.is_own());
+                        if let Some(namespace) = namespace.filter(|namespace| namespace.spare.len() < SPARE_MAX) {
+                            namespace.spare.push(pid);
+                        }
+                    }
+                },
                 Err(Errno::ACCESS | Errno::PERM) => found.unreadable_processes += 1,
                 // It has gone, or is a zombie, which lives nowhere.
-                Ok(_) | Err(_) => {}
+                Err(_) => {}
             }
         }
         for (inode, path) in bound(&host.roots().run.join("netns")) {
-            if known.insert(inode) {
-                found.namespaces.push(Self { inode: Some(inode), way: Way::Bound(path) });
+            if let Entry::Vacant(place) = known.entry(inode) {
+                place.insert(found.namespaces.len());
+                found.namespaces.push(Self::new(Some(inode), Way::Bound(path)));
             }
         }
         found
+    }
+
+    pub(super) fn new(inode: Option<u64>, way: Way) -> Self {
+        Self { inode, way, spare: Vec::new() }
+    }
+
+    /// The same by another process that lives in it, should there be no way by the first.
+    pub(super) fn by_another(&self) -> Option<Self> {
+        let (pid, spare) = self.spare.split_last()?;
+        Some(Self { inode: self.inode, way: Way::Process(pid.to_string()), spare: spare.to_vec() })
+    }
+
+    /// True if the way still leads into it: a process may end, and its pid be given out again.
+    pub(super) fn is_there(&self, host: &Host) -> bool {
+        match &self.way {
+            Way::Own => true,
+            Way::Process(directory) => {
+                let file = statat(host.proc(), format!("{directory}/ns/net"), AtFlags::empty());
+                file.is_ok_and(|file| Some(file.st_ino) == self.inode)
+            }
+            Way::Bound(path) => stat(path).is_ok_and(|file| Some(file.st_ino) == self.inode),
+        }
     }
 
     /// A socket that answers for this namespace.
@@ -88,10 +126,14 @@ impl Namespace {
             // Nothing may be waited for, should it be something else by now.
             Way::Bound(path) => openat(CWD, path, OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK, Mode::empty()),
         };
-        let file = file.map_err(DumpError::Refused)?;
+        let file = file.map_err(|errno| match errno {
+            Errno::NOENT | Errno::SRCH => DumpError::Gone,
+            Errno::MFILE | Errno::NFILE | Errno::NOMEM => DumpError::Failed(errno),
+            _ => DumpError::Refused(errno),
+        })?;
         let inode = fstat(&file).map_err(DumpError::Failed)?.st_ino;
         if self.inode != Some(inode) {
-            return Err(DumpError::Refused(Errno::STALE));
+            return Err(DumpError::Gone);
         }
         within(&file)
     }
@@ -170,7 +212,22 @@ mod tests {
     #[test]
     fn a_namespace_that_is_another_by_now_is_not_entered() {
         let host = Host::open(Roots::default()).unwrap();
-        let other = Namespace { inode: Some(1), way: Way::Process("self".to_owned()) };
-        assert_eq!(other.diag_socket(&host).unwrap_err(), DumpError::Refused(Errno::STALE));
+        let mut other = Namespace::new(Some(1), Way::Process("self".to_owned()));
+        assert_eq!(other.diag_socket(&host).unwrap_err(), DumpError::Gone);
+        assert!(!other.is_there(&host) && Namespace::own().is_there(&host));
+        // Pid 4194304 is the highest there can be.
+        other.way = Way::Process("4194304".to_owned());
+        assert_eq!(other.diag_socket(&host).unwrap_err(), DumpError::Gone);
+        assert!(!other.is_there(&host));
+    }
+
+    #[test]
+    fn another_process_of_it_will_do() {
+        let mut first = Namespace::new(Some(7), Way::Process("3".to_owned()));
+        first.spare = vec![5, 9];
+        let second = first.by_another().unwrap();
+        assert_eq!((second.inode, &second.way), (Some(7), &Way::Process("9".to_owned())));
+        let third = second.by_another().unwrap();
+        assert_eq!((&third.way, third.by_another()), (&Way::Process("5".to_owned()), None));
     }
 }

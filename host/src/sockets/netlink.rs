@@ -79,6 +79,8 @@ pub(super) enum DumpError {
     Refused(Errno),
     /// The machine is short of something.
     Failed(Errno),
+    /// Nobody lives in the namespace any more by whom it could be entered.
+    Gone,
     /// Nobody waits for the answer any more.
     Stopped,
 }

@@ -1,10 +1,12 @@
 //! One reading of sockets: tables and holders side by side, then joined.
 
 use std::{
+    borrow::Cow,
     collections::{HashMap, HashSet},
     ops::Range,
     sync::atomic::{AtomicBool, Ordering},
     thread,
+    time::{Duration, Instant},
 };
 
 use bytes::Bytes;
@@ -65,6 +67,18 @@ pub struct SocketTable {
     errors: Vec<FieldError>,
 }
 
+/// What one reading takes at most: whoever may make namespaces may make very many.
+#[derive(Clone, Copy, Debug)]
+struct Bounds {
+    /// Each is a thread, for a moment, and some dumps.
+    namespaces: usize,
+    /// After so long no further namespace is looked into.
+    time: Duration,
+    errors: usize,
+}
+
+const BOUNDS: Bounds = Bounds { namespaces: 1024, time: Duration::from_secs(10), errors: 64 };
+
 /// The field that says in which namespace a socket lives; errors about namespaces carry its name.
 const NAMESPACE_FIELD: &str = "network_namespace";
 
@@ -74,6 +88,12 @@ impl SocketTable {
     /// # Errors
     /// Our own network namespace cannot be read, neither by netlink nor as text; or procfs cannot be listed where that is needed.
     pub fn read(host: &Host, query: &SocketQuery, stop: &AtomicBool) -> Result<Self, HostError> {
+        let mut table = Self::read_within(host, query, stop, BOUNDS)?;
+        table.shorten_errors(BOUNDS.errors);
+        Ok(table)
+    }
+
+    fn read_within(host: &Host, query: &SocketQuery, stop: &AtomicBool, bounds: Bounds) -> Result<Self, HostError> {
         let SocketQuery { filter, with_holders, all_network_namespaces, .. } = query;
         let names_namespaces = filter.names_namespaces();
         let lists_namespaces = *all_network_namespaces || names_namespaces;
@@ -103,7 +123,7 @@ impl SocketTable {
             let helper = walk.as_ref().map(|walk| {
                 thread::Builder::new().name("socket-holders".to_owned()).spawn_scoped(scope, || walk.work())
             });
-            let read = table.read_namespaces(host, query, &namespaces, stop, &mut others);
+            let read = table.read_namespaces(host, query, &namespaces, (stop, bounds), &mut others);
             if read.is_err() {
                 // Then nobody waits for holders.
                 stop.store(true, Ordering::Relaxed);
@@ -135,9 +155,10 @@ impl SocketTable {
         host: &Host,
         query: &SocketQuery,
         namespaces: &[Namespace],
-        stop: &AtomicBool,
+        (stop, bounds): (&AtomicBool, Bounds),
         others: &mut Vec<Row>,
     ) -> Result<(), HostError> {
+        let began = Instant::now();
         let SocketQuery { filter, with_holders, source, .. } = query;
         // A listener has no other end that would have to be looked for.
         let is_listening = |table: &Table| filter.states_of(*table).is_none_or(is_only_listening);
@@ -150,12 +171,34 @@ impl SocketTable {
             is_alone: !with_holders && filter.pids().is_none(),
             stop,
         };
-        for namespace in namespaces {
-            let place = u16::try_from(self.namespaces.len()).unwrap_or(u16::MAX);
+        let mut ways: Vec<Cow<'_, Namespace>> = namespaces.iter().rev().map(Cow::Borrowed).collect();
+        let mut looked_for = 0;
+        while let Some(namespace) = ways.pop() {
+            let namespace = namespace.as_ref();
+            let is_late = !namespace.is_own() && began.elapsed() >= bounds.time;
+            let place = u16::try_from(self.namespaces.len());
+            let (false, true, Ok(place)) = (is_late, looked_for < bounds.namespaces, place) else {
+                let detail = format!(
+                    "{looked_for} of {} network namespaces: no more than {} are looked into, and none after {:?}",
+                    namespaces.len(),
+                    bounds.namespaces,
+                    bounds.time,
+                );
+                self.note(FieldErrorReason::Truncated, detail);
+                return Ok(());
+            };
+            looked_for += 1;
             match collect(host, namespace, place, wanted) {
                 Ok(collected) => {
                     self.namespaces.push(namespace.inode);
                     self.add(collected, others);
+                }
+                Err(CollectError::Gone) => {
+                    // A namespace without a process is none that we could have seen.
+                    if let Some(another) = namespace.by_another() {
+                        looked_for -= 1;
+                        ways.push(Cow::Owned(another));
+                    }
                 }
                 Err(CollectError::Stopped) => return Ok(()),
                 Err(CollectError::Denied(errno) | CollectError::Failed(errno)) if namespace.is_own() => {
@@ -216,6 +259,15 @@ impl SocketTable {
 
     fn note(&mut self, reason: FieldErrorReason, detail: String) {
         self.errors.push(FieldError { path: NAMESPACE_FIELD.to_owned(), reason: reason.into(), detail });
+    }
+
+    /// Many namespaces may fail in the same way.
+    fn shorten_errors(&mut self, most: usize) {
+        let beyond = self.errors.len().saturating_sub(most);
+        if beyond > 0 {
+            self.errors.truncate(most);
+            self.note(FieldErrorReason::Truncated, format!("{beyond} more errors"));
+        }
     }
 
     /// How many sockets there are.
@@ -312,3 +364,6 @@ fn denied(namespace: &Namespace, errno: Errno) -> String {
         _ => format!("{}: {error}", namespace.name()),
     }
 }
+
+#[cfg(test)]
+mod tests;
