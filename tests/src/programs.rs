@@ -20,8 +20,10 @@ pub fn procwire() -> PathBuf {
     program("PROCWIRE", "procwire")
 }
 
-/// The process made for tests; cargo builds it with the tests, because it belongs to the same package.
+/// The process made for tests. cargo builds it with the tests, because it belongs to the same package; the build of the others may link
+/// it anew, and must be over before it is run.
 pub fn victim() -> PathBuf {
+    wait_for_build();
     build_folder().join("procwire-victim")
 }
 
@@ -29,9 +31,13 @@ fn program(variable: &str, name: &str) -> PathBuf {
     if let Some(path) = env::var_os(variable) {
         return PathBuf::from(path);
     }
+    wait_for_build();
+    build_folder().join(name)
+}
+
+fn wait_for_build() {
     static BUILT: OnceLock<()> = OnceLock::new();
     BUILT.get_or_init(build);
-    build_folder().join(name)
 }
 
 /// `target/debug` or `target/release`: where this very program came from, which is itself or, for a test, `deps/` below it.
