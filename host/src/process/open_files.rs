@@ -149,8 +149,7 @@ impl Descriptors<'_> {
     }
 
     fn is_called(&mut self, path: &[u8], found: &removed::File) -> bool {
-        let identity = |file: &removed::File| (file.device_major, file.device_minor, file.inode);
-        removed::is_called(self.proc, self.process.file("root"), path, |file| identity(file) == identity(found))
+        removed::is_called(self.proc, self.process.file("root"), path, |file| file.is_same(found))
     }
 
     fn info(&mut self, infos: BorrowedFd<'_>, name: &CStr) -> Result<FdInfo, Errno> {

@@ -24,6 +24,14 @@ pub(super) struct File {
     pub(super) size_bytes: u64,
 }
 
+impl File {
+    /// True if both are one file.
+    pub(super) fn is_same(&self, other: &Self) -> bool {
+        let identity = |file: &Self| (file.device_major, file.device_minor, file.inode);
+        identity(self) == identity(other)
+    }
+}
+
 pub(super) fn is_marked(path: &[u8]) -> bool {
     path.ends_with(MARK)
 }
@@ -32,12 +40,11 @@ pub(super) fn take_mark_off(path: &mut Vec<u8>) {
     path.truncate(path.len().saturating_sub(MARK.len()));
 }
 
-/// True if a file of which `is_this` holds has this very path, seen from the root directory that the link `root` leads to, or from the
-/// agent's own: the kernel writes paths as the agent would reach them, if it can.
+/// True if a file of which `is_this` holds has this very path, seen from the root directory that the link `root` leads to. It is a path
+/// that the process chose, so it is not walked from the agent's own root, where it can lead anywhere.
 pub(super) fn is_called(proc: BorrowedFd<'_>, root: &CStr, path: &[u8], is_this: impl Fn(&File) -> bool) -> bool {
     let within = [root.to_bytes(), path].concat();
-    let is_here = |path: &[u8]| look_at(proc, OsStr::from_bytes(path)).is_ok_and(|file| is_this(&file));
-    path.starts_with(b"/") && (is_here(&within) || is_here(path))
+    path.starts_with(b"/") && look_at(proc, OsStr::from_bytes(&within)).is_ok_and(|file| is_this(&file))
 }
 
 /// What a path leads to. Never waits for a server if what is known of the file is enough, and mounts nothing.

@@ -14,7 +14,7 @@ use crate::host_pool::Lane;
 pub(crate) enum Waits {
     /// For nothing.
     Never,
-    /// For locks of the process.
+    /// For locks of the process, or a server that has a file or a name.
     ForLocks,
     /// For locks, and it is long work: page tables, descriptors, threads.
     ForWork,
@@ -48,14 +48,16 @@ impl Depth {
 
 impl Waits {
     /// cmdline and environ wait for the memory lock (fs/proc/base.c: `get_mm_cmdline`, `environ_read`), io for the exec lock
-    /// (`do_io_accounting`); a name that the kernel cut is completed from cmdline. Whatever is heavy walks page tables, descriptors or
-    /// threads.
+    /// (`do_io_accounting`); a name that the kernel cut is completed from cmdline. Whether a program or a directory was removed is found
+    /// out at its path, which may lie on a server that is gone, and the name of a user may be asked of another (nsswitch.conf(5)): such
+    /// waits are no longer than those for locks, or as endless. Whatever is heavy walks page tables, descriptors or threads.
     pub(crate) fn of(field: &Field) -> Self {
         match field.source {
             _ if !field.is_served() => Self::Never,
             _ if field.cost == FieldCost::Heavy => Self::ForWork,
             "/proc/PID/cmdline" | "/proc/PID/environ" | "/proc/PID/io" => Self::ForLocks,
-            _ if field.path == "name" => Self::ForLocks,
+            "/proc/PID/exe" | "/proc/PID/cwd" | "/proc/PID/root" => Self::ForLocks,
+            _ if matches!(field.path, "name" | "username") => Self::ForLocks,
             _ => Self::Never,
         }
     }

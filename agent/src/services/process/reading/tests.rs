@@ -26,6 +26,11 @@ fn each_kind_of_waiting_has_its_lane() {
         (bit::STATE.union(bit::CMDLINE), [Lane::Slow, Lane::Slow, Lane::Quick]),
         (bit::IO_READ_BYTES, [Lane::Slow, Lane::Slow, Lane::Quick]),
         (bit::NAME, [Lane::Slow, Lane::Slow, Lane::Quick]),
+        (bit::EXE_DELETED, [Lane::Slow, Lane::Slow, Lane::Quick]),
+        (bit::CWD, [Lane::Slow, Lane::Slow, Lane::Quick]),
+        (bit::ROOT, [Lane::Slow, Lane::Slow, Lane::Quick]),
+        (bit::USERNAME, [Lane::Slow, Lane::Slow, Lane::Quick]),
+        (bit::UIDS, [Lane::Quick, Lane::Quick, Lane::Quick]),
         (bit::STATE.union(bit::MEMORY_MAPS), [Lane::Heavy, Lane::Quick, Lane::Quick]),
         (bit::CMDLINE.union(bit::THREADS), [Lane::Heavy, Lane::Slow, Lane::Quick]),
     ] {
