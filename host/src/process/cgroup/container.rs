@@ -33,16 +33,22 @@ fn by_id(above: &[&str], name: &str) -> Option<String> {
     if id.len() == 64 && is_hexadecimal(id) {
         return Some(id.to_owned());
     }
-    let is_marked = BEFORE_AN_ID.iter().any(|prefix| name.strip_prefix(prefix) == Some(id))
-        || above.iter().any(|parent| PARENTS_OF_IDS.iter().any(|known| parent.trim_end_matches(".slice") == *known));
+    // What is no id by itself is not looked for an engine: that goes through everything above it, for each group of a path that a user
+    // may make of two thousand.
     let is_long = id.len() >= 32 && is_hexadecimal(id);
-    if is_marked && is_long {
+    if is_long && is_marked(above, name, id) {
         return Some(id.to_owned());
     }
     // Fargate: `/ecs/TASK/TASK-NUMBER`.
     let (task, number) = name.rsplit_once('-')?;
-    let is_fargate = above.contains(&"ecs") && above.last() == Some(&task) && is_hexadecimal(task);
+    let is_fargate = above.last() == Some(&task) && is_hexadecimal(task) && above.contains(&"ecs");
     (is_fargate && number.bytes().all(|digit| digit.is_ascii_digit())).then(|| name.to_owned())
+}
+
+/// True if an engine puts ids there.
+fn is_marked(above: &[&str], name: &str, id: &str) -> bool {
+    BEFORE_AN_ID.iter().any(|prefix| name.strip_prefix(prefix) == Some(id))
+        || above.iter().any(|parent| PARENTS_OF_IDS.iter().any(|known| parent.trim_end_matches(".slice") == *known))
 }
 
 /// LXC and systemd-nspawn, whose containers have names.
@@ -183,6 +189,14 @@ mod tests {
             assert_eq!(found(path), None, "{path}");
         }
         assert_eq!(of_path(b"/docker/\xff\xfe"), None);
+    }
+
+    /// It would take minutes if each group were held against all above it.
+    #[test]
+    fn a_path_is_passed_once_however_many_groups_are_nested() {
+        for group in ["/a", "/a-1", "/docker-a", "/0.scope"] {
+            assert_eq!(found(&group.repeat(200_000)), None, "{group}");
+        }
     }
 
     #[test]
