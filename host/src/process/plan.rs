@@ -172,7 +172,8 @@ impl ProcessPlan {
         self
     }
 
-    /// Leaves a name that the kernel cut as it is, instead of completing it from cmdline, which can wait for the process.
+    /// Leaves a name that the kernel cut as it is, instead of completing it from cmdline, which can wait for the process. The row
+    /// says so.
     #[must_use]
     pub fn leave_names_cut(mut self, yes: bool) -> Self {
         self.leave_names_cut = yes;

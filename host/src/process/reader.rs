@@ -146,11 +146,14 @@ impl ProcessReader {
         }
         let plan = draft.plan;
         let is_cut = stat.comm.len() >= cmdline::COMM_CUT && !stat.is_kernel_thread() && !stat.is_zombie();
-        let needs_command = plan.wants(bit::NAME) && plan.completes_names() && is_cut && draft.command.is_none();
+        let lacks_command = plan.wants(bit::NAME) && is_cut && draft.command.is_none();
+        let needs_command = lacks_command && plan.completes_names();
+        // Where it is not read the name stays cut.
+        let mut why_cut = lacks_command.then(|| "cmdline was not waited for".to_owned());
         if needs_command {
-            // Where it cannot be read the name stays cut.
             let mut path = live.map_or(ProcessPath::new(pid), |live| ProcessPath::of_thread(pid, live.id));
             let read = self.file.read_start(self.host.proc(), path.file("cmdline"), cmdline::LONGEST_BYTES + 1);
+            why_cut = read.as_ref().err().map(|errno| format!("cmdline: {}", std::io::Error::from(*errno)));
             draft.command = read.ok().map(<[u8]>::to_vec);
         }
         let has_ended = stat.is_zombie() && !leader_exited;
@@ -162,6 +165,10 @@ impl ProcessReader {
             return Ok(None);
         }
         draft.identity(&stat, is_cut, self.host.machine().boot_id.clone());
+        if let Some(why) = why_cut {
+            let detail = format!("the kernel cuts names at {} bytes, and {why}", cmdline::COMM_CUT);
+            draft.absent("name", FieldErrorReason::Truncated, detail);
+        }
         draft.row(self.host.machine()).stat(&stat);
         if plan.wants(bit::LEADER_EXITED) {
             draft.process.leader_exited = Some(leader_exited);

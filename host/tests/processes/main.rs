@@ -144,12 +144,34 @@ fn a_name_longer_than_the_kernel_keeps_is_completed() {
     let name = |paths: &[&str]| String::from_utf8(read(victim.pid(), paths).name.unwrap()).unwrap();
     assert_eq!(name(&["name"]), "a-name-that-is-longer-than-fifteen-bytes");
     assert_eq!(name(&["name", "cmdline"]), "a-name-that-is-longer-than-fifteen-bytes");
-    let cut = live().read(victim.pid(), &plan(&["name"]).leave_names_cut(true)).unwrap().unwrap().name;
-    assert_eq!(cut.as_deref(), Some(&b"a-name-that-is-"[..]));
+    let cut = live().read(victim.pid(), &plan(&["name"]).leave_names_cut(true)).unwrap().unwrap();
+    assert_eq!(cut.name.as_deref(), Some(&b"a-name-that-is-"[..]));
+    assert_eq!(reason_of(&cut, "name"), Some(FieldErrorReason::Truncated));
+    assert_eq!(read(victim.pid(), &["name"]).errors, []);
     fs::remove_file(&program).unwrap();
     let process = read(victim.pid(), &["exe", "exe_deleted"]);
     assert_eq!(process.exe, Some(program.as_os_str().as_bytes().to_vec()));
     assert_eq!(process.exe_deleted, Some(true));
+}
+
+/// A name of fifteen bytes is whole, or it is not: only cmdline tells.
+#[test]
+fn a_name_that_cannot_be_completed_is_said_to_be_cut() {
+    const COMM: &[u8] = b"a-name-that-is-";
+    let row = |comm: &[u8], flags: &str, command: Option<&[u8]>| {
+        let rest = format!(") S 1 7 7 0 -1 {flags} 0 0 0 0 2 3 0 0 20 5 1 0 150 4096 1\n");
+        let stat = [b"7 (", comm, rest.as_bytes()].concat();
+        let files = [("stat", stat.as_slice()), ("cmdline", command.unwrap_or_default())];
+        let (_root, mut reader) = fixture(files.get(..1 + usize::from(command.is_some())).unwrap());
+        let process = reader.read(7, &plan(&["name"])).unwrap().unwrap();
+        assert_eq!(process.name.as_deref(), Some(comm));
+        (reason_of(&process, "name"), process.errors.len())
+    };
+    assert_eq!(row(COMM, "0", None), (Some(FieldErrorReason::Truncated), 1), "cmdline cannot be read");
+    assert_eq!(row(COMM, "0", Some(b"another\0")), (None, 0), "it calls itself so");
+    assert_eq!(row(COMM, "0", Some(b"")), (None, 0));
+    assert_eq!(row(&COMM[1..], "0", None), (None, 0), "the kernel has not cut it");
+    assert_eq!(row(b"kworker/u16:0-events_unbound", "2097152", None), (None, 0), "a kernel thread");
 }
 
 #[test]
