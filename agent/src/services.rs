@@ -8,6 +8,7 @@ mod idle;
 mod outgoing;
 mod process;
 mod request;
+mod stop_on_drop;
 mod system;
 #[cfg(test)]
 mod testing;

@@ -38,6 +38,12 @@ fn is_root() -> bool {
     rustix::process::geteuid().is_root()
 }
 
+/// When the process began, as its stat says (proc(5)).
+fn started(pid: u32) -> Option<u64> {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    stat.rsplit(')').next()?.split_whitespace().nth(19)?.parse().ok()
+}
+
 fn read(query: &SocketQuery) -> SocketTable {
     SocketTable::read(&host(), query, &AtomicBool::new(false)).unwrap()
 }

@@ -1,13 +1,13 @@
 //! Who holds which socket: the links below `/proc/PID/fd`, of all processes or of some, read by two threads.
 
 use std::{
-    collections::VecDeque,
+    collections::{HashSet, VecDeque},
     ffi::{CStr, CString},
     ops::{ControlFlow, Range},
     os::fd::{AsFd as _, BorrowedFd},
     sync::{
         Arc, Condvar, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
 };
 
@@ -23,6 +23,8 @@ use crate::{
 
 /// A process with more descriptors than this is shared out between the threads.
 const SHARE: usize = 1024;
+/// So many are remembered by one walk, of all processes together: 96 MiB. Descriptors cost whoever opens them less than that.
+const HELD_MAX: usize = 4 << 20;
 
 /// A socket that a process has open.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -48,6 +50,8 @@ pub(super) struct Holders {
     held: Vec<Held>,
     /// Processes that did not let us look, and may hold something.
     pub(super) unreadable: Vec<u32>,
+    /// Descriptors that there was no room for.
+    pub(super) beyond: usize,
 }
 
 impl Holders {
@@ -103,6 +107,10 @@ fn length(group: &[Held]) -> u32 {
 pub(super) struct Walk<'a> {
     host: &'a Host,
     pids: &'a [u32],
+    /// The only sockets that are looked for.
+    wanted: Option<&'a HashSet<u64>>,
+    /// How many may still be remembered.
+    room: AtomicUsize,
     work: Mutex<Work>,
     /// There are shares, or there will be none.
     changed: Condvar,
@@ -135,7 +143,13 @@ enum Unit {
 
 impl<'a> Walk<'a> {
     pub(super) fn new(host: &'a Host, pids: &'a [u32], stop: &'a AtomicBool) -> Self {
-        Self { host, pids, work: Mutex::default(), changed: Condvar::new(), stop }
+        let (work, changed, room) = (Mutex::default(), Condvar::new(), AtomicUsize::new(HELD_MAX));
+        Self { host, pids, wanted: None, room, work, changed, stop }
+    }
+
+    /// One that looks for these sockets alone.
+    pub(super) fn for_sockets(self, wanted: &'a HashSet<u64>) -> Self {
+        Self { wanted: Some(wanted), ..self }
     }
 
     /// Works until there is nothing left; called by every thread that has time.
@@ -152,19 +166,22 @@ impl<'a> Walk<'a> {
                     drop(work);
                     self.changed.notify_all();
                 }
-                Unit::Share(share) => share.read(&mut found),
+                Unit::Share(share) => self.share(share, &mut found),
                 Unit::Nothing => break,
             }
         }
         let mut work = self.lock();
         work.found.unreadable.append(&mut found.unreadable);
         work.found.held.append(&mut found.held);
+        work.found.beyond += found.beyond;
     }
 
     /// What all threads found.
     pub(super) fn found(self) -> Holders {
         let mut found = self.work.into_inner().unwrap_or_else(PoisonError::into_inner).found;
         found.held.sort_unstable();
+        found.unreadable.sort_unstable();
+        found.unreadable.dedup();
         found
     }
 
@@ -208,7 +225,7 @@ impl<'a> Walk<'a> {
         let listed = Descriptors::list(self.host, pid, buffer)?;
         if listed.numbers.len() <= SHARE {
             let sockets = listed.sockets(buffer)?;
-            found.held.extend(sockets.iter().flat_map(|sockets| sockets.held(pid)));
+            self.keep(pid, sockets.iter().flat_map(|sockets| sockets.held(pid)), found);
             return Ok(Vec::new());
         }
         // Whoever may read one link may read all.
@@ -218,6 +235,32 @@ impl<'a> Walk<'a> {
         let listed = Arc::new(listed);
         let share = |numbers| Share { listed: Arc::clone(&listed), pid, start_ticks, numbers };
         Ok(chunks.into_iter().map(share).collect())
+    }
+
+    fn share(&self, share: Share, found: &mut Holders) {
+        let Share { listed, pid, start_ticks, numbers } = share;
+        let mut sockets = Vec::with_capacity(numbers.len());
+        // It could be read a moment ago; if it cannot now, it has ended.
+        if links(listed.links(), &numbers, &mut sockets).is_ok() {
+            self.keep(pid, sockets.into_iter().map(|(inode, fd)| Held { inode, pid, fd, start_ticks }), found);
+        }
+    }
+
+    /// Remembers what is looked for, as far as there is room.
+    fn keep(&self, pid: u32, held: impl Iterator<Item = Held>, found: &mut Holders) {
+        let first = found.held.len();
+        found.held.extend(held.filter(|held| self.wanted.is_none_or(|wanted| wanted.contains(&held.inode))));
+        let count = found.held.len() - first;
+        if count == 0 {
+            return;
+        }
+        let take = |room: usize| Some(room.saturating_sub(count));
+        let room = self.room.fetch_update(Ordering::Relaxed, Ordering::Relaxed, take).unwrap_or(0);
+        if room < count {
+            found.held.truncate(first + room);
+            found.beyond += count - room;
+            found.unreadable.push(pid);
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, Work> {
@@ -231,17 +274,6 @@ fn may_hold_something(host: &Host, pid: u32, buffer: &mut Buffer) -> bool {
     let line = buffer.read_file(host.proc(), ProcessPath::new(pid).file("stat"));
     let stat = line.ok().and_then(Stat::parse);
     stat.is_none_or(|stat| stat.leader_has_exited() || !(stat.is_zombie() || stat.is_kernel_thread()))
-}
-
-impl Share {
-    fn read(self, found: &mut Holders) {
-        let Self { listed, pid, start_ticks, numbers } = self;
-        let mut sockets = Vec::with_capacity(numbers.len());
-        // It could be read a moment ago; if it cannot now, it has ended.
-        if links(listed.links(), &numbers, &mut sockets).is_ok() {
-            found.held.extend(sockets.into_iter().map(|(inode, fd)| Held { inode, pid, fd, start_ticks }));
-        }
-    }
 }
 
 /// The sockets that one process holds.
@@ -361,4 +393,27 @@ fn links(directory: BorrowedFd<'_>, descriptors: &[u32], sockets: &mut Vec<(u64,
 fn socket_inode(target: &[u8]) -> Option<u64> {
     let digits = target.strip_prefix(b"socket:[")?.strip_suffix(b"]")?;
     procfs::number(digits).filter(|_| digits.iter().all(u8::is_ascii_digit))
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests fail by panicking")]
+mod tests {
+    use super::*;
+    use crate::Roots;
+
+    #[test]
+    fn what_is_not_looked_for_takes_no_room_and_what_has_none_is_counted() {
+        let host = Host::open(Roots::default()).unwrap();
+        let (stop, wanted) = (AtomicBool::new(false), HashSet::from([5, 6]));
+        let held = |inode| Held { inode, pid: 9, fd: 3, start_ticks: 1 };
+        let walk = Walk { room: AtomicUsize::new(3), ..Walk::new(&host, &[], &stop).for_sockets(&wanted) };
+        let mut found = Holders::default();
+        walk.keep(9, [5, 7, 6, 8].into_iter().map(held), &mut found);
+        assert_eq!(
+            (found.held.as_slice(), found.beyond, found.unreadable.len()),
+            ([held(5), held(6)].as_slice(), 0, 0)
+        );
+        walk.keep(9, [6, 5, 6].into_iter().map(held), &mut found);
+        assert_eq!((found.held.len(), found.beyond, found.unreadable.as_slice()), (3, 2, [9].as_slice()));
+    }
 }

@@ -1,6 +1,9 @@
 //! Which processes have which local ports, for filters on processes.
 
-use std::{collections::HashSet, sync::atomic::AtomicBool};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::atomic::AtomicBool,
+};
 
 use procwire_proto::v1::{SocketFamily, SocketPredicate};
 
@@ -12,7 +15,8 @@ use crate::{Host, HostError};
 pub struct PortOwners {
     /// Ports at which there is a socket, whoever holds it.
     bound: HashSet<Port>,
-    owned: HashSet<(u32, Port)>,
+    /// When the process began that has it.
+    owned: HashMap<(u32, Port), u64>,
     /// Processes whose descriptors cannot be read.
     unreadable: HashSet<u32>,
 }
@@ -25,11 +29,11 @@ pub(super) struct Port {
 }
 
 impl PortOwners {
-    /// Looks for the processes that have one of these ports.
+    /// Looks for the processes that have one of these ports. It ends soon after `stop` is set, with what it has.
     ///
     /// # Errors
     /// As [`SocketTable::read`].
-    pub fn find(host: &Host, ports: &[u32]) -> Result<Self, HostError> {
+    pub fn find(host: &Host, ports: &[u32], stop: &AtomicBool) -> Result<Self, HostError> {
         let ports: Vec<u32> = ports.iter().copied().filter(|port| u16::try_from(*port).is_ok()).collect();
         if ports.is_empty() {
             return Ok(Self::default());
@@ -39,31 +43,38 @@ impl PortOwners {
         // What was just made of numbers that are ports is no invalid filter.
         let filter = SocketFilter::parse(vec![predicate]).unwrap_or_default();
         let query = SocketQuery { filter, all_network_namespaces: true, ..SocketQuery::default() };
-        SocketTable::read(host, &query, &AtomicBool::new(false))?.ports_held(host)
+        SocketTable::read(host, &query, stop)?.ports_held(host, stop)
     }
 
-    pub(super) fn new(bound: HashSet<Port>, owned: HashSet<(u32, Port)>, unreadable: HashSet<u32>) -> Self {
+    pub(super) fn new(bound: HashSet<Port>, owned: HashMap<(u32, Port), u64>, unreadable: HashSet<u32>) -> Self {
         Self { bound, owned, unreadable }
     }
 
-    /// True if the process has a socket bound to one of these ports.
-    pub fn holds_local(&self, pid: u32, ports: &[u32]) -> bool {
-        Self::any(ports, true).any(|port| self.owned.contains(&(pid, port)))
+    /// Whether the process that began at this moment has a socket bound to one of these ports. `None`: that cannot be told; there is one,
+    /// and either what the process holds cannot be read, or it is not known yet whether this is the process that was looked at.
+    pub fn holds_local(&self, pid: u32, start_ticks: Option<u64>, ports: &[u32]) -> Option<bool> {
+        self.has_any(pid, start_ticks, Self::any(ports, true))
     }
 
-    /// True if the process listens on one of these ports, or waits for datagrams there from anybody.
-    pub fn listens(&self, pid: u32, ports: &[u32]) -> bool {
-        Self::any(ports, false).any(|port| self.owned.contains(&(pid, port)))
+    /// Whether the process that began at this moment listens on one of these ports, or waits for datagrams there from anybody. `None`:
+    /// as of [`holds_local`](Self::holds_local).
+    pub fn listens(&self, pid: u32, start_ticks: Option<u64>, ports: &[u32]) -> Option<bool> {
+        self.has_any(pid, start_ticks, Self::any(ports, false))
     }
 
-    /// True if the process may have a socket bound to one of these ports: there is one, and what it holds cannot be read.
-    pub fn may_hold_local(&self, pid: u32, ports: &[u32]) -> bool {
-        self.unreadable.contains(&pid) && Self::any(ports, true).any(|port| self.bound.contains(&port))
-    }
-
-    /// True if the process may listen on one of these ports: somebody does, and what it holds cannot be read.
-    pub fn may_listen(&self, pid: u32, ports: &[u32]) -> bool {
-        self.unreadable.contains(&pid) && Self::any(ports, false).any(|port| self.bound.contains(&port))
+    fn has_any(&self, pid: u32, start_ticks: Option<u64>, ports: impl Iterator<Item = Port>) -> Option<bool> {
+        let is_unreadable = self.unreadable.contains(&pid);
+        let mut is_sure = true;
+        for port in ports {
+            match (self.owned.get(&(pid, port)), start_ticks) {
+                (Some(owner), Some(start_ticks)) if *owner == start_ticks => return Some(true),
+                // The pid has been given out again since.
+                (Some(_), Some(_)) => {}
+                (Some(_), None) => is_sure = false,
+                (None, _) => is_sure &= !(is_unreadable && self.bound.contains(&port)),
+            }
+        }
+        is_sure.then_some(false)
     }
 
     /// These ports as those of listeners, and of others too if that will do.
@@ -78,14 +89,33 @@ impl PortOwners {
 mod tests {
     use super::*;
 
+    const STARTED: Option<u64> = Some(11);
+
+    fn port(number: u32, listens: bool) -> Port {
+        Port { number, listens }
+    }
+
     #[test]
     fn whoever_cannot_be_looked_at_may_hold_what_there_is_and_nothing_else() {
-        let port = |number, listens| Port { number, listens };
         let bound = HashSet::from([port(80, true), port(5000, false)]);
-        let owners = PortOwners::new(bound, HashSet::from([(7, port(80, true))]), HashSet::from([9]));
-        assert!(owners.holds_local(7, &[80]) && owners.listens(7, &[22, 80]) && !owners.may_listen(7, &[80]));
-        assert!(owners.may_listen(9, &[80]) && owners.may_hold_local(9, &[5000]), "80 may be shared with 7");
-        assert!(!owners.may_listen(9, &[5000]) && !owners.may_hold_local(9, &[22]), "there is no such socket");
-        assert!(!owners.may_hold_local(8, &[80]) && !owners.holds_local(9, &[80]));
+        let owners = PortOwners::new(bound, HashMap::from([((7, port(80, true)), 11)]), HashSet::from([9]));
+        assert_eq!(owners.holds_local(7, STARTED, &[80]), Some(true));
+        assert_eq!(owners.listens(7, STARTED, &[22, 80]), Some(true));
+        assert_eq!((owners.listens(9, STARTED, &[80]), owners.holds_local(9, STARTED, &[5000])), (None, None));
+        assert_eq!(owners.listens(9, STARTED, &[5000]), Some(false), "there is no such socket");
+        assert_eq!(owners.holds_local(9, STARTED, &[22]), Some(false), "there is no such socket");
+        assert_eq!(owners.holds_local(8, STARTED, &[80]), Some(false));
+    }
+
+    #[test]
+    fn a_pid_that_was_given_out_again_does_not_inherit_a_port() {
+        let owned = HashMap::from([((7, port(80, true)), 11)]);
+        let owners = PortOwners::new(HashSet::from([port(80, true)]), owned, HashSet::new());
+        assert_eq!(
+            (owners.listens(7, Some(12), &[80]), owners.holds_local(7, Some(12), &[80])),
+            (Some(false), Some(false))
+        );
+        assert_eq!(owners.listens(7, None, &[80]), None, "who it is is not known yet");
+        assert_eq!(owners.listens(8, None, &[80]), Some(false));
     }
 }

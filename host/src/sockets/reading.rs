@@ -16,7 +16,7 @@ use rustix::io::Errno;
 use super::{
     collect::{CollectError, Collected, Wanted, collect},
     filter::{Beside, SocketFilter, is_only_listening},
-    holders::{self, Holders, Walk},
+    holders::{self, Held, Holders, Walk},
     namespaces::Namespace,
     peers,
     port_owners::{Port, PortOwners},
@@ -81,6 +81,7 @@ const BOUNDS: Bounds = Bounds { namespaces: 1024, time: Duration::from_secs(10),
 
 /// The field that says in which namespace a socket lives; errors about namespaces carry its name.
 const NAMESPACE_FIELD: &str = "network_namespace";
+const HOLDERS_FIELD: &str = "holders";
 
 impl SocketTable {
     /// Reads them. It ends soon after `stop` is set, with what it has.
@@ -139,6 +140,7 @@ impl SocketTable {
             read
         })?;
         table.holders = walk.map(Walk::found).unwrap_or_default();
+        table.note_lost_holders();
         table.decide(filter, &others);
         if walked.is_some() {
             let inodes: Vec<u64> = table.rows.iter().map(|row| row.inode).collect();
@@ -257,8 +259,20 @@ impl SocketTable {
         }
     }
 
+    fn note_lost_holders(&mut self) {
+        let beyond = self.holders.beyond;
+        if beyond > 0 {
+            let detail = format!("{beyond} descriptors of sockets are left out: there are too many");
+            self.note_of(HOLDERS_FIELD, FieldErrorReason::Truncated, detail);
+        }
+    }
+
     fn note(&mut self, reason: FieldErrorReason, detail: String) {
-        self.errors.push(FieldError { path: NAMESPACE_FIELD.to_owned(), reason: reason.into(), detail });
+        self.note_of(NAMESPACE_FIELD, reason, detail);
+    }
+
+    fn note_of(&mut self, field: &str, reason: FieldErrorReason, detail: String) {
+        self.errors.push(FieldError { path: field.to_owned(), reason: reason.into(), detail });
     }
 
     /// Many namespaces may fail in the same way.
@@ -291,7 +305,7 @@ impl SocketTable {
     }
 
     /// Who has which local port: walks over all descriptors if there is anything to look for.
-    pub(super) fn ports_held(&self, host: &Host) -> Result<PortOwners, HostError> {
+    pub(super) fn ports_held(&self, host: &Host, stop: &AtomicBool) -> Result<PortOwners, HostError> {
         let mut bound: HashMap<u64, Port> = HashMap::new();
         for row in self.rows.iter().filter(|row| row.inode != 0) {
             if let Some((number, _)) = row.ports() {
@@ -301,15 +315,16 @@ impl SocketTable {
         if bound.is_empty() {
             return Ok(PortOwners::default());
         }
-        let (pids, stop) = (holders::pids(host)?, AtomicBool::new(false));
-        let walk = Walk::new(host, &pids, &stop);
+        let (pids, inodes) = (holders::pids(host)?, bound.keys().copied().collect());
+        let walk = Walk::new(host, &pids, stop).for_sockets(&inodes);
         thread::scope(|scope| {
             // If there is no thread to be had, this one does all the work.
             let _ = thread::Builder::new().name("socket-holders".to_owned()).spawn_scoped(scope, || walk.work());
             walk.work();
         });
         let found = walk.found();
-        let owned = found.all().iter().filter_map(|held| Some((held.pid, *bound.get(&held.inode)?))).collect();
+        let of = |held: &Held| Some(((held.pid, *bound.get(&held.inode)?), held.start_ticks));
+        let owned = found.all().iter().filter_map(of).collect();
         Ok(PortOwners::new(bound.into_values().collect(), owned, found.unreadable.into_iter().collect()))
     }
 

@@ -4,7 +4,7 @@ use std::{
     net::TcpListener,
     os::{fd::AsFd as _, unix::fs::MetadataExt as _},
     process::Command,
-    sync::Arc,
+    sync::{Arc, atomic::AtomicBool},
 };
 
 use procwire_host::{
@@ -17,7 +17,7 @@ use procwire_proto::{
 };
 use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 
-use crate::{Sleeper, asking, has_netlink, host, is_root, pids_and_fds, read};
+use crate::{Sleeper, asking, has_netlink, host, is_root, pids_and_fds, read, started};
 
 /// A process that sleeps in a network namespace of its own and holds a listener there.
 struct Elsewhere {
@@ -93,8 +93,8 @@ fn a_process_elsewhere_has_the_sockets_of_its_own_namespace() {
 #[test]
 fn a_port_elsewhere_leads_to_its_process() {
     let Some(Elsewhere { sleeper, port, .. }) = elsewhere() else { return };
-    let owners = PortOwners::find(&host(), &[port]).unwrap();
-    assert!(owners.listens(sleeper.pid(), &[port]));
+    let owners = PortOwners::find(&host(), &[port], &AtomicBool::new(false)).unwrap();
+    assert_eq!(owners.listens(sleeper.pid(), started(sleeper.pid()), &[port]), Some(true));
 }
 
 #[test]

@@ -1,10 +1,13 @@
 //! Which process has which port.
 
-use std::net::{TcpListener, UdpSocket};
+use std::{
+    net::{TcpListener, UdpSocket},
+    sync::atomic::AtomicBool,
+};
 
 use procwire_host::sockets::PortOwners;
 
-use crate::{host, own_pid};
+use crate::{host, own_pid, started};
 
 #[test]
 fn a_port_leads_to_the_processes_that_have_it() {
@@ -16,15 +19,18 @@ fn a_port_leads_to_the_processes_that_have_it() {
     let waiting = UdpSocket::bind("[::]:0").unwrap();
     let waiting_port = u32::from(waiting.local_addr().unwrap().port());
 
-    let owners = PortOwners::find(&host(), &[port, connected_port, waiting_port]).unwrap();
+    let owners = PortOwners::find(&host(), &[port, connected_port, waiting_port], &AtomicBool::new(false)).unwrap();
+    let started = started(own_pid());
+    assert!(started.is_some());
     for (port, listens) in [(port, true), (connected_port, false), (waiting_port, true)] {
-        assert!(owners.holds_local(own_pid(), &[port]));
-        assert_eq!(owners.listens(own_pid(), &[port]), listens, "{port}");
-        assert!(!owners.holds_local(1, &[port]));
+        assert_eq!(owners.holds_local(own_pid(), started, &[port]), Some(true));
+        assert_eq!(owners.listens(own_pid(), started, &[port]), Some(listens), "{port}");
+        assert_eq!(owners.holds_local(own_pid(), Some(1), &[port]), Some(false), "one that began at another time");
+        assert_ne!(owners.holds_local(1, started, &[port]), Some(true));
     }
-    assert!(owners.listens(own_pid(), &[connected_port, port]), "any of them");
-    assert!(!owners.holds_local(own_pid(), &[]));
+    assert_eq!(owners.listens(own_pid(), started, &[connected_port, port]), Some(true), "any of them");
+    assert_eq!(owners.holds_local(own_pid(), started, &[]), Some(false));
 
-    let none = PortOwners::find(&host(), &[70_000]).unwrap();
-    assert!(!none.holds_local(own_pid(), &[70_000, port]));
+    let none = PortOwners::find(&host(), &[70_000], &AtomicBool::new(false)).unwrap();
+    assert_eq!(none.holds_local(own_pid(), started, &[70_000, port]), Some(false));
 }

@@ -137,16 +137,14 @@ impl Facts {
         self.families.get(index)
     }
 
-    fn holds_local(&self, pid: u32, ports: &[u32]) -> Truth {
-        self.ports.as_ref().map_or(Truth::Unknown, |owners| {
-            Truth::sure(owners.holds_local(pid, ports), owners.may_hold_local(pid, ports))
-        })
+    fn holds_local(&self, pid: u32, start_ticks: Option<u64>, ports: &[u32]) -> Truth {
+        let told = self.ports.as_ref().and_then(|owners| owners.holds_local(pid, start_ticks, ports));
+        told.map_or(Truth::Unknown, Truth::from)
     }
 
-    fn listens(&self, pid: u32, ports: &[u32]) -> Truth {
-        self.ports
-            .as_ref()
-            .map_or(Truth::Unknown, |owners| Truth::sure(owners.listens(pid, ports), owners.may_listen(pid, ports)))
+    fn listens(&self, pid: u32, start_ticks: Option<u64>, ports: &[u32]) -> Truth {
+        let told = self.ports.as_ref().and_then(|owners| owners.listens(pid, start_ticks, ports));
+        told.map_or(Truth::Unknown, Truth::from)
     }
 }
 

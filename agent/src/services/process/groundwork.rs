@@ -20,7 +20,7 @@ use super::{
     scan::Walk,
     walk::Cursor,
 };
-use crate::{access::RoleSet, host_pool::Lane, status::Failure};
+use crate::{access::RoleSet, host_pool::Lane, services::stop_on_drop::StopOnDrop, status::Failure};
 
 /// Lays it. With a window this takes as long as the window, without holding a thread.
 pub(super) async fn lay(source: &Arc<Source>, query: ListQuery, roles: RoleSet) -> Result<Walk, Failure> {
@@ -104,7 +104,9 @@ async fn ports(source: &Arc<Source>, filter: &Arc<Filter>) -> Result<Option<Port
         return Ok(None);
     }
     let (host, filter) = (Arc::clone(&source.host), Arc::clone(filter));
-    let found = source.pool.run(Lane::Heavy, move || PortOwners::find(&host, filter.ports())).await??;
+    let stop = StopOnDrop::default();
+    let flag = stop.flag();
+    let found = source.pool.run(Lane::Heavy, move || PortOwners::find(&host, filter.ports(), &flag)).await??;
     Ok(Some(found))
 }
 

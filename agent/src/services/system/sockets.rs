@@ -4,10 +4,7 @@ mod chunk;
 mod query;
 
 use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::{Arc, atomic::AtomicBool},
     time::Instant,
 };
 
@@ -22,7 +19,7 @@ use self::chunk::Chunk;
 pub(super) use self::query::SocketsQuery;
 use crate::{
     host_pool::{HostPool, Lane},
-    services::{encoded::Encoded, outgoing},
+    services::{encoded::Encoded, outgoing, stop_on_drop::StopOnDrop},
     status::Failure,
 };
 
@@ -55,15 +52,6 @@ struct Piece {
     next: Option<usize>,
 }
 
-/// Ends a reading that nobody waits for any more.
-struct StopOnDrop(Arc<AtomicBool>);
-
-impl Drop for StopOnDrop {
-    fn drop(&mut self) {
-        self.0.store(true, Ordering::Relaxed);
-    }
-}
-
 impl SocketList {
     pub(super) fn new(host: Arc<Host>, pool: Arc<HostPool>, query: SocketsQuery) -> Self {
         let SocketsQuery { query, limit } = query;
@@ -71,10 +59,10 @@ impl SocketList {
     }
 
     async fn next_piece(&mut self) -> Result<Piece, Failure> {
-        let stop = StopOnDrop(Arc::default());
+        let stop = StopOnDrop::default();
         let (host, limit, progress) = (Arc::clone(&self.host), self.limit, self.progress.clone());
         let job = {
-            let stop = Arc::clone(&stop.0);
+            let stop = stop.flag();
             move || -> Result<(Arc<Reading>, Piece), HostError> {
                 let (reading, next) = match progress {
                     Progress::Unread(query) => (Arc::new(Reading::take(&host, &query, &stop)?), 0),

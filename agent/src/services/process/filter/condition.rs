@@ -55,8 +55,8 @@ impl Condition {
     /// The field that it looks at; none where the pid says all.
     pub(super) fn field(&self) -> ProcessFieldSet {
         match self {
-            Self::Pids(_) | Self::LocalPorts(_) | Self::ListeningPorts(_) => ProcessFieldSet::EMPTY,
-            Self::Refs(_) | Self::Family(_) => bit::REF,
+            Self::Pids(_) => ProcessFieldSet::EMPTY,
+            Self::Refs(_) | Self::Family(_) | Self::LocalPorts(_) | Self::ListeningPorts(_) => bit::REF,
             Self::Ppids(_) => bit::PPID,
             Self::Name(_) => bit::NAME,
             Self::Exe(_) => bit::EXE,
@@ -78,8 +78,8 @@ impl Condition {
         let Subject { pid, row, facts, .. } = subject;
         match self {
             Self::Pids(pids) => pids.contains(pid).into(),
-            Self::LocalPorts(ports) => facts.holds_local(*pid, ports),
-            Self::ListeningPorts(ports) => facts.listens(*pid, ports),
+            Self::LocalPorts(ports) => facts.holds_local(*pid, started(*row), ports),
+            Self::ListeningPorts(ports) => facts.listens(*pid, started(*row), ports),
             Self::Refs(refs) => match refs.get(pid) {
                 None => Truth::False,
                 Some(start_ticks) => started(*row).map_or(Truth::Unknown, |ticks| start_ticks.contains(&ticks).into()),

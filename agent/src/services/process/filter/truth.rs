@@ -36,15 +36,6 @@ impl Truth {
         any
     }
 
-    /// Of what is seen to hold, or else could.
-    pub(crate) fn sure(holds: bool, could_hold: bool) -> Truth {
-        match (holds, could_hold) {
-            (true, _) => Truth::True,
-            (false, true) => Truth::Unknown,
-            (false, false) => Truth::False,
-        }
-    }
-
     /// Both hold.
     pub(crate) fn and(self, other: Truth) -> Truth {
         self.min(other)

@@ -79,9 +79,10 @@ fn chunks_go_on_where_the_last_one_ended() {
 
 #[tokio::test]
 async fn a_reading_that_nobody_waits_for_is_told_to_stop() {
-    let flag = Arc::<AtomicBool>::default();
-    drop(StopOnDrop(Arc::clone(&flag)));
-    assert!(flag.load(Ordering::Relaxed));
+    let stop = StopOnDrop::default();
+    let flag = stop.flag();
+    drop(stop);
+    assert!(flag.load(std::sync::atomic::Ordering::Relaxed));
     let (context, _trigger) = context();
     let query = SocketQuery { with_holders: true, ..SocketQuery::default() };
     let stopped = Reading::take(&context.host, &query, &flag).unwrap();
