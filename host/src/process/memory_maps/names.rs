@@ -1,6 +1,6 @@
 //! What a mapping maps, from how the kernel writes it.
 
-use std::{borrow::Cow, os::fd::BorrowedFd};
+use std::{borrow::Cow, collections::HashMap, os::fd::BorrowedFd};
 
 use crate::{
     process::{removed, smaps::Header},
@@ -10,12 +10,17 @@ use crate::{
 /// How a newline in a path is written, and nothing else, not even a backslash (fs/proc/task_mmu.c: show_map_vma, seq_path).
 const NEWLINE: &[u8] = b"\\012";
 
+/// Look-ups of one process, each a walk along a path that the process chose. Programs that map removed files, or such as are called so,
+/// map few; where there are more, what the kernel wrote is taken for what it seems.
+const LOOK_UPS: usize = 256;
+
 /// Finds out names. Most are what the kernel wrote; the others are looked up, and remembered for the mappings that follow.
 pub(super) struct Names<'a> {
     proc: BorrowedFd<'a>,
     process: ProcessPath,
     root: ProcessPath,
-    last: Option<Known>,
+    /// By what was written, and the inode.
+    known: HashMap<(Vec<u8>, u64), Known>,
 }
 
 /// What a mapping maps: empty for anonymous memory.
@@ -26,8 +31,6 @@ pub(super) struct Name<'a> {
 }
 
 struct Known {
-    written: Vec<u8>,
-    inode: u64,
     path: Vec<u8>,
     deleted: bool,
 }
@@ -35,7 +38,7 @@ struct Known {
 impl<'a> Names<'a> {
     /// `process` is the directory that has `map_files`, `root` the one whose link `root` is the process's root directory.
     pub(super) fn new(proc: BorrowedFd<'a>, process: ProcessPath, root: ProcessPath) -> Self {
-        Self { proc, process, root, last: None }
+        Self { proc, process, root, known: HashMap::new() }
     }
 
     pub(super) fn resolve<'b>(&'b mut self, header: &Header<'b>) -> Name<'b> {
@@ -44,28 +47,29 @@ impl<'a> Names<'a> {
         if !is_escaped && !removed::is_marked(written) {
             return Name { path: Cow::Borrowed(written), deleted: false };
         }
-        let known = |known: &Known| known.written == written && known.inode == header.inode;
-        let last = match self.last.take().filter(known) {
-            Some(last) => last,
-            None => self.look_up(header, is_escaped),
+        let key = (written.to_vec(), header.inode);
+        let known = match self.known.remove(&key) {
+            Some(known) => known,
+            None if self.known.len() < LOOK_UPS => self.look_up(header, is_escaped),
+            None => {
+                let Known { path, deleted } = without_mark(unescaped(written));
+                return Name { path: Cow::Owned(path), deleted };
+            }
         };
-        let last = self.last.insert(last);
-        Name { path: Cow::Borrowed(&last.path), deleted: last.deleted }
+        let known = self.known.entry(key).or_insert(known);
+        Name { path: Cow::Borrowed(&known.path), deleted: known.deleted }
     }
 
     fn look_up(&mut self, header: &Header<'_>, is_escaped: bool) -> Known {
-        let mut path = match is_escaped {
+        let path = match is_escaped {
             true => self.link(header).unwrap_or_else(|| unescaped(header.name)),
             false => header.name.to_vec(),
         };
         // The device of a mapping is not always the one that stat tells (btrfs), and the inode of a file that is mapped is not used again.
         let is_this = |file: &removed::File| file.inode == header.inode;
-        let deleted =
-            removed::is_marked(&path) && !removed::is_called(self.proc, self.root.file("root"), &path, is_this);
-        if deleted {
-            removed::take_mark_off(&mut path);
-        }
-        Known { written: header.name.to_vec(), inode: header.inode, path, deleted }
+        let is_called =
+            removed::is_marked(&path) && removed::is_called(self.proc, self.root.file("root"), &path, is_this);
+        if is_called { Known { path, deleted: false } } else { without_mark(path) }
     }
 
     /// The link to the mapped file, which is written without escapes. It tells a newline from a name with these four characters.
@@ -75,6 +79,15 @@ impl<'a> Names<'a> {
         // In the meantime another file may have been mapped there.
         (escaped(&link) == header.name).then_some(link)
     }
+}
+
+/// What a path says of itself.
+fn without_mark(mut path: Vec<u8>) -> Known {
+    let deleted = removed::is_marked(&path);
+    if deleted {
+        removed::take_mark_off(&mut path);
+    }
+    Known { path, deleted }
 }
 
 fn unescaped(written: &[u8]) -> Vec<u8> {

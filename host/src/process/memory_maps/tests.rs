@@ -1,6 +1,6 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests fail by panicking")]
 
-use std::{fs, os::unix::fs::MetadataExt as _, path::Path};
+use std::{fs, os::fd::AsFd as _, os::unix::fs::MetadataExt as _, path::Path};
 
 use procwire_proto::{
     FieldMask, ProcessFieldSet,
@@ -238,6 +238,37 @@ fn the_mark_of_a_removed_file_is_told_from_a_name() {
     assert_eq!(names, [(&b"/home/foo"[..], true), kept, removed, kept, (b"/home/kept", false)]);
     let groups: Vec<_> = process.memory_map_groups.iter().map(|group| (group.deleted, group.map_count)).collect();
     assert_eq!(groups, [(true, 1), (false, 2), (true, 1), (false, 1)], "a removed file and its heir are two");
+}
+
+/// The file is moved away while names are found out: what is known is not looked up again, and there are only so many look-ups.
+#[test]
+fn each_name_is_looked_up_once_and_only_so_many_are() {
+    let proc = proc_with(b"");
+    let root = proc.path().join("7/root");
+    fs::create_dir_all(&root).unwrap();
+    let called_so = |index: u64| {
+        let file = root.join(format!("{index} (deleted)"));
+        fs::write(&file, b"").unwrap();
+        fs::metadata(&file).unwrap().ino()
+    };
+    let inodes: Vec<u64> = (0..300).map(called_so).collect();
+    let line = |index: usize| {
+        format!("{:x}000-{:x}fff r--p 0 0:0 {}   /{index} (deleted)\n", index + 1, index + 1, inodes[index])
+    };
+    let lines: Vec<String> = (0..300).map(line).collect();
+    let proc_directory = fs::File::open(proc.path()).unwrap();
+    let mut names = Names::new(proc_directory.as_fd(), ProcessPath::new(7), ProcessPath::new(7));
+    let mut is_deleted = |index: usize| match Line::parse(lines[index].trim_end().as_bytes()) {
+        Line::Header(header) => names.resolve(&header).deleted,
+        _ => panic!("{}", lines[index]),
+    };
+    assert_eq!([0, 1].map(&mut is_deleted), [false, false]);
+    for index in 0..2 {
+        fs::remove_file(root.join(format!("{index} (deleted)"))).unwrap();
+    }
+    assert_eq!([0, 1, 0, 1].map(&mut is_deleted), [false; 4], "both are known");
+    assert_eq!((2..300).filter(|index| is_deleted(*index)).collect::<Vec<_>>(), (256..300).collect::<Vec<_>>());
+    assert_eq!([0, 1].map(&mut is_deleted), [false; 2], "they still are");
 }
 
 #[test]
