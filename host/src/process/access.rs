@@ -27,6 +27,9 @@ pub(super) struct Access<'a> {
     pub(super) thread: Option<u32>,
 }
 
+/// A number of 32 bits in a message. A process is in up to 65,536 groups.
+const GID_MAX_BYTES: usize = 5;
+
 /// Lines of status that are the main thread's own, and stay when it has exited.
 struct OfLeader {
     voluntary_switches: Option<u64>,
@@ -57,6 +60,7 @@ impl<'a> Access<'a> {
                 let status = leader.map_or(status, |leader| leader.into_status(status));
                 draft.real_uid = status.uids.map(|uids| uids.real);
                 draft.row(machine).status(&status);
+                draft.use_room(draft.process.supplementary_gids.len() * GID_MAX_BYTES);
             }
             ProcessFile::Io => {
                 // Below task it would be the thread's alone.
@@ -64,7 +68,7 @@ impl<'a> Access<'a> {
                 let io = io::parse(self.contents("io")?);
                 draft.row(self.host.machine()).io(&io);
             }
-            ProcessFile::Cmdline => draft.command = Some(self.start("cmdline", cmdline::LONGEST_BYTES + 1)?.to_vec()),
+            ProcessFile::Cmdline => draft.command(self.start("cmdline", cmdline::LONGEST_BYTES + 1)?),
             ProcessFile::Exe => {
                 let target = self.link("exe")?;
                 draft.link(target, (bit::EXE, |row| &mut row.exe), (bit::EXE_DELETED, |row| &mut row.exe_deleted));

@@ -29,7 +29,7 @@ pub(super) struct Draft<'a> {
     pub(super) plan: &'a ProcessPlan,
     pub(super) real_uid: Option<u32>,
     /// The bytes of cmdline, if they were read.
-    pub(super) command: Option<Vec<u8>>,
+    pub(super) command_line: Option<Vec<u8>>,
     /// Column 2 of statm, if it was read.
     pub(super) resident_pages: Option<u64>,
     /// What could not be read.
@@ -45,6 +45,9 @@ type Place<T> = (ProcessFieldSet, fn(&mut Process) -> &mut Option<T>);
 
 /// A row that is longer does not fit into a message of 4 MiB, the usual limit of clients, together with what else is in it.
 const ROW_MAX_BYTES: usize = 3 * 1024 * 1024;
+
+/// What a field of bytes takes in a message beside them: a tag and a length.
+const OVERHEAD_BYTES: usize = 6;
 
 impl<'a> Draft<'a> {
     /// A new row, in which nothing is set but the pid.
@@ -69,7 +72,7 @@ impl<'a> Draft<'a> {
             process,
             plan,
             real_uid: None,
-            command: None,
+            command_line: None,
             resident_pages: None,
             failures: Vec::new(),
             room_bytes: ROW_MAX_BYTES,
@@ -98,6 +101,20 @@ impl<'a> Draft<'a> {
         }
     }
 
+    /// Takes room for what is set whether there is room or not, as much as there is.
+    pub(super) fn use_room(&mut self, bytes: usize) {
+        self.room_bytes = self.room_bytes.saturating_sub(bytes);
+    }
+
+    /// Keeps the command line until everything has been read. Lists leave it its room: split, each NUL is an argument of two bytes, and
+    /// what masks make longer is less than that.
+    pub(super) fn command(&mut self, data: &[u8]) {
+        let split = if self.plan.wants(bit::CMDLINE) { data.len() * 2 } else { 0 };
+        let raw = if self.plan.wants(bit::CMDLINE_RAW) { data.len() } else { 0 };
+        self.use_room(split + raw + 2 * OVERHEAD_BYTES);
+        self.command_line = Some(data.to_vec());
+    }
+
     pub(super) fn row<'b>(&'b mut self, machine: &'b Machine) -> Row<'b> {
         Row { process: &mut self.process, plan: self.plan, machine }
     }
@@ -107,7 +124,7 @@ impl<'a> Draft<'a> {
         let pid = self.process.pid;
         self.process.r#ref = Some(ProcessRef { pid, start_ticks: stat.start_ticks, boot_id, pidfd_inode: None });
         if self.plan.wants(bit::NAME) {
-            let command = self.command.as_deref().filter(|_| is_cut);
+            let command = self.command_line.as_deref().filter(|_| is_cut);
             let whole = command.and_then(|data| cmdline::completed_name(stat.comm, data, self.plan.scrubs_cmdline()));
             self.process.name = Some(whole.unwrap_or(stat.comm).to_vec());
         }
@@ -126,7 +143,7 @@ impl<'a> Draft<'a> {
     /// The arguments, split and raw. Secrets are looked for in the split ones; where there are any, nothing is given that was not masked.
     pub(super) fn arguments(&mut self, stat: &Stat<'_>) {
         let (wants_split, wants_raw) = (self.plan.wants(bit::CMDLINE), self.plan.wants(bit::CMDLINE_RAW));
-        let Some(data) = self.command.as_deref().filter(|_| wants_split || wants_raw) else { return };
+        let Some(data) = self.command_line.as_deref().filter(|_| wants_split || wants_raw) else { return };
         if data.is_empty() && stat.is_zombie() {
             return self.absent_arguments(FieldErrorReason::Zombie, "");
         }

@@ -10,6 +10,9 @@ use super::{access::Access, draft::Draft, plan::EnvironDisclosure, scrub};
 /// bprm_stack_limits), but a process may say that its environment is anywhere.
 const LONGEST_BYTES: usize = 8 * 1024 * 1024;
 
+/// A row has room for more, but what a process was started with must not leave its files and mappings none.
+const KEPT_MAX_BYTES: usize = 1024 * 1024;
+
 /// What a variable takes in a message beside its bytes, at most.
 const OVERHEAD_BYTES: usize = 16;
 
@@ -23,12 +26,14 @@ pub(super) fn read(access: &mut Access<'_>, draft: &mut Draft<'_>) -> Result<(),
     }
     let disclosure = draft.plan.environ_disclosure();
     let mut variables = Vec::new();
-    let (mut count, mut is_redacted, mut is_full) = (0_u32, false, false);
+    let (mut count, mut kept_bytes, mut is_redacted, mut is_full) = (0_u32, 0, false, false);
     for (name, value) in entries(data) {
         count = count.saturating_add(1);
         let shown = if disclosure == EnvironDisclosure::Names { 0 } else { value.len() };
-        is_full = is_full || !draft.take_room(name.len() + shown + OVERHEAD_BYTES);
+        let bytes = name.len() + shown + OVERHEAD_BYTES;
+        is_full = is_full || kept_bytes + bytes > KEPT_MAX_BYTES || !draft.take_room(bytes);
         if !is_full {
+            kept_bytes += bytes;
             let variable = disclosed(name, value, disclosure);
             is_redacted |= variable.redacted;
             variables.push(variable);

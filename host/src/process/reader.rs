@@ -146,7 +146,7 @@ impl ProcessReader {
         }
         let plan = draft.plan;
         let is_cut = stat.comm.len() >= cmdline::COMM_CUT && !stat.is_kernel_thread() && !stat.is_zombie();
-        let lacks_command = plan.wants(bit::NAME) && is_cut && draft.command.is_none();
+        let lacks_command = plan.wants(bit::NAME) && is_cut && draft.command_line.is_none();
         let needs_command = lacks_command && plan.completes_names();
         // Where it is not read the name stays cut.
         let mut why_cut = lacks_command.then(|| "cmdline was not waited for".to_owned());
@@ -154,7 +154,7 @@ impl ProcessReader {
             let mut path = live.map_or(ProcessPath::new(pid), |live| ProcessPath::of_thread(pid, live.id));
             let read = self.file.read_start(self.host.proc(), path.file("cmdline"), cmdline::LONGEST_BYTES + 1);
             why_cut = read.as_ref().err().map(|errno| format!("cmdline: {}", std::io::Error::from(*errno)));
-            draft.command = read.ok().map(<[u8]>::to_vec);
+            draft.command_line = read.ok().map(<[u8]>::to_vec);
         }
         let has_ended = stat.is_zombie() && !leader_exited;
         if plan.wants(bit::EXIT_STATUS) && has_ended {

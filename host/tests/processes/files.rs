@@ -6,6 +6,7 @@ use procwire_host::EnvironDisclosure;
 use procwire_proto::v1::{
     EnvironmentVariable, FieldErrorReason, LimitValue, Process, ResourceKind, SchedulingPolicy, limit_value::Value,
 };
+use prost::Message as _;
 use rustix::process::{Resource, getrlimit};
 
 use super::{Victim, fixture, live, plan, read, reason_of};
@@ -277,11 +278,40 @@ fn a_process_without_environment_has_none_and_no_error() {
 #[test]
 fn an_environment_that_does_not_fit_is_cut_between_variables() {
     let stat = b"7 (a) S 1 7 7 0 -1 0 0 0 0 0 2 3 0 0 20 5 1 0 150 4096 1\n";
-    let environ = ["BIG=", &"x".repeat(1_000_000), "\0"].concat().repeat(5);
+    let environ = ["BIG=", &"x".repeat(300_000), "\0"].concat().repeat(5);
     let (_root, mut reader) = fixture(&[("stat", stat), ("environ", environ.as_bytes())]);
     let plan = plan(&["environ"]).disclose_environ(EnvironDisclosure::Whole);
     let process = reader.read(7, &plan).unwrap().unwrap();
     assert_eq!(process.environ.len(), 3);
     let error = process.errors.iter().find(|error| error.path == "environ").unwrap();
     assert_eq!((error.reason(), error.detail.as_str()), (FieldErrorReason::Truncated, "cut at 3 of 5 variables"));
+}
+
+/// Whatever a process piles up where it likes, the row stays below its size, and has room for what another list says.
+#[test]
+fn nothing_that_a_process_piles_up_crowds_out_the_rest_of_its_row() {
+    let stat = b"7 (a) S 1 7 7 0 -1 0 0 0 0 0 2 3 0 0 20 5 1 0 150 4096 1\n";
+    let environ = ["A=", &"x".repeat(1000), "\0"].concat().repeat(8000);
+    let groups = (0..65_536_u32).map(|index| format!("{} ", u32::MAX - index)).collect::<String>();
+    let status = format!("Groups:\t{groups}\n");
+    let mapping = |index: u64| format!("{index:x}000-{index:x}fff r--p 00000000 00:00 0   /{}\n", "x".repeat(500));
+    let smaps: String = (1..=8000).map(mapping).collect();
+    let (_root, mut reader) = fixture(&[
+        ("stat", stat),
+        ("environ", environ.as_bytes()),
+        ("status", status.as_bytes()),
+        ("cmdline", &vec![0; 70_000]),
+        ("smaps", smaps.as_bytes()),
+    ]);
+    let paths = ["environ", "supplementary_gids", "cmdline", "cmdline_raw", "memory_maps"];
+    let plan = plan(&paths).disclose_environ(EnvironDisclosure::Whole);
+    let process = reader.read(7, &plan).unwrap().unwrap();
+    assert_eq!((process.supplementary_gids.len(), process.cmdline.len()), (65_536, 65_537));
+    assert!((900..1100).contains(&process.environ.len()), "{}", process.environ.len());
+    assert!((1000..8000).contains(&process.memory_maps.len()), "{}", process.memory_maps.len());
+    for path in ["environ", "cmdline", "memory_maps"] {
+        assert_eq!(reason_of(&process, path), Some(FieldErrorReason::Truncated), "{path}");
+    }
+    let length = process.encoded_len();
+    assert!((2 * 1024 * 1024..=3 * 1024 * 1024).contains(&length), "{length}");
 }
