@@ -1,6 +1,7 @@
 //! Which sockets are asked for, compiled once: what the kernel can leave out, what a row alone decides, and what needs its holders
 //! or its peer.
 
+mod limits;
 mod network;
 
 use std::collections::HashSet;
@@ -60,8 +61,9 @@ impl SocketFilter {
     /// Compiles the conditions of a request, which has them in the field `allow`.
     ///
     /// # Errors
-    /// The first one that cannot be meant.
+    /// The first one that cannot be meant, or is too much.
     pub fn parse(allow: Vec<SocketPredicate>) -> Result<Self, InvalidPredicate> {
+        limits::check(&allow)?;
         let parse = |(index, predicate)| Predicate::parse(&format!("allow[{index}]"), predicate);
         Ok(Self { predicates: allow.into_iter().enumerate().map(parse).collect::<Result<_, _>>()? })
     }
