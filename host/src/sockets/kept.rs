@@ -2,6 +2,7 @@
 //! serves the next ones, for as long as a scan of all processes may take it for the present.
 
 use std::{
+    collections::HashSet,
     sync::{Arc, Mutex, PoisonError, atomic::AtomicBool},
     time::{Duration, Instant},
 };
@@ -24,6 +25,8 @@ const LIFE: Duration = Duration::from_secs(1);
 /// A table lacks sockets that are younger than it, and those that are in no table at all. To tell them apart it is read again, though
 /// not for every process that has such a one.
 const LIFE_IF_LACKING: Duration = Duration::from_millis(50);
+/// Nor more often than that a tenth of the time goes into it.
+const REST_AFTER_READING: u32 = 10;
 
 /// Tables that were read for one plan.
 #[derive(Debug, Default)]
@@ -35,8 +38,11 @@ struct NamespaceTable {
     namespace: Option<u64>,
     /// By inode; without those that have none.
     rows: Vec<Row>,
-    /// When the reading began.
+    /// What was looked for and is in no table, though it was there before this one was read: such as a socket of TCP without a port.
+    in_no_table: HashSet<u64>,
+    /// When the reading ended, and how long it took.
     since: Instant,
+    took: Duration,
 }
 
 impl KeptTables {
@@ -61,11 +67,11 @@ impl KeptTables {
         kept.retain(|table| table.since.elapsed() < LIFE);
         let known = kept.iter().position(|table| table.namespace == namespace.inode);
         if let Some(table) = known.and_then(|place| kept.get(place))
-            && (table.since.elapsed() < LIFE_IF_LACKING || table.has_all(own))
+            && table.serves(own, table.since.elapsed())
         {
             return Ok(Arc::clone(table));
         }
-        let table = Arc::new(NamespaceTable::read(host, namespace)?);
+        let table = Arc::new(NamespaceTable::read(host, namespace, own)?);
         if let Some(place) = known {
             kept.swap_remove(place);
         }
@@ -75,8 +81,8 @@ impl KeptTables {
 }
 
 impl NamespaceTable {
-    fn read(host: &Host, namespace: &Namespace) -> Result<Self, Errno> {
-        let since = Instant::now();
+    fn read(host: &Host, namespace: &Namespace, own: &OwnSockets) -> Result<Self, Errno> {
+        let began = Instant::now();
         let filter = SocketFilter::default();
         let stop = AtomicBool::new(false);
         let wanted = Wanted {
@@ -97,11 +103,18 @@ impl NamespaceTable {
         };
         rows.retain(|row| row.inode != 0);
         rows.sort_unstable_by_key(|row| row.inode);
-        Ok(Self { namespace: namespace.inode, rows, since })
+        let (since, took) = (Instant::now(), began.elapsed());
+        let mut table = Self { namespace: namespace.inode, rows, in_no_table: HashSet::new(), since, took };
+        table.in_no_table =
+            own.sockets.iter().map(|(inode, _)| *inode).filter(|inode| table.row(*inode).is_none()).collect();
+        Ok(table)
     }
 
-    fn has_all(&self, own: &OwnSockets) -> bool {
-        own.sockets.iter().all(|(inode, _)| self.row(*inode).is_some())
+    /// True if, at this age, it may be taken for the present by a process that has these.
+    fn serves(&self, own: &OwnSockets, age: Duration) -> bool {
+        let is_known = |inode: u64| self.row(inode).is_some() || self.in_no_table.contains(&inode);
+        age < LIFE_IF_LACKING.max(self.took.saturating_mul(REST_AFTER_READING))
+            || own.sockets.iter().all(|(inode, _)| is_known(*inode))
     }
 
     fn row(&self, inode: u64) -> Option<&Row> {
@@ -122,5 +135,29 @@ impl NamespaceTable {
         }
         sockets.sort_by_key(|socket| socket.holders.first().map(|holder| holder.fd));
         sockets
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests fail by panicking")]
+mod tests {
+    use super::*;
+    use crate::Roots;
+
+    fn holding(inode: u64) -> OwnSockets {
+        OwnSockets { start_ticks: 1, sockets: vec![(inode, 3)] }
+    }
+
+    #[test]
+    fn what_is_in_no_table_does_not_have_it_read_for_every_process() {
+        let host = Host::open(Roots::default()).unwrap();
+        let mut table = NamespaceTable::read(&host, &Namespace::own(), &holding(u64::MAX)).unwrap();
+        table.took = Duration::from_millis(1);
+        let (young, old) = (Duration::from_millis(49), Duration::from_millis(51));
+        assert!(table.serves(&holding(u64::MAX), old), "it was looked for already");
+        assert!(table.serves(&holding(u64::MAX - 1), young) && !table.serves(&holding(u64::MAX - 1), old));
+        table.took = Duration::from_millis(20);
+        assert!(table.serves(&holding(u64::MAX - 1), old), "to read it takes too long to do it again so soon");
+        assert!(!table.serves(&holding(u64::MAX - 1), Duration::from_millis(201)));
     }
 }
