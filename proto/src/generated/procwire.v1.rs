@@ -4707,7 +4707,8 @@ impl ::prost::Name for BytesMatch {
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct OrderBy {
     /// A numeric or bytes field of Process, as a read mask names it: "memory.resident_bytes". Several numeric fields are added up:
-    /// "cpu_times.user_ns" and "cpu_times.system_ns". They need not be in the read mask.
+    /// "cpu_times.user_ns" and "cpu_times.system_ns". They need not be in the read mask. Of bytes the first 1024 are compared. A field
+    /// stands in an order once.
     #[prost(string, repeated, tag = "1")]
     pub paths: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
     /// Greatest first. Rows without the value come last either way.

@@ -20,11 +20,11 @@ struct Share {
 }
 
 impl Job {
-    /// Ranks rows into an empty ranking until the time is over.
+    /// Ranks rows into an empty ranking until the time is over or they take too much memory.
     pub(super) fn collect(&self, mut cursor: Cursor, mut ranking: Ranking) -> Result<(Ranking, Cursor), HostError> {
         let began = Instant::now();
         let _ended = self.progress.ended_on_drop();
-        while !cursor.is_done() && began.elapsed() <= PIECE_TIME {
+        while !cursor.is_done() && !ranking.is_full() && began.elapsed() <= PIECE_TIME {
             let items = Arc::clone(&cursor.items);
             let window = items.get(cursor.next..).unwrap_or_default();
             let window = window.get(..self.window()).unwrap_or(window);
@@ -66,7 +66,7 @@ impl Job {
         let mut share = Share { ranking, given: pids.len(), settled: 0, tally: Tally::default() };
         for &pid in pids {
             // At least one, so that every piece goes on.
-            if share.settled > 0 && Instant::now() > ends {
+            if share.settled > 0 && (share.ranking.is_full() || Instant::now() > ends) {
                 break;
             }
             match self.pass(reader, half, pid)? {

@@ -9,7 +9,7 @@ use std::cmp::Ordering;
 use procwire_proto::{ProcessFieldSet, v1::Process};
 
 use self::columns::Column;
-pub(crate) use self::ranking::{Entry, Ranking};
+pub(crate) use self::ranking::{Entry, RANKING_MAX_BYTES, Ranking};
 
 /// The keys of an order, first key first.
 #[derive(Clone, Debug, Default)]

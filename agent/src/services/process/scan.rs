@@ -6,7 +6,7 @@ use procwire_host::HostError;
 
 use super::{
     Source, groundwork,
-    order::Ranking,
+    order::{RANKING_MAX_BYTES, Ranking},
     piece::{Piece, Rows},
     query::ListQuery,
     reading::{Depth, Reading},
@@ -25,9 +25,6 @@ const PIECE_HANGS_AFTER: Duration = Duration::from_secs(3);
 
 /// Where a single row may be a million lines of page tables.
 pub(super) const LONG_WORK_HANGS_AFTER: Duration = Duration::from_secs(10);
-
-/// What the rows of an order may take while the table is read: some 30,000 rows of what people look at.
-const RANKING_MAX_BYTES: usize = 32 * 1024 * 1024;
 
 /// A list on its way to one caller.
 pub(crate) struct Scan {

@@ -9,6 +9,9 @@ use procwire_proto::{
 
 use super::Value;
 
+/// Bytes of a value that are looked at: each row is kept with them until it is known which come first.
+pub(super) const BYTES_COMPARED: usize = 1024;
+
 /// One of them.
 #[derive(Debug)]
 pub(super) struct Column {
@@ -41,8 +44,12 @@ fn integer(number: Option<impl Into<i128>>) -> Option<Value> {
     number.map(|number| Value::Integer(number.into()))
 }
 
+/// Of a command line of megabytes the beginning is kept: rows that are the same so far are as good as equal.
 fn bytes(bytes: Option<impl AsRef<[u8]>>) -> Option<Value> {
-    bytes.map(|bytes| Value::Bytes(bytes.as_ref().into()))
+    bytes.map(|bytes| {
+        let bytes = bytes.as_ref();
+        Value::Bytes(bytes.get(..BYTES_COMPARED).unwrap_or(bytes).into())
+    })
 }
 
 fn nanoseconds(time: Timestamp) -> i128 {

@@ -1,5 +1,7 @@
 //! From the wire to an order of columns that exist and can be compared.
 
+use std::collections::HashSet;
+
 use procwire_proto::v1::{OrderBy, Process};
 use procwire_proto::{FieldTable as _, UnknownPath, process_fields::bit};
 
@@ -22,11 +24,28 @@ impl Order {
             let problem = format!("has {} keys; at most {KEYS_MAX} are taken", order_by.len());
             return Err(Failure::invalid("order_by", problem));
         }
-        let keys = order_by.iter().enumerate();
-        keys.map(|(index, key)| parse_key(&format!("order_by[{index}]"), key, has_usage_window))
-            .collect::<Result<_, _>>()
-            .map(Self)
+        let keys: Vec<Key> = order_by
+            .iter()
+            .enumerate()
+            .map(|(index, key)| parse_key(&format!("order_by[{index}]"), key, has_usage_window))
+            .collect::<Result<_, _>>()?;
+        refuse_repeated(order_by)?;
+        Ok(Self(keys))
     }
+}
+
+/// A field that is named again decides nothing more, and each costs memory for every row.
+fn refuse_repeated(order_by: &[OrderBy]) -> Result<(), Failure> {
+    let mut seen = HashSet::new();
+    for (index, key) in order_by.iter().enumerate() {
+        for (path_index, path) in key.paths.iter().enumerate() {
+            if !seen.insert(path) {
+                let problem = format!("is {path:?}, which the order has already: name each field once");
+                return Err(Failure::invalid(format!("order_by[{index}].paths[{path_index}]"), problem));
+            }
+        }
+    }
+    Ok(())
 }
 
 fn parse_key(place: &str, key: &OrderBy, has_usage_window: bool) -> Result<Key, Failure> {

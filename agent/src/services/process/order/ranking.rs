@@ -7,6 +7,12 @@ use super::{Order, Rank, Value};
 /// Rows beyond what is wanted that are kept before they are thrown out together, which costs less than one by one.
 const SLACK: usize = 1024;
 
+/// What the rows of an order may take while the table is read: some 30,000 rows of what people look at.
+pub(crate) const RANKING_MAX_BYTES: usize = 32 * 1024 * 1024;
+
+/// What the rows of a part may take before it is joined with the others: a few parts are made at a time.
+const PART_MAX_BYTES: usize = RANKING_MAX_BYTES / 4;
+
 /// A row with its rank.
 #[derive(Clone, Debug)]
 pub(crate) struct Entry {
@@ -45,9 +51,14 @@ impl Ranking {
     pub(crate) fn push(&mut self, entry: Entry) {
         self.bytes += entry.bytes();
         self.entries.push(entry);
-        if self.entries.len() >= self.limit.saturating_add(SLACK.max(self.limit)) {
+        if self.is_full() || self.entries.len() >= self.limit.saturating_add(SLACK.max(self.limit)) {
             self.prune();
         }
+    }
+
+    /// True if a part takes so much that it is to be joined with the others before more rows are read.
+    pub(crate) fn is_full(&self) -> bool {
+        self.bytes > PART_MAX_BYTES
     }
 
     pub(crate) fn join(&mut self, other: Self) {

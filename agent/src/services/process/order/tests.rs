@@ -128,6 +128,27 @@ fn no_more_rows_are_kept_than_are_wanted_and_some_slack() {
 }
 
 #[test]
+fn rows_of_long_values_are_thrown_out_before_they_take_much() {
+    let order = order(&[by(&["cmdline_raw"], false)]);
+    let ranked = |first: u8| order.rank(&Process { cmdline_raw: Some(vec![first; 2_000_000]), ..Default::default() });
+    let rank = ranked(b'b');
+    assert!(rank[0].as_ref().unwrap().heap_bytes() <= 1024, "only the beginning is kept");
+    let mut few = Ranking::new(order.clone(), 1);
+    let mut all = Ranking::new(order.clone(), usize::MAX);
+    for pid in 1..=100 {
+        let entry = Entry { pid, rank: rank.clone(), row: vec![0; 500_000].into() };
+        few.push(entry.clone());
+        assert!(!few.is_full() && few.bytes() <= RANKING_MAX_BYTES / 4, "{}", few.bytes());
+        if !all.is_full() {
+            all.push(entry);
+        }
+    }
+    assert!(all.is_full() && all.bytes() < RANKING_MAX_BYTES / 2, "{}", all.bytes());
+    few.push(Entry { pid: 101, rank: ranked(b'a'), row: Box::default() });
+    assert_eq!(few.into_entries()[0].pid, 101);
+}
+
+#[test]
 fn what_is_wrong_is_named_with_its_place() {
     let pid = by(&["pid"], false);
     for (keys, field, reason) in [
@@ -141,6 +162,9 @@ fn what_is_wrong_is_named_with_its_place() {
         (vec![by(&["*"], false)], "order_by[0].paths[0]", ErrorReason::UnknownField),
         (vec![by(&[&"x".repeat(257)], false)], "order_by[0].paths[0]", ErrorReason::InvalidRequest),
         (vec![by(&["pid"; 17], false)], "order_by[0].paths", ErrorReason::InvalidRequest),
+        (vec![by(&["nice", "pid", "nice"], false)], "order_by[0].paths[2]", ErrorReason::InvalidRequest),
+        (vec![pid.clone(), by(&["nice", "pid"], true)], "order_by[1].paths[1]", ErrorReason::InvalidRequest),
+        (vec![by(&["cmdline_raw"], false); 8], "order_by[1].paths[0]", ErrorReason::InvalidRequest),
         (vec![pid; 9], "order_by", ErrorReason::InvalidRequest),
     ] {
         let failure = refused(&keys);
