@@ -1,5 +1,7 @@
 //! `unix` (net/unix/af_unix.c: unix_seq_show).
 
+use std::collections::HashSet;
+
 use super::{hexadecimal, lines, narrow};
 use crate::{
     procfs::Numbers,
@@ -12,11 +14,13 @@ const LISTENS: u64 = 1 << 16;
 const CONNECTED: u64 = 3;
 
 /// `Num: RefCount Protocol Flags Type St Inode Path`. A path may hold any byte; one that holds a newline goes on in the lines that
-/// are no socket.
+/// are no socket, and what it says there may look like one: a second row of an inode is none.
 pub(super) fn parse(text: &[u8], rows: &mut Vec<Row>) {
     let first = rows.len();
+    let mut known = HashSet::new();
     for line in lines_with_blank(text) {
-        if let Some(row) = parse_line(line) {
+        // Sockets that nobody has accepted yet have no inode.
+        if let Some(row) = parse_line(line).filter(|row| row.inode == 0 || known.insert(row.inode)) {
             rows.push(row);
         } else if rows.len() > first
             && let Some(Row { ends: Ends::Unix { name: Some(name), .. }, .. }) = rows.last_mut()
@@ -34,9 +38,11 @@ fn lines_with_blank(text: &[u8]) -> impl Iterator<Item = &[u8]> {
 }
 
 fn parse_line(line: &[u8]) -> Option<Row> {
+    if !begins_as_a_row(line) {
+        return None;
+    }
     let mut columns = Numbers::new(line);
-    let number = columns.token()?.strip_suffix(b":")?;
-    hexadecimal(number)?;
+    columns.token()?;
     let mut column = |digits: usize| hexadecimal(columns.token().filter(|token| token.len() == digits)?);
     let (_references, _protocol) = (column(8)?, column(8)?);
     let (flags, kind, connection) = (column(8)?, column(4)?, column(2)?);
@@ -63,6 +69,24 @@ fn parse_line(line: &[u8]) -> Option<Row> {
         state,
         namespace: 0,
     })
+}
+
+/// The first column is a pointer at its full width and a colon, without a blank before and with one behind; one more is between the
+/// columns up to the inode ("%pK: %08X %08X %08X %04X %02X %5lu").
+fn begins_as_a_row(line: &[u8]) -> bool {
+    const POINTER_DIGITS: [usize; 2] = [16, 8];
+    const WIDTHS: [usize; 5] = [8, 8, 8, 4, 2];
+    let Some(colon) = memchr::memchr(b':', line).filter(|colon| POINTER_DIGITS.contains(colon)) else { return false };
+    let Some((pointer, mut rest)) = line.split_at_checked(colon) else { return false };
+    if hexadecimal(pointer).is_none() {
+        return false;
+    }
+    rest = rest.get(1..).unwrap_or_default();
+    WIDTHS.into_iter().all(|width| {
+        let column = rest.strip_prefix(b" ").and_then(|rest| rest.split_at_checked(width));
+        rest = column.map_or(rest, |(_, rest)| rest);
+        column.is_some_and(|(digits, _)| hexadecimal(digits).is_some())
+    }) && rest.starts_with(b" ")
 }
 
 /// An abstract name has `@` for each NUL; only the first is certain to be one.
@@ -98,7 +122,7 @@ mod tests {
         let rows = rows(
             b"0000000000000000: 00000003 00000000 00000000 0001 03 462170 @/tmp/dbus-X\n\
             ffff888103af2200: 00000002 00000000 00010000 0005 01 31337 /run/listen\n\
-            0: 00000002 00000000 00000000 0002 01     7\n",
+            00000000ffffffff: 00000002 00000000 00000000 0002 01     7\n",
         );
         let told: Vec<_> = rows.iter().map(|row| (row.inode, row.kind, row.state)).collect();
         assert_eq!(told, [(462_170, 1, ESTABLISHED), (31_337, 5, LISTEN), (7, 2, 0)]);
@@ -108,11 +132,36 @@ mod tests {
 
     #[test]
     fn a_path_keeps_its_blanks_and_newlines() {
-        let line = |path: &str| format!("0: 00000002 00000000 00010000 0001 01 5 {path}\n");
+        let line =
+            |inode: u64, path: &str| format!("0000000000000000: 00000002 00000000 00010000 0001 01 {inode:5} {path}\n");
         for path in ["/tmp/a b", "/tmp/ two  blanks ", "/tmp/line\nbreak", "/tmp/end\n\n", " lead"] {
-            let text = [line(path), line("/next")].concat();
+            let text = [line(5, path), line(6, "/next")].concat();
             assert_eq!(names(text.as_bytes()), [Some(path.as_bytes().to_vec()), Some(b"/next".to_vec())], "{path:?}");
         }
+    }
+
+    #[test]
+    fn a_path_that_looks_like_rows_makes_none_of_what_is_there_and_none_of_another_form() {
+        let row =
+            |inode: u64, path: &str| format!("0000000000000000: 00000002 00000000 00010000 0001 01 {inode:5} {path}\n");
+        let again = row(31_337, "/forged");
+        let evil = format!("/tmp/x\n{}", again.trim_end());
+        let text = [row(31_337, "/run/true"), row(7, &evil)].concat();
+        let expected = [Some(b"/run/true".to_vec()), Some(evil.into_bytes())];
+        assert_eq!(names(text.as_bytes()), expected);
+
+        for odd in [
+            "0: 00000002 00000000 00010000 0001 01 31337 /forged",
+            " 0000000000000000: 00000002 00000000 00010000 0001 01 31337 /forged",
+            "0000000000000000: 00000002  00000000 00010000 0001 01 31337 /forged",
+            "0000000000000000: 0000002 00000000 00010000 0001 01 31337 /forged",
+            "000000000000000g: 00000002 00000000 00010000 0001 01 31337 /forged",
+        ] {
+            let path = format!("/tmp/x\n{odd}");
+            assert_eq!(names(row(7, &path).as_bytes()), [Some(path.into_bytes())], "{odd:?}");
+        }
+        let nobodys = [row(0, "/run/listener"), row(0, "/run/listener")].concat();
+        assert_eq!(rows(nobodys.as_bytes()).len(), 2);
     }
 
     #[test]
@@ -120,7 +169,7 @@ mod tests {
         assert!(rows(b"").is_empty());
         assert!(rows(b"\n").is_empty());
         assert!(rows(b"00000000000000000000000000000000000000000000000000000000000\n").is_empty());
-        assert!(rows(b"0: 00000002 00000000 00010000 0001 01\n").is_empty());
+        assert!(rows(b"0000000000000000: 00000002 00000000 00010000 0001 01\n").is_empty());
     }
 
     proptest::proptest! {
