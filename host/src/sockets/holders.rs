@@ -92,6 +92,31 @@ impl Holders {
         start.ok().zip(end.ok()).and_then(|(start, end)| self.held.get(start..end)).unwrap_or_default()
     }
 
+    /// Lets go of the descriptors, once they have decided what they were read for.
+    pub(super) fn forget(&mut self) {
+        self.held = Vec::new();
+    }
+
+    /// Lets go of all descriptors that none of these places leads to.
+    pub(super) fn keep_only(&mut self, places: [&mut [Range<u32>]; 2]) {
+        let mut starts: Vec<u32> = Vec::new();
+        let mut kept: Vec<Held> = Vec::new();
+        let mut wanted: Vec<&mut Range<u32>> =
+            places.into_iter().flatten().filter(|place| place.start < place.end).collect();
+        wanted.sort_unstable_by_key(|place| place.start);
+        for place in wanted {
+            // Several sockets may have the same one at their other end.
+            let (begin, count) = (place.start, place.end - place.start);
+            if starts.last() != Some(&begin) {
+                starts.push(begin);
+                kept.extend_from_slice(self.at(place));
+            }
+            let end = length(&kept);
+            *place = end.saturating_sub(count)..end;
+        }
+        self.held = kept;
+    }
+
     /// All of them.
     pub(super) fn all(&self) -> &[Held] {
         &self.held
@@ -400,6 +425,21 @@ fn socket_inode(target: &[u8]) -> Option<u64> {
 mod tests {
     use super::*;
     use crate::Roots;
+
+    #[test]
+    fn what_no_row_leads_to_is_let_go() {
+        let held = |(inode, fd)| Held { inode, pid: 9, fd, start_ticks: 1 };
+        let all = [(1, 3), (1, 4), (2, 5), (3, 6), (3, 7), (3, 8)].map(held);
+        let mut holders = Holders { held: all.to_vec(), ..Holders::default() };
+        let (mut own, mut peers) = ([3..6, 0..0], [0..2, 3..6]);
+        holders.keep_only([&mut own, &mut peers]);
+        assert_eq!(holders.held, [(1, 3), (1, 4), (3, 6), (3, 7), (3, 8)].map(held));
+        assert_eq!(
+            (own.each_ref().map(|place| holders.at(place).len()), holders.of(1)),
+            ([3, 0], holders.at(&peers[0]))
+        );
+        assert_eq!((holders.at(&own[0]), holders.at(&peers[1])), (holders.of(3), holders.of(3)));
+    }
 
     #[test]
     fn what_is_not_looked_for_takes_no_room_and_what_has_none_is_counted() {

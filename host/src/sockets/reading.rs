@@ -75,13 +75,16 @@ struct Bounds {
     /// After so long no further namespace is looked into.
     time: Duration,
     errors: usize,
+    /// Of one row, and as many at its other end.
+    holders: u32,
 }
 
-const BOUNDS: Bounds = Bounds { namespaces: 1024, time: Duration::from_secs(10), errors: 64 };
+const BOUNDS: Bounds = Bounds { namespaces: 1024, time: Duration::from_secs(10), errors: 64, holders: 4096 };
 
 /// The field that says in which namespace a socket lives; errors about namespaces carry its name.
 const NAMESPACE_FIELD: &str = "network_namespace";
 const HOLDERS_FIELD: &str = "holders";
+const PEER_HOLDERS_FIELD: &str = "peer_holders";
 
 impl SocketTable {
     /// Reads them. It ends soon after `stop` is set, with what it has.
@@ -142,12 +145,13 @@ impl SocketTable {
         table.holders = walk.map(Walk::found).unwrap_or_default();
         table.note_lost_holders();
         table.decide(filter, &others);
-        if walked.is_some() {
+        if *with_holders {
             let inodes: Vec<u64> = table.rows.iter().map(|row| row.inode).collect();
             table.held = table.holders.places(&inodes);
-        }
-        if *with_holders {
             table.held_by_peers = table.holders.places(&peers::inodes(&table.rows, &others));
+            table.shorten_holders(bounds.holders);
+        } else {
+            table.holders.forget();
         }
         Ok(table)
     }
@@ -275,6 +279,19 @@ impl SocketTable {
         self.errors.push(FieldError { path: field.to_owned(), reason: reason.into(), detail });
     }
 
+    /// A process may have one socket open at very many descriptors, and have a thousand children that inherit it.
+    fn shorten_holders(&mut self, most: u32) {
+        let shorten = |places: &mut [Range<u32>]| {
+            let long = places.iter_mut().filter(|place| place.end.saturating_sub(place.start) > most);
+            long.map(|place| place.end = place.start.saturating_add(most)).count()
+        };
+        let cut = [(HOLDERS_FIELD, shorten(&mut self.held)), (PEER_HOLDERS_FIELD, shorten(&mut self.held_by_peers))];
+        for (field, rows) in cut.into_iter().filter(|(_, rows)| *rows > 0) {
+            let detail = format!("{rows} sockets have more than {most} holders; the first {most} of each are told");
+            self.note_of(field, FieldErrorReason::Truncated, detail);
+        }
+    }
+
     /// Many namespaces may fail in the same way.
     fn shorten_errors(&mut self, most: usize) {
         let beyond = self.errors.len().saturating_sub(most);
@@ -282,6 +299,18 @@ impl SocketTable {
             self.errors.truncate(most);
             self.note(FieldErrorReason::Truncated, format!("{beyond} more errors"));
         }
+    }
+
+    /// Keeps the first so many, and of the holders only theirs.
+    pub fn truncate(&mut self, rows: usize) {
+        if rows >= self.rows.len() {
+            return;
+        }
+        self.rows.truncate(rows);
+        self.rows.shrink_to_fit();
+        self.held.truncate(rows);
+        self.held_by_peers.truncate(rows);
+        self.holders.keep_only([&mut self.held, &mut self.held_by_peers]);
     }
 
     /// How many sockets there are.

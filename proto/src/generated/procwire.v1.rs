@@ -1222,6 +1222,7 @@ pub struct Socket {
     #[prost(message, optional, tag = "7")]
     pub remote: ::core::option::Option<SocketAddress>,
     /// Every process that holds the socket open, not only the last one found. In Process.sockets: that process's own descriptors.
+    /// At most 4096 of one row; where there are more, an error of ListSocketsSummary says TRUNCATED and for how many rows.
     #[prost(message, repeated, tag = "8")]
     pub holders: ::prost::alloc::vec::Vec<SocketHolder>,
     /// Inode of the network namespace it lives in (/proc/PID/ns/net).
@@ -1243,7 +1244,7 @@ pub struct Socket {
     #[prost(uint32, optional, tag = "14")]
     pub interface_index: ::core::option::Option<u32>,
     /// Processes that hold the other end, where that is a socket of this host: the peer of a unix socket, the other side of a TCP connection
-    /// over loopback. Only where holders were asked for.
+    /// over loopback. Only where holders were asked for; at most 4096, as of holders.
     #[prost(message, repeated, tag = "15")]
     pub peer_holders: ::prost::alloc::vec::Vec<SocketHolder>,
 }
@@ -7380,7 +7381,8 @@ pub struct ListSocketsSummary {
     /// Processes whose descriptors could not be read, so that holders may be missing.
     #[prost(uint32, tag = "2")]
     pub unreadable_processes: u32,
-    /// Parts that could not be read, such as a network namespace.
+    /// Parts that could not be read, such as a network namespace, or were cut (TRUNCATED): more than 1024 namespaces or 10 s of them, more
+    /// holders than a row may have. At most 64, and one more that says how many were left out.
     #[prost(message, repeated, tag = "3")]
     pub errors: ::prost::alloc::vec::Vec<FieldError>,
     /// How long the reading took on the host, in nanoseconds.

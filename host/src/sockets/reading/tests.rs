@@ -45,6 +45,39 @@ fn namespaces_beyond_the_bounds_are_told_not_read() {
 }
 
 #[test]
+fn a_row_has_so_many_holders_and_the_summary_says_so() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let _copies = [listener.try_clone().unwrap(), listener.try_clone().unwrap()];
+    let port = listener.local_addr().unwrap().port().into();
+    let predicate = procwire_proto::v1::SocketPredicate { local_ports: vec![port], ..Default::default() };
+    let filter = SocketFilter::parse(vec![predicate]).unwrap();
+    let query = SocketQuery { filter, with_holders: true, ..SocketQuery::default() };
+    let read = |holders| {
+        let bounds = Bounds { holders, ..BOUNDS };
+        SocketTable::read_within(&host(), &query, &AtomicBool::new(false), bounds).unwrap()
+    };
+    let table = read(2);
+    assert_eq!(table.sockets().map(|socket| socket.holders.len()).collect::<Vec<_>>(), [2]);
+    let error = table.errors.iter().find(|error| error.path == HOLDERS_FIELD).unwrap();
+    assert_eq!(error.reason(), FieldErrorReason::Truncated);
+    assert!(error.detail.starts_with("1 sockets have more than 2 holders"), "{error:?}");
+    assert!(read(4096).errors.iter().all(|error| error.path != HOLDERS_FIELD));
+}
+
+#[test]
+fn rows_that_are_left_keep_their_holders() {
+    let _sockets: Vec<_> = (0..5).map(|_| std::os::unix::net::UnixStream::pair().unwrap()).collect();
+    let query = SocketQuery { with_holders: true, ..SocketQuery::default() };
+    let mut table = SocketTable::read(&host(), &query, &AtomicBool::new(false)).unwrap();
+    let (whole, walked): (Vec<Socket>, usize) = (table.sockets().collect(), table.holders.all().len());
+    let is_ours = |socket: &Socket| !socket.holders.is_empty();
+    let last = whole.iter().position(is_ours).unwrap();
+    table.truncate(last + 1);
+    assert_eq!(table.sockets().collect::<Vec<_>>(), whole[..=last]);
+    assert!(table.holders.all().len() < walked, "those of the others are let go");
+}
+
+#[test]
 fn many_errors_are_counted() {
     let mut table = SocketTable::default();
     (0..10).for_each(|_| table.note(FieldErrorReason::ReadFailed, "so".to_owned()));
