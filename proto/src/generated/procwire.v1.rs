@@ -4689,7 +4689,9 @@ pub mod bytes_match {
         /// Begins with.
         #[prost(bytes, tag = "2")]
         Prefix(::prost::alloc::vec::Vec<u8>),
-        /// Matched by this regular expression somewhere; linear time, at most 1024 bytes, syntax of the Rust crate regex.
+        /// Matched by this regular expression somewhere; linear time, at most 1024 bytes, syntax of the Rust crate regex. A filter takes 32,
+        /// each of at most 64 KiB once compiled and 256 KiB together. Of a longer command line the first 16 KiB are matched: unless they
+        /// decide, it counts as unjudged.
         #[prost(string, tag = "3")]
         Regex(::prost::alloc::string::String),
     }

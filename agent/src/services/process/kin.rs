@@ -14,9 +14,17 @@ use super::filter::Truth;
 /// A family that a request asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct FamilyOf {
-    pub(crate) relation: Relation,
-    /// Pid and start ticks of those that it descends from.
-    pub(crate) of: Vec<(u32, u64)>,
+    relation: Relation,
+    /// Pid and start ticks of those that it descends from: ascending, each once, so that equal families are seen to be equal.
+    of: Vec<(u32, u64)>,
+}
+
+impl FamilyOf {
+    pub(crate) fn new(relation: Relation, mut of: Vec<(u32, u64)>) -> Self {
+        of.sort_unstable();
+        of.dedup();
+        Self { relation, of }
+    }
 }
 
 /// How a process belongs to a family.
@@ -33,6 +41,10 @@ pub(crate) struct Family {
     members: HashMap<u32, u64>,
     /// Those whose line cannot be told, because a `stat` on it cannot be read.
     unclear: HashSet<u32>,
+    /// Those whose own `stat` cannot be read: the same for all families.
+    unreadable: Arc<HashSet<u32>>,
+    /// Those that it descends from: no members themselves.
+    founders: HashSet<u32>,
 }
 
 impl Family {
@@ -41,14 +53,19 @@ impl Family {
         match (self.members.get(&pid), start_ticks) {
             (Some(member), Some(started)) => (*member == started).into(),
             (Some(_), None) => Truth::Unknown,
-            (None, _) if self.unclear.contains(&pid) => Truth::Unknown,
+            (None, _) if self.may_be_hidden(pid) => Truth::Unknown,
             (None, _) => Truth::False,
         }
     }
 
+    fn may_be_hidden(&self, pid: u32) -> bool {
+        !self.founders.contains(&pid) && (self.unclear.contains(&pid) || self.unreadable.contains(&pid))
+    }
+
     /// The pids of which that is not surely untrue.
     pub(crate) fn possible(&self) -> impl Iterator<Item = u32> {
-        self.members.keys().chain(&self.unclear).copied()
+        let hidden = self.unclear.iter().chain(&*self.unreadable).filter(|pid| self.may_be_hidden(**pid));
+        self.members.keys().chain(hidden).copied()
     }
 }
 
@@ -60,7 +77,7 @@ pub(crate) struct Tree {
     /// Pids and start ticks by the pid of the parent.
     children: HashMap<u32, Vec<(u32, u64)>>,
     /// Processes whose `stat` cannot be read.
-    unreadable: Vec<u32>,
+    unreadable: Arc<HashSet<u32>>,
 }
 
 impl Tree {
@@ -87,7 +104,7 @@ impl Tree {
 
     fn add(&mut self, pid: u32, start_ticks: Option<u64>, ppid: Option<u32>) {
         let (Some(start_ticks), Some(ppid)) = (start_ticks, ppid) else {
-            self.unreadable.push(pid);
+            Arc::make_mut(&mut self.unreadable).insert(pid);
             return;
         };
         self.started.insert(pid, start_ticks);
@@ -103,9 +120,8 @@ impl Tree {
         };
         let alive = |(pid, start_ticks): &&(u32, u64)| self.started.get(pid) == Some(start_ticks);
         let founders: Vec<(u32, u64)> = of.iter().filter(alive).copied().collect();
-        let unreadable: HashSet<u32> = self.unreadable.iter().copied().collect();
         // A founder that cannot be read may or may not be the one that is meant.
-        let hidden: Vec<u32> = of.iter().map(|(pid, _)| *pid).filter(|pid| unreadable.contains(pid)).collect();
+        let hidden: Vec<u32> = of.iter().map(|(pid, _)| *pid).filter(|pid| self.unreadable.contains(pid)).collect();
         let mut family = Family::default();
         if founders.is_empty() && hidden.is_empty() {
             return family;
@@ -115,15 +131,13 @@ impl Tree {
         let hidden = match relation {
             Relation::Children => hidden,
             // Whoever cannot be read may be a member, and with it everyone below it.
-            Relation::Descendants => self.unreadable.clone(),
+            Relation::Descendants => self.unreadable.iter().copied().collect(),
         };
         self.walk(hidden.into_iter().map(|pid| (pid, 0)).collect(), depth, &mut unclear);
-        family.unclear = unclear.into_keys().chain(unreadable).collect();
-        for (founder, _) in of {
-            family.members.remove(founder);
-            family.unclear.remove(founder);
-        }
-        family.unclear.retain(|pid| !family.members.contains_key(pid));
+        family.founders = of.iter().map(|(pid, _)| *pid).collect();
+        family.members.retain(|pid, _| !family.founders.contains(pid));
+        family.unclear = unclear.into_keys().filter(|pid| !family.members.contains_key(pid)).collect();
+        family.unreadable = Arc::clone(&self.unreadable);
         family
     }
 
@@ -177,7 +191,7 @@ mod tests {
     }
 
     fn members(tree: &Tree, relation: Relation, of: &[(u32, u64)]) -> Vec<u32> {
-        let family = tree.family(&FamilyOf { relation, of: of.to_vec() });
+        let family = tree.family(&FamilyOf::new(relation, of.to_vec()));
         let mut pids: Vec<u32> = family.members.into_keys().collect();
         pids.sort_unstable();
         pids
@@ -203,7 +217,7 @@ mod tests {
         for gone in [(10, 4), (99, 5)] {
             assert!(members(&tree, Relation::Descendants, &[gone]).is_empty());
         }
-        assert_eq!(tree.family(&FamilyOf { relation: Relation::Children, of: vec![(99, 5)] }), Family::default());
+        assert_eq!(tree.family(&FamilyOf::new(Relation::Children, vec![(99, 5)])), Family::default());
     }
 
     #[test]
@@ -228,11 +242,11 @@ mod tests {
     fn what_cannot_be_read_may_be_kin() {
         let mut tree = tree(&[(1, 0, 0), (10, 5, 1), (12, 9, 11), (13, 9, 1), (14, 9, 12)]);
         tree.add(11, None, None);
-        let family = tree.family(&FamilyOf { relation: Relation::Descendants, of: vec![(10, 5)] });
+        let family = tree.family(&FamilyOf::new(Relation::Descendants, vec![(10, 5)]));
         let truth = |pid, started| family.has(pid, started);
         assert_eq!([truth(11, None), truth(12, Some(9)), truth(14, Some(9))], [Truth::Unknown; 3]);
         assert_eq!([truth(13, Some(9)), truth(10, Some(5))], [Truth::False; 2]);
-        let children = tree.family(&FamilyOf { relation: Relation::Children, of: vec![(1, 0)] });
+        let children = tree.family(&FamilyOf::new(Relation::Children, vec![(1, 0)]));
         assert_eq!([children.has(11, None), children.has(12, Some(9))], [Truth::Unknown, Truth::False]);
         assert_eq!([children.has(10, Some(5)), children.has(10, Some(6))], [Truth::True, Truth::False]);
     }

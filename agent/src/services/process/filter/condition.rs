@@ -1,6 +1,9 @@
 //! One condition, and what is known of it.
 
-use std::collections::{HashMap, HashSet};
+use std::{
+    cell::OnceCell,
+    collections::{HashMap, HashSet},
+};
 
 use procwire_proto::{
     ProcessFieldSet, Timestamp,
@@ -49,6 +52,18 @@ pub(crate) struct Subject<'a> {
     /// Fields of the row that have been read, whether they could be or not.
     pub(crate) known: ProcessFieldSet,
     pub(crate) facts: &'a Facts,
+    joined_cmdline: OnceCell<Vec<u8>>,
+}
+
+impl<'a> Subject<'a> {
+    pub(crate) fn new(pid: u32, row: Option<&'a Process>, known: ProcessFieldSet, facts: &'a Facts) -> Self {
+        Self { pid, row, known, facts, joined_cmdline: OnceCell::new() }
+    }
+
+    /// Made once, however many conditions look at it.
+    fn joined_cmdline(&self, row: &Process) -> &[u8] {
+        self.joined_cmdline.get_or_init(|| row.cmdline.join(&b' '))
+    }
 }
 
 impl Condition {
@@ -89,19 +104,24 @@ impl Condition {
             }
             // Everything else is said by the row, once it has been read.
             _ => match row {
-                Some(row) if subject.known.contains(self.field()) => self.judge_row(row),
+                Some(row) if subject.known.contains(self.field()) => self.judge_row(row, subject),
                 _ => Truth::Unknown,
             },
         }
     }
 
-    fn judge_row(&self, row: &Process) -> Truth {
+    fn judge_row(&self, row: &Process, subject: &Subject<'_>) -> Truth {
         let field = self.field();
         match self {
             Self::Ppids(ppids) => of(row, field, row.ppid, |ppid| ppids.contains(&ppid)),
-            Self::Name(text) => of(row, field, row.name.as_deref(), |name| text.matches(name)),
+            Self::Name(text) => match row.name.as_deref() {
+                Some(name) if errors(row, field).any(|reason| reason == FieldErrorReason::Truncated) => {
+                    text.matches_beginning(name)
+                }
+                name => of(row, field, name, |name| text.matches(name)),
+            },
             Self::Exe(text) => of(row, field, row.exe.as_deref(), |exe| text.matches(exe)),
-            Self::Cmdline(text) => cmdline(row, text),
+            Self::Cmdline(text) => cmdline(row, text, subject),
             Self::Usernames(names) => of(row, field, row.username.as_deref(), |name| names.contains(name)),
             Self::Uids(uids) => of(row, field, row.uids, |ids| uids.contains(&ids.real)),
             Self::States(states) => of(row, field, row.state.map(|_| row.state()), |state| states.contains(&state)),
@@ -141,7 +161,7 @@ fn started(row: Option<&Process>) -> Option<u64> {
 
 /// A value that is there is judged; one that could not be read is unknown; where there is nothing to say, nothing holds of it. What a
 /// zombie had, it has no longer.
-fn of<T>(row: &Process, field: ProcessFieldSet, value: Option<T>, holds: impl FnOnce(T) -> bool) -> Truth {
+fn of<T, H: Into<Truth>>(row: &Process, field: ProcessFieldSet, value: Option<T>, holds: impl FnOnce(T) -> H) -> Truth {
     match value {
         Some(value) => holds(value).into(),
         None if errors(row, field).any(|reason| reason != FieldErrorReason::Zombie) => Truth::Unknown,
@@ -159,8 +179,7 @@ fn is_path_at_or_below(path: &str, ancestor: &str) -> bool {
     path.strip_prefix(ancestor).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
 }
 
-fn cmdline(row: &Process, text: &Text) -> Truth {
-    let joined = row.cmdline.join(&b' ');
+fn cmdline(row: &Process, text: &Text, subject: &Subject<'_>) -> Truth {
     let mut is_cut = false;
     for reason in errors(row, bit::CMDLINE) {
         match reason {
@@ -172,7 +191,8 @@ fn cmdline(row: &Process, text: &Text) -> Truth {
             _ => return Truth::Unknown,
         }
     }
-    if is_cut { text.matches_beginning(&joined) } else { text.matches(&joined).into() }
+    let joined = subject.joined_cmdline(row);
+    if is_cut { text.matches_beginning(joined) } else { text.matches(joined) }
 }
 
 fn is_at_or_below(path: &[u8], ancestor: &[u8]) -> bool {

@@ -7,7 +7,11 @@ use procwire_proto::{
     v1::{BytesMatch, ProcessFilter, ProcessPredicate, ProcessRef, ProcessState},
 };
 
-use super::{Circumstances, Filter, Predicate, condition::Condition, text::Text};
+use super::{
+    Circumstances, Filter, Predicate,
+    condition::Condition,
+    text::{RegexBudget, Text},
+};
 use crate::{
     access::Role,
     services::{
@@ -23,8 +27,8 @@ const PREDICATES_MAX: usize = 64;
 const VALUES_MAX: usize = 16_384;
 /// Ports in a whole filter: each is looked for in every socket.
 const PORTS_MAX: usize = 1024;
-/// Regular expressions in a whole filter: each may take memory of its own.
-const REGEXES_MAX: usize = 32;
+/// Different families in a whole filter: each may be as large as the process table.
+const FAMILIES_MAX: usize = 8;
 /// Longest value in a list of bytes: no path is longer (PATH_MAX).
 const VALUE_MAX_BYTES: usize = 4096;
 
@@ -32,12 +36,12 @@ pub(super) struct Parser<'a> {
     circumstances: &'a Circumstances<'a>,
     families: Vec<FamilyOf>,
     ports: Vec<u32>,
-    regexes: usize,
+    regexes: RegexBudget,
 }
 
 impl<'a> Parser<'a> {
     pub(super) fn new(circumstances: &'a Circumstances<'a>) -> Self {
-        Self { circumstances, families: Vec::new(), ports: Vec::new(), regexes: 0 }
+        Self { circumstances, families: Vec::new(), ports: Vec::new(), regexes: RegexBudget::default() }
     }
 
     pub(super) fn filter(mut self, filter: ProcessFilter) -> Result<Filter, Failure> {
@@ -135,8 +139,19 @@ impl<'a> Parser<'a> {
         }
         let refs = self.of_this_boot(path, refs)?;
         let of = refs.into_iter().map(|reference| (reference.pid, reference.start_ticks)).collect();
-        self.families.push(FamilyOf { relation, of });
-        Ok(Some(Condition::Family(self.families.len() - 1)))
+        let family = FamilyOf::new(relation, of);
+        let index = match self.families.iter().position(|known| *known == family) {
+            Some(index) => index,
+            None if self.families.len() == FAMILIES_MAX => {
+                let problem = format!("is one family more than the {FAMILIES_MAX} that a filter may have");
+                return Err(Failure::invalid(path, problem));
+            }
+            None => {
+                self.families.push(family);
+                self.families.len() - 1
+            }
+        };
+        Ok(Some(Condition::Family(index)))
     }
 
     /// Those of another boot are gone, like those that have ended: nothing matches them, and that is no error.
@@ -150,14 +165,7 @@ impl<'a> Parser<'a> {
     }
 
     fn text(&mut self, path: &str, text: Option<BytesMatch>) -> Result<Option<Text>, Failure> {
-        let Some(text) = text else { return Ok(None) };
-        let text = Text::parse(path, text)?;
-        self.regexes += usize::from(matches!(text, Text::Pattern(_)));
-        if self.regexes > REGEXES_MAX {
-            let problem = format!("is one regular expression more than the {REGEXES_MAX} that a filter may have");
-            return Err(Failure::invalid(format!("{path}.regex"), problem));
-        }
-        Ok(Some(text))
+        text.map(|text| Text::parse(path, text, &mut self.regexes)).transpose()
     }
 
     fn usage_ratio(&self, path: &str, least: Option<f64>) -> Result<Option<Condition>, Failure> {

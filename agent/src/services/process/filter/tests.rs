@@ -72,7 +72,7 @@ fn row() -> Process {
 
 fn judge(filter: &Filter, row: &Process) -> Truth {
     let facts = Facts::default();
-    filter.judge(&Subject { pid: row.pid, row: Some(row), known: ProcessFieldSet::all_served(), facts: &facts })
+    filter.judge(&Subject::new(row.pid, Some(row), ProcessFieldSet::all_served(), &facts))
 }
 
 fn matches(predicate: ProcessPredicate) -> Truth {
@@ -187,7 +187,7 @@ fn a_value_that_cannot_be_read_is_neither_true_nor_false_and_one_that_there_is_n
 fn what_has_not_been_read_is_not_known_and_what_decides_need_not_be() {
     let row = row();
     let facts = Facts::default();
-    let known = |filter: &Filter, known| filter.judge(&Subject { pid: 7, row: Some(&row), known, facts: &facts });
+    let known = |filter: &Filter, known| filter.judge(&Subject::new(7, Some(&row), known, &facts));
     let both = parse(allow(ProcessPredicate { uids: vec![33], name: regex("apache"), ..Default::default() }));
     assert_eq!(known(&both, ProcessFieldSet::EMPTY), Truth::Unknown);
     assert_eq!(known(&both, bit::UIDS), Truth::Unknown);
@@ -201,7 +201,7 @@ fn what_has_not_been_read_is_not_known_and_what_decides_need_not_be() {
     });
     assert_eq!(known(&either, bit::UIDS), Truth::True, "whatever its program");
     let by_pid = parse(allow(ProcessPredicate { pids: vec![8], exe: regex("x"), ..Default::default() }));
-    let unread = Subject { pid: 7, row: None, known: ProcessFieldSet::EMPTY, facts: &facts };
+    let unread = Subject::new(7, None, ProcessFieldSet::EMPTY, &facts);
     assert_eq!(by_pid.judge(&unread), Truth::False);
     assert_eq!(either.judge(&unread), Truth::Unknown);
 }
@@ -219,6 +219,39 @@ fn a_masked_command_line_is_matched_as_masked_and_a_cut_one_as_far_as_it_goes() 
     assert_eq!(judge(&filter("beyond"), &cut), Truth::Unknown);
     let prefix = parse(allow(ProcessPredicate { cmdline: text(Match::Prefix(b"nginx".into())), ..Default::default() }));
     assert_eq!(judge(&prefix, &cut), Truth::True);
+}
+
+#[test]
+fn a_name_that_was_cut_is_matched_as_far_as_it_goes() {
+    let mut cut = row();
+    cut.name = Some(b"kworker/u8:2-ev".to_vec());
+    cut.errors.push(error("name", FieldErrorReason::Truncated));
+    for (condition, truth) in [
+        (Match::Exact(b"kworker/u8:2-events".into()), Truth::Unknown),
+        (Match::Exact(b"kworker/u8:2-ev".into()), Truth::Unknown),
+        (Match::Exact(b"nginx".into()), Truth::False),
+        (Match::Prefix(b"kworker".into()), Truth::True),
+        (Match::Regex("^kworker".to_owned()), Truth::True),
+        (Match::Regex("ev$".to_owned()), Truth::Unknown),
+    ] {
+        let predicate = ProcessPredicate { name: text(condition), ..Default::default() };
+        assert_eq!(judge(&parse(allow(predicate.clone())), &cut), truth, "{predicate:?}");
+    }
+}
+
+#[test]
+fn a_family_is_looked_up_once_and_only_a_few_are_taken() {
+    let descend = |pids: &[u32]| ProcessPredicate {
+        descendants_of: pids.iter().map(|pid| reference(*pid, 0)).collect(),
+        ..Default::default()
+    };
+    let same = ProcessFilter { allow: vec![descend(&[1, 2]); 64], deny: vec![descend(&[2, 1, 2]); 64] };
+    assert_eq!(parse(same).families().len(), 1);
+    let mut many = ProcessFilter { allow: (1..=8).map(|pid| descend(&[pid])).collect(), deny: vec![] };
+    assert_eq!(parse(many.clone()).families().len(), 8);
+    many.deny.push(ProcessPredicate { children_of: vec![reference(1, 0)], ..Default::default() });
+    let failure = parse_as(Role::Reader, true, many).unwrap_err();
+    assert_eq!((failure.field(), failure.reason()), (Some("filter.deny[0].children_of"), ErrorReason::InvalidRequest));
 }
 
 #[test]
@@ -278,12 +311,12 @@ fn whatever_is_decided_early_is_what_all_values_together_say() {
         assert_eq!(judge(&filter, &full), naive.into(), "{filter:?}");
         let mut known = ProcessFieldSet::EMPTY;
         for _ in 0..4 {
-            let verdict = filter.judge(&Subject { pid: 7, row: Some(&full), known, facts: &facts });
+            let verdict = filter.judge(&Subject::new(7, Some(&full), known, &facts));
             assert!(verdict == Truth::Unknown || verdict == naive.into(), "{known:?} of {filter:?}");
             known = known.union(fields[random(fields.len())]);
         }
         if known.contains(filter.fields()) {
-            assert_ne!(filter.judge(&Subject { pid: 7, row: Some(&full), known, facts: &facts }), Truth::Unknown);
+            assert_ne!(filter.judge(&Subject::new(7, Some(&full), known, &facts)), Truth::Unknown);
         }
     }
 }

@@ -139,7 +139,7 @@ impl Passage {
         if self.filter.is_empty() {
             return Truth::True;
         }
-        self.filter.judge(&Subject { pid, row, known, facts: &self.facts })
+        self.filter.judge(&Subject::new(pid, row, known, &self.facts))
     }
 }
 

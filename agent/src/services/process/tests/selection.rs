@@ -201,9 +201,7 @@ async fn a_filtered_list_is_the_whole_list_filtered() {
             Circumstances { boot_id: &[1; 16], roles: RoleSet::from_iter([Role::Admin]), has_usage_window: false };
         let filter = Filter::parse(wire.clone(), &circumstances).unwrap();
         let facts = Facts::default();
-        let judged = |row: &Process, truth| {
-            filter.judge(&Subject { pid: row.pid, row: Some(row), known: shown, facts: &facts }) == truth
-        };
+        let judged = |row: &Process, truth| filter.judge(&Subject::new(row.pid, Some(row), shown, &facts)) == truth;
         let expected: Vec<_> = all.iter().filter(|row| judged(row, Truth::True)).cloned().collect();
         let listed = tree.list(request(shown, Some(wire.clone()))).await;
         // Errors come in the order in which files were read.
