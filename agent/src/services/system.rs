@@ -22,7 +22,7 @@ use tonic::{Request, Response, Status};
 use self::{
     admission::Admission,
     query::{SnapshotQuery, WatchSpec},
-    sockets::{SocketList, SocketsQuery},
+    sockets::{OpenLists, SocketList, SocketsQuery},
     watch::Watch,
 };
 use super::{
@@ -46,13 +46,15 @@ pub(crate) struct SystemService {
     readers: Arc<Idle<SystemReader>>,
     samplers: Samplers<SystemFieldSet>,
     admission: Admission,
+    open_lists: OpenLists,
 }
 
 impl SystemService {
     pub(crate) fn new(context: Context, pool: Arc<HostPool>) -> Self {
         let samplers = Samplers::new(Arc::clone(&pool), Arc::clone(&context.counters));
         let admission = Admission::new(&context.config.limits, Arc::clone(&context.counters));
-        Self { context, pool, readers: Arc::default(), samplers, admission }
+        let open_lists = OpenLists::default();
+        Self { context, pool, readers: Arc::default(), samplers, admission, open_lists }
     }
 
     /// WatchSystem, as messages that are encoded already.
@@ -99,7 +101,7 @@ impl SystemService {
     fn begin_sockets(&self, request: Request<ListSocketsRequest>) -> Result<Outgoing, Failure> {
         request::caller(request.extensions())?;
         let query = SocketsQuery::parse(request.into_inner())?;
-        let list = SocketList::new(Arc::clone(&self.context.host), Arc::clone(&self.pool), query);
+        let list = SocketList::open(&self.open_lists, Arc::clone(&self.context.host), Arc::clone(&self.pool), query)?;
         Ok(Outgoing::new(list, self.context.config.limits.stream_lag, self.context.host_name.clone()))
     }
 

@@ -1,6 +1,7 @@
 //! ListSockets: the table is read once, on the host pool, and kept compact until its last chunk is encoded.
 
 mod chunk;
+mod open;
 mod query;
 
 use std::{
@@ -15,8 +16,8 @@ use procwire_host::{
 };
 use procwire_proto::v1::{ListSocketsHeader, ListSocketsSummary, SampleTime, Socket};
 
-use self::chunk::Chunk;
-pub(super) use self::query::SocketsQuery;
+use self::{chunk::Chunk, open::Opened};
+pub(super) use self::{open::OpenLists, query::SocketsQuery};
 use crate::{
     host_pool::{HostPool, Lane},
     services::{encoded::Encoded, outgoing, stop_on_drop::StopOnDrop},
@@ -29,6 +30,7 @@ pub(super) struct SocketList {
     pool: Arc<HostPool>,
     limit: usize,
     progress: Progress,
+    _opened: Opened,
 }
 
 /// Where a list stands.
@@ -53,9 +55,14 @@ struct Piece {
 }
 
 impl SocketList {
-    pub(super) fn new(host: Arc<Host>, pool: Arc<HostPool>, query: SocketsQuery) -> Self {
+    pub(super) fn open(
+        lists: &OpenLists,
+        host: Arc<Host>,
+        pool: Arc<HostPool>,
+        query: SocketsQuery,
+    ) -> Result<Self, Failure> {
         let SocketsQuery { query, limit } = query;
-        Self { host, pool, limit, progress: Progress::Unread(query) }
+        Ok(Self { host, pool, limit, progress: Progress::Unread(query), _opened: lists.admit()? })
     }
 
     async fn next_piece(&mut self) -> Result<Piece, Failure> {
@@ -65,10 +72,10 @@ impl SocketList {
             let stop = stop.flag();
             move || -> Result<(Arc<Reading>, Piece), HostError> {
                 let (reading, next) = match progress {
-                    Progress::Unread(query) => (Arc::new(Reading::take(&host, &query, &stop)?), 0),
+                    Progress::Unread(query) => (Arc::new(Reading::take(&host, &query, limit, &stop)?), 0),
                     Progress::Read(reading, next) => (reading, next),
                 };
-                let piece = reading.piece(next, limit);
+                let piece = reading.piece(next);
                 Ok((reading, piece))
             }
         };
@@ -88,17 +95,19 @@ impl outgoing::Source for SocketList {
 }
 
 impl Reading {
-    fn take(host: &Host, query: &SocketQuery, stop: &AtomicBool) -> Result<Self, HostError> {
+    fn take(host: &Host, query: &SocketQuery, limit: usize, stop: &AtomicBool) -> Result<Self, HostError> {
         let sampled = host.sample_time();
         let began = Instant::now();
-        let table = SocketTable::read(host, query, stop)?;
+        let mut table = SocketTable::read(host, query, stop)?;
+        // A slow caller keeps what is left of it for long.
+        table.truncate(limit);
         let read_ns = u64::try_from(began.elapsed().as_nanos()).unwrap_or(u64::MAX);
         Ok(Self { table, sampled, read_ns })
     }
 
     /// The message that begins with this row.
-    fn piece(&self, first: usize, limit: usize) -> Piece {
-        let rows = self.table.len().min(limit);
+    fn piece(&self, first: usize) -> Piece {
+        let rows = self.table.len();
         let mut chunk = Chunk::for_rows(rows.saturating_sub(first));
         if first == 0 {
             chunk.open(ListSocketsHeader { sampled: Some(self.sampled.clone()) });

@@ -55,17 +55,34 @@ async fn a_limit_cuts_the_list_and_the_summary_says_how_many_came() {
     assert_eq!(messages.last().unwrap().summary.as_ref().unwrap().returned, 2);
 }
 
+#[tokio::test]
+async fn so_many_lists_are_open_at_a_time() {
+    let (context, _trigger) = context();
+    let service = SystemService::new(context.clone(), pool(&context));
+    let open = || service.sockets(request_of(Role::Inspector, ListSocketsRequest { limit: 1, ..Default::default() }));
+    let mut streams: Vec<_> = std::iter::repeat_with(open).take(20).map_while(Result::ok).collect();
+    assert_eq!(streams.len(), 8);
+    assert_eq!(open().err().unwrap().code(), tonic::Code::ResourceExhausted);
+    streams.pop();
+    let makes_room = async {
+        while open().is_err() {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(std::time::Duration::from_secs(60), makes_room).await.unwrap();
+}
+
 #[test]
 fn chunks_go_on_where_the_last_one_ended() {
     let _sockets: Vec<_> = (0..40).map(|_| std::net::UdpSocket::bind("127.0.0.1:0").unwrap()).collect();
     let (context, _trigger) = context();
-    let reading = Reading::take(&context.host, &SocketQuery::default(), &AtomicBool::new(false)).unwrap();
+    let reading = Reading::take(&context.host, &SocketQuery::default(), usize::MAX, &AtomicBool::new(false)).unwrap();
     let whole = reading.table.len();
     assert!(whole >= 40);
     for first in [0, whole / 2, whole - 1] {
         let (mut next, mut rows) = (Some(first), 0);
         while let Some(begin) = next {
-            let piece = reading.piece(begin, usize::MAX);
+            let piece = reading.piece(begin);
             let message = <ListSocketsResponse as prost::Message>::decode(piece.message).unwrap();
             assert_eq!(message.header.is_some(), begin == 0);
             assert_eq!(message.summary.map(|summary| summary.returned as usize), piece.next.is_none().then_some(whole));
@@ -85,6 +102,6 @@ async fn a_reading_that_nobody_waits_for_is_told_to_stop() {
     assert!(flag.load(std::sync::atomic::Ordering::Relaxed));
     let (context, _trigger) = context();
     let query = SocketQuery { with_holders: true, ..SocketQuery::default() };
-    let stopped = Reading::take(&context.host, &query, &flag).unwrap();
+    let stopped = Reading::take(&context.host, &query, usize::MAX, &flag).unwrap();
     assert!(stopped.table.is_empty(), "the first row was the last");
 }
