@@ -30,6 +30,8 @@ pub(super) struct Wanted<'a> {
     /// The same for unix sockets.
     pub(super) keep_unix: bool,
     pub(super) source: SocketSource,
+    /// So many rows of each table are kept, both kinds together; the others are counted.
+    pub(super) room: usize,
     /// Nobody walks over descriptors meanwhile, and needs the other cores.
     pub(super) is_alone: bool,
     pub(super) stop: &'a AtomicBool,
@@ -43,6 +45,8 @@ pub(super) struct Collected {
     pub(super) others: Vec<Row>,
     /// Left out by the filter.
     pub(super) filtered: usize,
+    /// Rows that there was no room for.
+    pub(super) beyond: usize,
     /// TCP, UDP or unix sockets come from the text tables.
     pub(super) from_text: bool,
     pub(super) problems: Vec<(FieldErrorReason, String)>,
@@ -275,36 +279,44 @@ struct Sieve<'a> {
     place: u16,
     collected: Collected,
     /// Lengths when the table began.
-    mark: (usize, usize, usize),
+    mark: (usize, usize, usize, usize),
 }
 
 impl<'a> Sieve<'a> {
     fn new(wanted: Wanted<'a>, namespace: Option<u64>, place: u16) -> Self {
-        Self { wanted, namespace, place, collected: Collected::default(), mark: (0, 0, 0) }
+        Self { wanted, namespace, place, collected: Collected::default(), mark: (0, 0, 0, 0) }
     }
 }
 
 impl Sink for Sieve<'_> {
     fn begin(&mut self) {
-        let Collected { rows, others, filtered, .. } = &mut self.collected;
-        self.mark = (rows.len(), others.len(), *filtered);
+        let Collected { rows, others, filtered, beyond, .. } = &mut self.collected;
+        self.mark = (rows.len(), others.len(), *filtered, *beyond);
     }
 
     fn again(&mut self) {
-        let Collected { rows, others, filtered, .. } = &mut self.collected;
+        let Collected { rows, others, filtered, beyond, .. } = &mut self.collected;
         rows.truncate(self.mark.0);
         others.truncate(self.mark.1);
         *filtered = self.mark.2;
+        *beyond = self.mark.3;
     }
 
     fn take(&mut self, mut row: Row) -> bool {
         row.namespace = self.place;
+        let Collected { rows, others, filtered, beyond, .. } = &mut self.collected;
+        let has_room = rows.len() + others.len() < self.wanted.room;
         if self.wanted.filter.may_match(&row, self.namespace) {
-            self.collected.rows.push(row);
+            if has_room {
+                rows.push(row);
+            } else {
+                *beyond += 1;
+            }
         } else {
-            self.collected.filtered += 1;
-            if self.wanted.keeps(&row) {
-                self.collected.others.push(row);
+            *filtered += 1;
+            // Without room only the other end of some row is not known.
+            if has_room && self.wanted.keeps(&row) {
+                others.push(row);
             }
         }
         self.is_wanted()
@@ -324,6 +336,7 @@ impl Collected {
         self.rows.append(&mut other.rows);
         self.others.append(&mut other.others);
         self.filtered += other.filtered;
+        self.beyond += other.beyond;
         self.from_text |= other.from_text;
         self.problems.append(&mut other.problems);
         self

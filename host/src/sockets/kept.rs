@@ -15,6 +15,7 @@ use super::{
     collect::{CollectError, Wanted, collect},
     holders::{Held, OwnSockets},
     namespaces::Namespace,
+    reading::ROWS_MAX,
     row::Row,
     wire::write_holders,
 };
@@ -90,6 +91,7 @@ impl NamespaceTable {
             keep_tcp: false,
             keep_unix: false,
             source: SocketSource::Auto,
+            room: ROWS_MAX,
             // A scan reads other processes at the same time.
             is_alone: false,
             stop: &stop,

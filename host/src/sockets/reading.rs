@@ -77,9 +77,14 @@ struct Bounds {
     errors: usize,
     /// Of one row, and as many at its other end.
     holders: u32,
+    rows: usize,
 }
 
-const BOUNDS: Bounds = Bounds { namespaces: 1024, time: Duration::from_secs(10), errors: 64, holders: 4096 };
+/// More sockets than that nobody has; a row is about a hundred bytes.
+pub(super) const ROWS_MAX: usize = 2 << 20;
+
+const BOUNDS: Bounds =
+    Bounds { namespaces: 1024, time: Duration::from_secs(10), errors: 64, holders: 4096, rows: ROWS_MAX };
 
 /// The field that says in which namespace a socket lives; errors about namespaces carry its name.
 const NAMESPACE_FIELD: &str = "network_namespace";
@@ -174,6 +179,7 @@ impl SocketTable {
             keep_tcp: *with_holders && !Table::ALL.iter().filter(is_tcp).all(is_listening),
             keep_unix: filter.needs_peer_names(),
             source: *source,
+            room: bounds.rows,
             is_alone: !with_holders && filter.pids().is_none(),
             stop,
         };
@@ -194,10 +200,11 @@ impl SocketTable {
                 return Ok(());
             };
             looked_for += 1;
-            match collect(host, namespace, place, wanted) {
+            let room = bounds.rows.saturating_sub(self.rows.len() + others.len());
+            match collect(host, namespace, place, Wanted { room, ..wanted }) {
                 Ok(collected) => {
                     self.namespaces.push(namespace.inode);
-                    self.add(collected, others);
+                    self.add(namespace, collected, others);
                 }
                 Err(CollectError::Gone) => {
                     // A namespace without a process is none that we could have seen.
@@ -219,8 +226,8 @@ impl SocketTable {
         Ok(())
     }
 
-    fn add(&mut self, collected: Collected, others: &mut Vec<Row>) {
-        let Collected { mut rows, others: mut more_others, filtered, from_text, problems } = collected;
+    fn add(&mut self, namespace: &Namespace, collected: Collected, others: &mut Vec<Row>) {
+        let Collected { mut rows, others: mut more_others, filtered, beyond, from_text, problems } = collected;
         if self.rows.is_empty() {
             self.rows = rows;
         } else {
@@ -229,6 +236,13 @@ impl SocketTable {
         others.append(&mut more_others);
         self.filtered += filtered;
         self.from_text |= from_text;
+        if beyond > 0 {
+            let name = namespace.name();
+            self.note(
+                FieldErrorReason::Truncated,
+                format!("{name}: {beyond} sockets are left out: there are too many"),
+            );
+        }
         for (reason, detail) in problems {
             self.note(reason, detail);
         }

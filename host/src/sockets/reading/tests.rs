@@ -78,6 +78,23 @@ fn rows_that_are_left_keep_their_holders() {
 }
 
 #[test]
+fn rows_beyond_the_bounds_are_counted() {
+    let _sockets: Vec<_> = (0..5).map(|_| std::net::UdpSocket::bind("127.0.0.1:0").unwrap()).collect();
+    let predicate = procwire_proto::v1::SocketPredicate { protocols: vec![17], ..Default::default() };
+    let filter = SocketFilter::parse(vec![predicate]).unwrap();
+    for source in [SocketSource::Auto, SocketSource::Text] {
+        let query = SocketQuery { filter: filter.clone(), source, ..SocketQuery::default() };
+        let bounds = Bounds { rows: 1, ..BOUNDS };
+        let table = SocketTable::read_within(&host(), &query, &AtomicBool::new(false), bounds).unwrap();
+        // One of each family.
+        assert!((1..=2).contains(&table.len()), "{}", table.len());
+        let [error] = table.errors.as_slice() else { unreachable!("{:?}", table.errors) };
+        assert_eq!(error.reason(), FieldErrorReason::Truncated);
+        assert!(error.detail.ends_with("sockets are left out: there are too many"), "{error:?}");
+    }
+}
+
+#[test]
 fn many_errors_are_counted() {
     let mut table = SocketTable::default();
     (0..10).for_each(|_| table.note(FieldErrorReason::ReadFailed, "so".to_owned()));
