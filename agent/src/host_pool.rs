@@ -94,6 +94,12 @@ pub enum PoolError {
         /// Its deadline.
         after: Duration,
     },
+    /// The kernel starts no more threads for the agent: the job has not begun.
+    #[error("no thread could be started for the {} lane of the host pool", lane.name())]
+    NoThread {
+        /// The lane asked for.
+        lane: Lane,
+    },
     /// The job panicked, or the runtime is ending.
     #[error("a job in the {} lane of the host pool did not return", lane.name())]
     Lost {
@@ -111,6 +117,7 @@ pub struct HostPool {
     heavy: LanePermits,
     control: LanePermits,
     counters: Arc<Counters>,
+    heavy_thread: fn() -> thread::Builder,
 }
 
 #[derive(Debug)]
@@ -131,7 +138,15 @@ impl HostPool {
             heavy: LanePermits::new(limits.heavy),
             control: LanePermits::new(limits.control),
             counters,
+            heavy_thread: || thread::Builder::new().name("host-heavy".to_owned()),
         }
+    }
+
+    /// As where the kernel starts no thread for the heavy lane any more: no address space is large enough for such a stack.
+    #[cfg(test)]
+    pub(crate) fn without_heavy_threads(mut self) -> Self {
+        self.heavy_thread = || thread::Builder::new().stack_size(1 << 60);
+        self
     }
 
     /// Runs `job` on a thread of `lane`. Dropping the future forgets the answer; a job that has begun still runs to its end.
@@ -167,7 +182,10 @@ impl HostPool {
         let hung = PoolError::Deadline { lane, after: cap };
         let ends = ends.min(Instant::now() + cap);
         let answer = match lane {
-            Lane::Heavy => self.by(ends, hung, on_a_thread_of_its_own(job)).await?,
+            Lane::Heavy => {
+                let answer = on_a_thread_of_its_own((self.heavy_thread)(), job).ok_or(PoolError::NoThread { lane })?;
+                self.by(ends, hung, answer).await?.ok()
+            }
             Lane::Quick | Lane::Slow | Lane::Control => {
                 #[allow(clippy::disallowed_methods, reason = "this is the host pool")]
                 let thread = tokio::task::spawn_blocking(job);
@@ -215,9 +233,12 @@ impl HostPool {
     }
 }
 
-/// Runs a job where it takes only what processor others leave. Starting a thread costs far less than what such jobs do. `None`: it
-/// panicked, or no thread was to be had.
-async fn on_a_thread_of_its_own<T: Send + 'static>(job: impl FnOnce() -> T + Send + 'static) -> Option<T> {
+/// Runs a job where it takes only what processor others leave. Starting a thread costs far less than what such jobs do. `None`: no
+/// thread was to be had (EAGAIN of pthread_create(3)).
+fn on_a_thread_of_its_own<T: Send + 'static>(
+    thread: thread::Builder,
+    job: impl FnOnce() -> T + Send + 'static,
+) -> Option<oneshot::Receiver<T>> {
     let (sender, answer) = oneshot::channel();
     let work = move || {
         procwire_host::stand_back();
@@ -225,8 +246,8 @@ async fn on_a_thread_of_its_own<T: Send + 'static>(job: impl FnOnce() -> T + Sen
         let _ = sender.send(job());
     };
     // It is never joined: it may hang.
-    let _thread = thread::Builder::new().name("host-heavy".to_owned()).spawn(work).ok()?;
-    answer.await.ok()
+    let _thread = thread.spawn(work).ok()?;
+    Some(answer)
 }
 
 impl LanePermits {
@@ -332,6 +353,17 @@ mod tests {
             assert_eq!(lost, Err::<(), _>(PoolError::Lost { lane }));
             assert_eq!(pool.run(lane, || 1).await, Ok(1));
         }
+    }
+
+    #[tokio::test]
+    async fn a_thread_that_cannot_be_started_is_told_apart_and_takes_no_place() {
+        let narrow = LaneLimits { threads: 1, queue: 1, deadline: LONG };
+        let limits = HostPoolLimits { heavy: narrow, ..HostPoolLimits::default() };
+        let pool = HostPool::new(limits, Arc::default()).without_heavy_threads();
+        for _ in 1..=3 {
+            assert_eq!(pool.run(Lane::Heavy, || ()).await, Err(PoolError::NoThread { lane: Lane::Heavy }));
+        }
+        assert_eq!(pool.run(Lane::Slow, || 1).await, Ok(1));
     }
 
     #[tokio::test]

@@ -203,6 +203,12 @@ impl From<PoolError> for Failure {
             PoolError::QueueFull { lane: Lane::Control, queue } => {
                 Self::limit_reached("control_queue", queue, Duration::from_secs(1))
             }
+            PoolError::NoThread { .. } => Self::new(ErrorReason::LimitReached, error.to_string())
+                .with_quota(
+                    "threads",
+                    "what the system lets the agent start (TasksMax, RLIMIT_NPROC, pid_max)".to_owned(),
+                )
+                .with_retry_after(Duration::from_secs(1)),
             PoolError::Deadline { after, .. } => Self::host_read_timeout(after),
             PoolError::Lost { .. } => Self::internal(&error.to_string()),
         }

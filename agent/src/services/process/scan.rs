@@ -162,7 +162,7 @@ impl Hangs<'_> {
         match error {
             PoolError::Lost { .. } => return false,
             PoolError::Deadline { .. } if hung_at_a_process && !*self.has_hung => *self.has_hung = true,
-            PoolError::Deadline { .. } | PoolError::QueueFull { .. } => {
+            PoolError::Deadline { .. } | PoolError::QueueFull { .. } | PoolError::NoThread { .. } => {
                 *self.depth = below;
                 *self.has_hung = false;
             }

@@ -30,7 +30,9 @@ pub(super) async fn read(source: &Arc<Source>, target: &Target, reading: Reading
     if answer.reading.has_long_work() {
         match long_part(source, &answer, row.clone()).await {
             Ok(read) => return read?.ok_or_else(|| Failure::process_gone(pid)),
-            Err(PoolError::Deadline { .. } | PoolError::QueueFull { .. }) => answer.reading.give_up_long_work(&mut row),
+            Err(PoolError::Deadline { .. } | PoolError::QueueFull { .. } | PoolError::NoThread { .. }) => {
+                answer.reading.give_up_long_work(&mut row);
+            }
             Err(lost @ PoolError::Lost { .. }) => return Err(lost.into()),
         }
     }

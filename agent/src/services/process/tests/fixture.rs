@@ -82,6 +82,16 @@ impl Tree {
         Self::with_limits(processes, LaneLimits { threads, queue: 8, deadline: Duration::from_secs(1) })
     }
 
+    /// Where no thread can be started for long work.
+    pub(super) fn without_heavy_threads(self) -> Self {
+        let Self { folder, source, counters } = self;
+        let host = Arc::clone(&source.host);
+        let pool = HostPool::new(HostPoolLimits::default(), Arc::clone(&counters)).without_heavy_threads();
+        let pool = Arc::new(pool);
+        let source = Source { host, pool, readers: Idle::default(), pairs: Idle::default(), stuck: Arc::default() };
+        Self { folder, source: Arc::new(source), counters }
+    }
+
     fn with_limits(processes: &[Fixture], lane: LaneLimits) -> Self {
         let folder = TempDir::new().unwrap();
         for process in processes {

@@ -152,3 +152,14 @@ async fn with_every_heavy_thread_hung_a_process_is_told_of_without_its_mappings_
     let row = single(&tree, 5, fields).await;
     assert_eq!((row.memory_maps.len(), row.errors.len()), (1, 0));
 }
+
+#[tokio::test]
+async fn where_no_thread_can_be_started_for_long_work_the_rest_is_told() {
+    let tree = with_maps(&[5, 9], 1).without_heavy_threads();
+    let fields = fields().union(bit::MEMORY_MAPS);
+    let row = single(&tree, 5, fields).await;
+    assert!(maps_timed_out(&row) && row.cmdline.len() == 1, "{row:?}");
+    let rows = tree.rows(fields).await;
+    assert_eq!(rows.len(), 2);
+    assert!(rows.iter().all(|row| maps_timed_out(row) && row.cmdline.len() == 1), "{rows:?}");
+}
