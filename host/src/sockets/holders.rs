@@ -295,7 +295,7 @@ impl<'a> Walk<'a> {
 
 /// Kernel threads have no descriptors of their own and zombies none any more, though theirs are told to nobody but root
 /// (fs/proc/base.c: `task_dump_owner`).
-fn may_hold_something(host: &Host, pid: u32, buffer: &mut Buffer) -> bool {
+pub(super) fn may_hold_something(host: &Host, pid: u32, buffer: &mut Buffer) -> bool {
     let line = buffer.read_file(host.proc(), ProcessPath::new(pid).file("stat"));
     let stat = line.ok().and_then(Stat::parse);
     stat.is_none_or(|stat| stat.leader_has_exited() || !(stat.is_zombie() || stat.is_kernel_thread()))

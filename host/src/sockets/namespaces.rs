@@ -13,8 +13,14 @@ use rustix::{
     thread::{LinkNameSpaceType, move_into_link_name_space},
 };
 
-use super::netlink::{DiagSocket, DumpError};
-use crate::{Host, procfs::ProcessPath};
+use super::{
+    holders::may_hold_something,
+    netlink::{DiagSocket, DumpError},
+};
+use crate::{
+    Host,
+    procfs::{Buffer, ProcessPath},
+};
 
 /// One network namespace, and the way into it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,11 +45,14 @@ pub(super) enum Way {
 /// So many other processes of a namespace are remembered.
 const SPARE_MAX: usize = 3;
 
-/// Namespaces found, and how many processes did not let us see theirs.
+/// Namespaces found, and who lives where.
 #[derive(Debug)]
 pub(super) struct Found {
     pub(super) namespaces: Vec<Namespace>,
-    pub(super) unreadable_processes: u32,
+    /// Pid and namespace.
+    pub(super) homes: Vec<(u32, u64)>,
+    /// Processes that did not let us see theirs, and may hold sockets there.
+    pub(super) hidden: Vec<u32>,
 }
 
 impl Namespace {
@@ -65,9 +74,12 @@ impl Namespace {
         let own = Self::own();
         // Where in the list each is.
         let mut known: BTreeMap<u64, usize> = own.inode.map(|inode| (inode, 0)).into_iter().collect();
-        let mut found = Found { namespaces: vec![own], unreadable_processes: 0 };
+        let mut found = Found { namespaces: vec![own], homes: Vec::new(), hidden: Vec::new() };
+        let mut buffer = Buffer::new();
         for &pid in pids {
-            match statat(host.proc(), ProcessPath::new(pid).file("ns/net"), AtFlags::empty()) {
+            let file = statat(host.proc(), ProcessPath::new(pid).file("ns/net"), AtFlags::empty());
+            found.homes.extend(file.as_ref().ok().map(|file| (pid, file.st_ino)));
+            match file {
                 Ok(file) => match known.entry(file.st_ino) {
                     Entry::Vacant(place) => {
                         place.insert(found.namespaces.len());
@@ -80,7 +92,9 @@ impl Namespace {
                         }
                     }
                 },
-                Err(Errno::ACCESS | Errno::PERM) => found.unreadable_processes += 1,
+                Err(Errno::ACCESS | Errno::PERM) if may_hold_something(host, pid, &mut buffer) => {
+                    found.hidden.push(pid);
+                }
                 // It has gone, or is a zombie, which lives nowhere.
                 Err(_) => {}
             }

@@ -19,6 +19,8 @@ pub struct PortOwners {
     owned: HashMap<(u32, Port), u64>,
     /// Processes whose descriptors cannot be read.
     unreadable: HashSet<u32>,
+    /// Processes that may live in a network namespace that was not looked into.
+    unseen: HashSet<u32>,
 }
 
 /// A local port of a socket.
@@ -47,11 +49,16 @@ impl PortOwners {
     }
 
     pub(super) fn new(bound: HashSet<Port>, owned: HashMap<(u32, Port), u64>, unreadable: HashSet<u32>) -> Self {
-        Self { bound, owned, unreadable }
+        Self { bound, owned, unreadable, unseen: HashSet::new() }
     }
 
-    /// Whether the process that began at this moment has a socket bound to one of these ports. `None`: that cannot be told; there is one,
-    /// and either what the process holds cannot be read, or it is not known yet whether this is the process that was looked at.
+    pub(super) fn with_unseen(self, pids: &[u32]) -> Self {
+        Self { unseen: pids.iter().copied().collect(), ..self }
+    }
+
+    /// Whether the process that began at this moment has a socket bound to one of these ports. `None`: that cannot be told. There is one,
+    /// and either what the process holds cannot be read, or it is not known yet whether this is the process that was looked at; or its
+    /// network namespace was not looked into.
     pub fn holds_local(&self, pid: u32, start_ticks: Option<u64>, ports: &[u32]) -> Option<bool> {
         self.has_any(pid, start_ticks, Self::any(ports, true))
     }
@@ -63,9 +70,10 @@ impl PortOwners {
     }
 
     fn has_any(&self, pid: u32, start_ticks: Option<u64>, ports: impl Iterator<Item = Port>) -> Option<bool> {
-        let is_unreadable = self.unreadable.contains(&pid);
+        let (is_unreadable, is_unseen) = (self.unreadable.contains(&pid), self.unseen.contains(&pid));
         let mut is_sure = true;
         for port in ports {
+            is_sure &= !is_unseen;
             match (self.owned.get(&(pid, port)), start_ticks) {
                 (Some(owner), Some(start_ticks)) if *owner == start_ticks => return Some(true),
                 // The pid has been given out again since.
@@ -105,6 +113,16 @@ mod tests {
         assert_eq!(owners.listens(9, STARTED, &[5000]), Some(false), "there is no such socket");
         assert_eq!(owners.holds_local(9, STARTED, &[22]), Some(false), "there is no such socket");
         assert_eq!(owners.holds_local(8, STARTED, &[80]), Some(false));
+    }
+
+    #[test]
+    fn of_whoever_lives_where_nobody_looked_nothing_is_known() {
+        let owned = HashMap::from([((7, port(80, true)), 11)]);
+        let owners = PortOwners::new(HashSet::from([port(80, true)]), owned, HashSet::new()).with_unseen(&[7, 9]);
+        assert_eq!((owners.listens(9, STARTED, &[22]), owners.holds_local(9, STARTED, &[80])), (None, None));
+        assert_eq!(owners.listens(7, STARTED, &[80]), Some(true), "it was seen, though it lives elsewhere");
+        assert_eq!(owners.listens(8, STARTED, &[22]), Some(false));
+        assert_eq!(owners.listens(9, STARTED, &[]), Some(false));
     }
 
     #[test]

@@ -57,6 +57,8 @@ pub struct SocketTable {
     rows: Vec<Row>,
     /// Inodes of the namespaces that rows are of.
     namespaces: Vec<Option<u64>>,
+    /// Processes that may live in a namespace that was not looked into.
+    unseen: Vec<u32>,
     holders: Holders,
     /// Of each row, where its holders are, and those of its other end; empty if nobody looked for any.
     held: Vec<Range<u32>>,
@@ -109,9 +111,11 @@ impl SocketTable {
         let named_pids = filter.pids();
         let pids = if *with_holders || lists_namespaces { holders::pids(host)? } else { Vec::new() };
         let mut table = Self { boot_id: host.machine().boot_id.clone(), ..Self::default() };
+        let mut homes = Vec::new();
         let namespaces = if lists_namespaces {
             let found = Namespace::find(host, &pids);
-            table.note_hidden_namespaces(found.unreadable_processes);
+            table.note_hidden_namespaces(found.hidden.len());
+            (table.unseen, homes) = (found.hidden, found.homes);
             found.namespaces
         } else {
             vec![Namespace::own()]
@@ -149,6 +153,8 @@ impl SocketTable {
         })?;
         table.holders = walk.map(Walk::found).unwrap_or_default();
         table.note_lost_holders();
+        let seen: HashSet<u64> = table.namespaces.iter().copied().flatten().collect();
+        table.unseen.extend(homes.into_iter().filter(|(_, inode)| !seen.contains(inode)).map(|(pid, _)| pid));
         table.decide(filter, &others);
         if *with_holders {
             let inodes: Vec<u64> = table.rows.iter().map(|row| row.inode).collect();
@@ -268,7 +274,7 @@ impl SocketTable {
         self.filtered += before - rows.len();
     }
 
-    fn note_hidden_namespaces(&mut self, processes: u32) {
+    fn note_hidden_namespaces(&mut self, processes: usize) {
         if processes > 0 {
             let detail = format!(
                 "the network namespaces of {processes} processes cannot be seen; the agent needs CAP_SYS_PTRACE for that"
@@ -356,7 +362,7 @@ impl SocketTable {
             }
         }
         if bound.is_empty() {
-            return Ok(PortOwners::default());
+            return Ok(PortOwners::default().with_unseen(&self.unseen));
         }
         let (pids, inodes) = (holders::pids(host)?, bound.keys().copied().collect());
         let walk = Walk::new(host, &pids, stop).for_sockets(&inodes);
@@ -368,7 +374,8 @@ impl SocketTable {
         let found = walk.found();
         let of = |held: &Held| Some(((held.pid, *bound.get(&held.inode)?), held.start_ticks));
         let owned = found.all().iter().filter_map(of).collect();
-        Ok(PortOwners::new(bound.into_values().collect(), owned, found.unreadable.into_iter().collect()))
+        let unreadable = found.unreadable.into_iter().collect();
+        Ok(PortOwners::new(bound.into_values().collect(), owned, unreadable).with_unseen(&self.unseen))
     }
 
     /// All of them as messages.

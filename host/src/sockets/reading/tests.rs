@@ -95,6 +95,13 @@ fn rows_beyond_the_bounds_are_counted() {
 }
 
 #[test]
+fn who_was_not_seen_is_not_known_even_if_nobody_has_the_port() {
+    let table = SocketTable { unseen: vec![9], ..SocketTable::default() };
+    let owners = table.ports_held(&host(), &AtomicBool::new(false)).unwrap();
+    assert_eq!((owners.listens(9, Some(1), &[80]), owners.listens(8, Some(1), &[80])), (None, Some(false)));
+}
+
+#[test]
 fn many_errors_are_counted() {
     let mut table = SocketTable::default();
     (0..10).for_each(|_| table.note(FieldErrorReason::ReadFailed, "so".to_owned()));
