@@ -1599,7 +1599,8 @@ pub struct Process {
     /// Pid of the parent: stat field 4. 0 for pids 1 and 2 and when the parent is outside the pid namespace. psutil: ppid().
     #[prost(uint32, optional, tag = "3")]
     pub ppid: ::core::option::Option<u32>,
-    /// Name: comm of stat; a comm of 15 or more bytes that is a prefix of the last component of cmdline\[0\] is completed from it.
+    /// Name: comm of stat; a comm of 15 or more bytes that is a prefix of the last component of cmdline\[0\] is completed from it, unless a
+    /// secret would be shown to a caller for whom command lines are masked. TRUNCATED: cut by the kernel, and cmdline could not be read.
     /// Any bytes but NUL. psutil: name(), which counts characters where the kernel counts bytes.
     #[prost(bytes = "vec", optional, tag = "4")]
     pub name: ::core::option::Option<::prost::alloc::vec::Vec<u8>>,
@@ -4477,19 +4478,20 @@ impl ::prost::Name for ListProcessesHeader {
 /// What a list came to.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct ListProcessesSummary {
-    /// Pids listed in /proc.
+    /// Pids listed in /proc; where the filter allows only processes that it names, in pids or refs, how many those are.
     #[prost(uint32, tag = "1")]
     pub listed: u32,
     /// Rows sent.
     #[prost(uint32, tag = "2")]
     pub returned: u32,
-    /// Processes that vanished while they were read.
+    /// Processes that vanished while they were read; of pids and refs that the filter names, also those that were gone before.
     #[prost(uint32, tag = "3")]
     pub vanished: u32,
     /// Processes that the filter left out.
     #[prost(uint32, tag = "4")]
     pub filtered: u32,
-    /// How long the reading took on the host, in nanoseconds, waiting for the client not counted.
+    /// How long the reading took on the host, in nanoseconds, with what must be looked up before it; waiting for the client, and the
+    /// window of cpu_usage_ratio, are not counted.
     #[prost(uint64, tag = "5")]
     pub read_ns: u64,
     /// Of `filtered`: processes left out because a value that the filter looks at could not be read. Not counted where the values that could
@@ -4597,7 +4599,8 @@ pub struct ProcessPredicate {
     /// Parent's pid is one of these.
     #[prost(uint32, repeated, tag = "2")]
     pub ppids: ::prost::alloc::vec::Vec<u32>,
-    /// It descends from one of these processes, at any depth; they themselves do not match.
+    /// It descends from one of these processes, at any depth; they themselves do not match. A filter takes 8 different lists of this and
+    /// of children_of.
     #[prost(message, repeated, tag = "3")]
     pub descendants_of: ::prost::alloc::vec::Vec<ProcessRef>,
     /// Name matches.
