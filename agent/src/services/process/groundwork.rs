@@ -1,7 +1,11 @@
 //! What must be known before the first row of a list is read: which pids there are, the families and ports that its filter names, and
 //! the use of processors at the beginning of its window.
 
-use std::{collections::HashSet, sync::Arc};
+use std::{
+    collections::HashSet,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use procwire_host::{HostError, UsageBaseline, sockets::PortOwners};
 use procwire_proto::{
@@ -25,13 +29,17 @@ use crate::{access::RoleSet, host_pool::Lane, services::stop_on_drop::StopOnDrop
 /// Lays it. With a window this takes as long as the window, without holding a thread.
 pub(super) async fn lay(source: &Arc<Source>, query: ListQuery, roles: RoleSet) -> Result<Walk, Failure> {
     let ListQuery { fields, limit, filter, order, usage_window } = query;
+    let began = Instant::now();
+    let mut slept = Duration::ZERO;
     let filter = Arc::new(filter);
     let named: Option<Arc<[u32]>> = filter.named().map(Into::into);
     let is_measured = fields.union(filter.fields()).union(order.fields()).contains(bit::CPU_USAGE_RATIO);
     let baseline = match usage_window {
         Some(window) if is_measured => {
             let baseline = baseline(source, named.clone()).await?;
+            let asleep = Instant::now();
             tokio::time::sleep(window).await;
+            slept = asleep.elapsed();
             Some(Arc::new(baseline))
         }
         _ => None,
@@ -58,6 +66,8 @@ pub(super) async fn lay(source: &Arc<Source>, query: ListQuery, roles: RoleSet) 
     let left_out = listed - walk.cursor.items.len();
     walk.cursor.summary =
         ListProcessesSummary { listed: wide(listed), filtered: wide(left_out), ..ListProcessesSummary::default() };
+    // The window is no work.
+    walk.cursor.count_time(began + slept);
     Ok(walk)
 }
 

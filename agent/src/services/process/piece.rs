@@ -11,7 +11,7 @@ use prost::Message as _;
 use super::{
     chunk::Chunk,
     order::Entry,
-    reading::{Begun, Outcome},
+    reading::{Begun, Outcome, Waits},
     walk::{Cursor, Job, PIECE_TIME, Tally, WINDOW_OF_LONG_WORK},
 };
 
@@ -163,7 +163,11 @@ impl Job {
     /// Takes a process through the filter.
     pub(super) fn pass(&self, reader: &mut ProcessReader, half: Half, pid: u32) -> Result<Outcome, HostError> {
         let begun = if self.are_listed { Begun::Listed(pid) } else { Begun::Named(pid) };
-        self.reading.passage().read(reader, begun, self.depth_of(pid), |waits| self.progress.at(half, pid, waits))
+        let at = |waits: Option<Waits>| match waits {
+            Some(waits) => self.progress.at(half, pid, waits),
+            None => self.progress.off(half),
+        };
+        self.reading.passage().read(reader, begun, self.depth_of(pid), at)
     }
 }
 

@@ -129,6 +129,7 @@ impl Hangs<'_> {
         loop {
             let lane = lane(&walk.reading, *self.depth);
             let progress = Progress::new(Arc::clone(&self.source.stuck));
+            let _awaited = progress.abandoned_on_drop();
             let job = Job {
                 source: Arc::clone(self.source),
                 reading: Arc::clone(&walk.reading),

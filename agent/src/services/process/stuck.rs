@@ -117,6 +117,13 @@ impl Progress {
         is_awaited
     }
 
+    /// A half of the job works on what it has read. False: nobody waits any more.
+    pub(crate) fn off(&self, half: Half) -> bool {
+        let mut state = self.lock();
+        *state.place(half) = None;
+        state.given_up.is_none()
+    }
+
     /// A half of the job has read its part.
     pub(crate) fn done(&self, half: Half) {
         *self.lock().place(half) = None;
@@ -151,6 +158,16 @@ impl Progress {
         pids
     }
 
+    /// Nobody wants the answer any more: the job may stop, and hangs at nobody.
+    fn abandon(&self) {
+        self.lock().given_up.get_or_insert_default();
+    }
+
+    /// Tells the job when whoever waits for it goes away.
+    pub(crate) fn abandoned_on_drop(self: &Arc<Self>) -> Awaited {
+        Awaited(Arc::clone(self))
+    }
+
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -163,6 +180,16 @@ pub(crate) struct Ended(Arc<Progress>);
 impl Drop for Ended {
     fn drop(&mut self) {
         self.0.ended();
+    }
+}
+
+/// Held by whoever waits for a job.
+#[must_use = "nobody waits for the job once this is dropped"]
+pub(crate) struct Awaited(Arc<Progress>);
+
+impl Drop for Awaited {
+    fn drop(&mut self) {
+        self.0.abandon();
     }
 }
 
@@ -221,5 +248,26 @@ mod tests {
         job.ended();
         assert!(job.give_up().is_empty());
         assert_eq!(stuck.depth(7), Depth::Whole);
+    }
+
+    #[test]
+    fn who_works_on_what_it_has_read_hangs_at_nobody() {
+        let stuck = Arc::new(StuckProcesses::default());
+        let job = Progress::new(Arc::clone(&stuck));
+        assert!(job.at(Half::Front, 7, Waits::ForLocks) && job.off(Half::Front));
+        assert!(job.give_up().is_empty() && !job.off(Half::Front));
+        assert_eq!(stuck.depth(7), Depth::Whole);
+    }
+
+    #[test]
+    fn a_job_whose_caller_has_gone_is_told_and_marks_nobody() {
+        let stuck = Arc::new(StuckProcesses::default());
+        let job = Progress::new(Arc::clone(&stuck));
+        let awaited = job.abandoned_on_drop();
+        assert!(job.at(Half::Front, 7, Waits::ForLocks));
+        drop(awaited);
+        assert!(!job.at(Half::Front, 8, Waits::ForLocks));
+        assert_eq!([stuck.depth(7), stuck.depth(8)], [Depth::Whole; 2]);
+        job.ended();
     }
 }

@@ -75,13 +75,14 @@ impl Passage {
         self.long.as_ref()
     }
 
-    /// Reads a process as far as it goes. `at` is told before each step, and says whether anybody still waits.
+    /// Reads a process as far as it goes. `at` is told before each step what that waits for, or that it is only judged what was read; it
+    /// says whether anybody still waits.
     pub(crate) fn read(
         &self,
         reader: &mut ProcessReader,
         begun: Begun,
         depth: Depth,
-        mut at: impl FnMut(Waits) -> bool,
+        mut at: impl FnMut(Option<Waits>) -> bool,
     ) -> Result<Outcome, HostError> {
         let pid = match &begun {
             Begun::Listed(pid) | Begun::Named(pid) => *pid,
@@ -95,11 +96,14 @@ impl Passage {
             if verdict != Truth::Unknown {
                 break;
             }
-            if !at(depth.at_most(step.waits)) {
+            if !at(Some(depth.at_most(step.waits))) {
                 return Ok(Outcome::Abandoned);
             }
             let Some(row) = step.read(reader, begun, depth)? else { return Ok(Outcome::Vanished) };
             known = known.union(step.fields);
+            if !at(None) {
+                return Ok(Outcome::Abandoned);
+            }
             verdict = self.judge(pid, Some(&row), known);
             begun = Begun::Row(row);
             steps += 1;
@@ -114,7 +118,7 @@ impl Passage {
             if is_done {
                 continue;
             }
-            if !at(depth.at_most(step.waits)) {
+            if !at(Some(depth.at_most(step.waits))) {
                 return Ok(Outcome::Abandoned);
             }
             let Some(row) = step.read(reader, begun, depth)? else { return Ok(Outcome::Vanished) };
