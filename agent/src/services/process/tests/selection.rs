@@ -241,8 +241,11 @@ async fn a_window_measures_and_without_one_there_is_nothing_to_say() {
     assert!(row.cpu_usage_ratio.is_none() && row.errors.is_empty(), "{row:?}");
     let usage_window = Some(prost_types::Duration { seconds: 0, nanos: 10_000_000 });
     let asked = ListProcessesRequest { usage_window, ..request(fields, None) };
+    let began = std::time::Instant::now();
     let listed = tree.list(asked.clone()).await;
     assert!(listed.rows.iter().all(|row| row.cpu_usage_ratio == Some(0.0)), "{:?}", listed.rows);
+    let but_for_the_window = began.elapsed() - Duration::from_millis(10);
+    assert!(u128::from(listed.summary.read_ns) <= but_for_the_window.as_nanos(), "the window is no reading");
     let idle = ProcessPredicate { min_cpu_usage_ratio: Some(0.0), pids: vec![6], ..Default::default() };
     let order_by = by("cpu_usage_ratio", true);
     let listed = tree.list(ListProcessesRequest { filter: allow(idle), order_by, ..asked.clone() }).await;
