@@ -19,7 +19,7 @@ pub struct PortOwners {
     owned: HashMap<(u32, Port), u64>,
     /// Processes whose descriptors cannot be read.
     unreadable: HashSet<u32>,
-    /// Processes that may live in a network namespace that was not looked into.
+    /// Processes that are known to live in a network namespace that was not looked into.
     unseen: HashSet<u32>,
 }
 

@@ -57,7 +57,7 @@ pub struct SocketTable {
     rows: Vec<Row>,
     /// Inodes of the namespaces that rows are of.
     namespaces: Vec<Option<u64>>,
-    /// Processes that may live in a namespace that was not looked into.
+    /// Processes that are known to live in a namespace that was not looked into.
     unseen: Vec<u32>,
     holders: Holders,
     /// Of each row, where its holders are, and those of its other end; empty if nobody looked for any.
@@ -115,7 +115,7 @@ impl SocketTable {
         let namespaces = if lists_namespaces {
             let found = Namespace::find(host, &pids);
             table.note_hidden_namespaces(found.hidden.len());
-            (table.unseen, homes) = (found.hidden, found.homes);
+            homes = found.homes;
             found.namespaces
         } else {
             vec![Namespace::own()]
