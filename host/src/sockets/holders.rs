@@ -342,7 +342,7 @@ fn numbers_in(parent: BorrowedFd<'_>, path: &CStr) -> Result<(Directory, Vec<u32
 /// The descriptors of one process.
 #[derive(Debug)]
 struct Descriptors {
-    /// `PID/fd`.
+    /// `PID/fd`, or `PID/task` where the main thread has exited and its descriptors are closed to the agent.
     directory: Directory,
     /// The same below `PID/task`, where the main thread has exited and let go of them.
     of_thread: Option<Directory>,
@@ -351,7 +351,10 @@ struct Descriptors {
 
 impl Descriptors {
     fn list(host: &Host, pid: u32, buffer: &mut Buffer) -> Result<Self, Errno> {
-        let (directory, numbers) = numbers_in(host.proc(), ProcessPath::new(pid).file("fd"))?;
+        let (directory, numbers) = match numbers_in(host.proc(), ProcessPath::new(pid).file("fd")) {
+            Err(errno @ (Errno::ACCESS | Errno::PERM)) => return Self::of_leaderless(host, pid, buffer)?.ok_or(errno),
+            listed => listed?,
+        };
         let mut listed = Self { directory, of_thread: None, numbers };
         if listed.numbers.is_empty() {
             let stat = buffer.read_file(listed.directory.as_fd(), c"../stat")?;
@@ -362,14 +365,26 @@ impl Descriptors {
         Ok(listed)
     }
 
+    /// Those of a process whose main thread has exited. What is left of that thread is root's (fs/proc/base.c: `task_dump_owner`), what
+    /// the others share is their user's. `None`: its main thread lives, or they may not be read either.
+    fn of_leaderless(host: &Host, pid: u32, buffer: &mut Buffer) -> Result<Option<Self>, Errno> {
+        let stat = buffer.read_file(host.proc(), ProcessPath::new(pid).file("stat"))?;
+        if !Stat::parse(stat).is_some_and(|stat| stat.leader_has_exited()) {
+            return Ok(None);
+        }
+        let (directory, _) = numbers_in(host.proc(), ProcessPath::new(pid).file("task"))?;
+        let mut listed = Self { directory, of_thread: None, numbers: Vec::new() };
+        listed.look_into_threads();
+        Ok(listed.of_thread.is_some().then_some(listed))
+    }
+
     fn look_into_threads(&mut self) {
         let Ok((_, threads)) = numbers_in(self.directory.as_fd(), c"../task") else { return };
         for thread in threads {
             let Ok(path) = CString::new(format!("../task/{thread}/fd")) else { continue };
-            if let Ok((directory, numbers)) = numbers_in(self.directory.as_fd(), &path)
-                && !numbers.is_empty()
-            {
-                (self.of_thread, self.numbers) = (Some(directory), numbers);
+            let Ok((directory, numbers)) = numbers_in(self.directory.as_fd(), &path) else { continue };
+            (self.of_thread, self.numbers) = (Some(directory), numbers);
+            if !self.numbers.is_empty() {
                 return;
             }
         }
