@@ -1,10 +1,10 @@
 //! Processes of another user, as an agent without privileges sees them. Whoever is not root has none at hand, and returns early.
 
-use std::net::TcpListener;
+use std::{net::TcpListener, os::unix::process::CommandExt as _, process::Command};
 
 use procwire_client::ProcessSelect;
 use procwire_proto::v1::{FieldErrorReason, Process, ProcessState, exit_status::End};
-use procwire_tests::{Agent, Role, Victim, is_root};
+use procwire_tests::{Agent, NOBODY, Role, Victim, is_root};
 
 use super::{behind_ptrace, expected, of_nobody, reasons, set};
 
@@ -38,6 +38,35 @@ async fn a_living_one_lacks_what_tracers_may_see_and_nothing_else() {
     assert!(memory.resident_bytes.is_some() && memory.peak_resident_bytes.is_some() && row.memory_ratio.is_some());
     assert!(row.nice.is_some() && row.io_priority.is_some() && !row.cpu_affinity.is_empty());
     assert_eq!((row.resource_limits.len(), row.cgroup.is_some(), row.oom.is_some()), (16, true, true));
+}
+
+/// Its main thread ends, another stays; they had a listening socket.
+const LEADERLESS: &str = "
+import ctypes, platform, socket, threading, time
+listener = socket.create_server(('127.0.0.1', 0))
+threading.Thread(target=time.sleep, args=(600,)).start()
+print('ready', flush=True)
+ctypes.CDLL(None).syscall({'x86_64': 60, 'i686': 1, 'armv7l': 1}.get(platform.machine(), 93), 0)
+";
+
+#[tokio::test]
+async fn of_the_same_user_without_a_main_thread_the_sockets_are_there() {
+    if !is_root() {
+        return;
+    }
+    let agent = Agent::options().unprivileged().start();
+    // Not the python3 of the path, which may lie in a home that is closed to nobody.
+    let mut command = Command::new("/usr/bin/python3");
+    command.args(["-c", LEADERLESS]).uid(NOBODY).gid(NOBODY).current_dir("/");
+    let victim = Victim::start_command(command);
+    let row = loop {
+        let row = everything(&agent, victim.pid()).await;
+        if row.leader_exited() {
+            break row;
+        }
+    };
+    assert_eq!(row.sockets.len(), 1, "{:?}", row.errors);
+    assert!(row.sockets[0].is_listening() && row.sockets[0].holders[0].fd > 2);
 }
 
 #[tokio::test]
