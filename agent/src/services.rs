@@ -5,6 +5,7 @@ mod control;
 mod encoded;
 mod encoded_server;
 mod idle;
+mod list_message;
 mod outgoing;
 mod process;
 mod request;

@@ -2,20 +2,15 @@
 
 use bytes::Bytes;
 use procwire_proto::v1::{ListProcessesHeader, ListProcessesResponse, ListProcessesSummary, Process, SampleTime};
-use prost::{Message, encoding::encode_varint};
+use prost::Message as _;
 
-/// A message is sent when the next row would make it longer than this. A single row may be longer.
-pub(crate) const CHUNK_BYTES: usize = 256 * 1024;
-
-/// Key of field `processes` of `ListProcessesResponse`: number 2, length-delimited.
-const PROCESSES_KEY: u8 = 2 << 3 | 2;
-/// Longest key and length before a row.
-const ROW_PREFIX_BYTES: usize = 6;
+pub(crate) use crate::services::list_message::CHUNK_BYTES;
+use crate::services::list_message::ListMessage;
 
 /// A message being filled.
 #[derive(Debug, Default)]
 pub(crate) struct Chunk {
-    bytes: Vec<u8>,
+    message: ListMessage,
     rows: u32,
     /// What the rows before these take of the message that they will be joined with.
     taken_bytes: usize,
@@ -25,25 +20,24 @@ impl Chunk {
     /// An empty message with room for so many rows.
     pub(crate) fn for_rows(rows: usize) -> Self {
         const USUAL_ROW_BYTES: usize = 256;
-        let bytes = Vec::with_capacity(rows.saturating_mul(USUAL_ROW_BYTES).min(CHUNK_BYTES));
-        Self { bytes, rows: 0, taken_bytes: 0 }
+        Self { message: ListMessage::for_rows(rows, USUAL_ROW_BYTES), rows: 0, taken_bytes: 0 }
     }
 
     /// Fills up a message that has rows already.
     #[must_use]
     pub(crate) fn after(mut self, before: &Self) -> Self {
-        self.taken_bytes = if before.rows > 0 { before.bytes.len() } else { 0 };
+        self.taken_bytes = if before.rows > 0 { before.message.len() } else { 0 };
         self
     }
 
     /// Says when the reading of its rows began.
     pub(crate) fn begin(&mut self, sampled: SampleTime) {
-        self.append(&ListProcessesResponse { sampled: Some(sampled), ..Default::default() });
+        self.message.append(&ListProcessesResponse { sampled: Some(sampled), ..Default::default() });
     }
 
     /// Adds the header of the list.
     pub(crate) fn open(&mut self, header: ListProcessesHeader) {
-        self.append(&ListProcessesResponse { header: Some(header), ..Default::default() });
+        self.message.append(&ListProcessesResponse { header: Some(header), ..Default::default() });
     }
 
     /// Adds a row. False: the message is full, the row belongs into the next.
@@ -51,24 +45,17 @@ impl Chunk {
     pub(crate) fn push(&mut self, row: &Process) -> bool {
         let row_bytes = row.encoded_len();
         let is_first = self.rows == 0 && self.taken_bytes == 0;
-        if !is_first && self.taken_bytes + self.bytes.len() + ROW_PREFIX_BYTES + row_bytes > CHUNK_BYTES {
+        if !is_first && !self.message.has_room(self.taken_bytes, row_bytes) {
             return false;
         }
-        self.begin_row(row_bytes);
-        row.encode_raw(&mut self.bytes);
+        self.message.push(row, row_bytes);
+        self.rows += 1;
         true
     }
 
     /// Adds a row that is encoded already, whatever its size.
     pub(crate) fn push_encoded(&mut self, row: &[u8]) {
-        self.begin_row(row.len());
-        self.bytes.extend_from_slice(row);
-    }
-
-    fn begin_row(&mut self, row_bytes: usize) {
-        self.bytes.reserve(ROW_PREFIX_BYTES + row_bytes);
-        self.bytes.push(PROCESSES_KEY);
-        encode_varint(u64::try_from(row_bytes).unwrap_or(u64::MAX), &mut self.bytes);
+        self.message.push_encoded(row);
         self.rows += 1;
     }
 
@@ -78,24 +65,24 @@ impl Chunk {
         if other.rows == 0 {
             return true;
         }
-        if self.rows > 0 && self.bytes.len() + other.bytes.len() > CHUNK_BYTES {
+        if self.rows > 0 && self.message.len() + other.message.len() > CHUNK_BYTES {
             return false;
         }
         self.rows += other.rows;
-        self.bytes.extend_from_slice(&other.bytes);
+        self.message.join(&other.message);
         true
     }
 
     /// How many more rows of the size they had so far fit, with some room to spare; unknown while there are none.
     pub(crate) fn rows_that_fit(&self) -> Option<usize> {
-        let mean_bytes = self.bytes.len().checked_div(usize::try_from(self.rows).ok()?)?;
-        let room = CHUNK_BYTES.saturating_sub(self.bytes.len());
+        let mean_bytes = self.message.len().checked_div(usize::try_from(self.rows).ok()?)?;
+        let room = CHUNK_BYTES.saturating_sub(self.message.len());
         Some(room.checked_div(mean_bytes)? / 8 * 7)
     }
 
     /// Adds the summary of the list.
     pub(crate) fn close(&mut self, summary: ListProcessesSummary) {
-        self.append(&ListProcessesResponse { summary: Some(summary), ..Default::default() });
+        self.message.append(&ListProcessesResponse { summary: Some(summary), ..Default::default() });
     }
 
     /// Rows in it so far.
@@ -104,13 +91,7 @@ impl Chunk {
     }
 
     pub(crate) fn into_bytes(self) -> Bytes {
-        self.bytes.into()
-    }
-
-    /// The encodings of two messages of one type, one after the other, are the encoding of both merged.
-    fn append(&mut self, part: &ListProcessesResponse) {
-        self.bytes.reserve(part.encoded_len());
-        part.encode_raw(&mut self.bytes);
+        self.message.into_bytes()
     }
 }
 

@@ -2,20 +2,14 @@
 
 use bytes::Bytes;
 use procwire_proto::v1::{ListSocketsHeader, ListSocketsResponse, ListSocketsSummary, Socket};
-use prost::{Message, encoding::encode_varint};
+use prost::Message as _;
 
-/// A message is sent when the next row would make it longer than this. A single row may be longer.
-pub(super) const CHUNK_BYTES: usize = 256 * 1024;
-
-/// Key of field `sockets` of `ListSocketsResponse`: number 2, length-delimited.
-const SOCKETS_KEY: u8 = 2 << 3 | 2;
-/// Longest key and length before a row.
-const ROW_PREFIX_BYTES: usize = 6;
+use crate::services::list_message::ListMessage;
 
 /// A message being filled.
 #[derive(Debug, Default)]
 pub(super) struct Chunk {
-    bytes: Vec<u8>,
+    message: ListMessage,
     has_rows: bool,
 }
 
@@ -23,49 +17,40 @@ impl Chunk {
     /// An empty message with room for so many rows.
     pub(super) fn for_rows(rows: usize) -> Self {
         const USUAL_ROW_BYTES: usize = 96;
-        let bytes = Vec::with_capacity(rows.saturating_mul(USUAL_ROW_BYTES).min(CHUNK_BYTES));
-        Self { bytes, has_rows: false }
+        Self { message: ListMessage::for_rows(rows, USUAL_ROW_BYTES), has_rows: false }
     }
 
     /// Adds the header of the list.
     pub(super) fn open(&mut self, header: ListSocketsHeader) {
-        self.append(&ListSocketsResponse { header: Some(header), ..Default::default() });
+        self.message.append(&ListSocketsResponse { header: Some(header), ..Default::default() });
     }
 
     /// Adds a row. False: the message is full, the row belongs into the next.
     #[must_use]
     pub(super) fn push(&mut self, row: &Socket) -> bool {
         let row_bytes = row.encoded_len();
-        if self.has_rows && self.bytes.len() + ROW_PREFIX_BYTES + row_bytes > CHUNK_BYTES {
+        if self.has_rows && !self.message.has_room(0, row_bytes) {
             return false;
         }
-        self.bytes.reserve(ROW_PREFIX_BYTES + row_bytes);
-        self.bytes.push(SOCKETS_KEY);
-        encode_varint(u64::try_from(row_bytes).unwrap_or(u64::MAX), &mut self.bytes);
-        row.encode_raw(&mut self.bytes);
+        self.message.push(row, row_bytes);
         self.has_rows = true;
         true
     }
 
     /// Adds the summary of the list.
     pub(super) fn close(&mut self, summary: ListSocketsSummary) {
-        self.append(&ListSocketsResponse { summary: Some(summary), ..Default::default() });
+        self.message.append(&ListSocketsResponse { summary: Some(summary), ..Default::default() });
     }
 
     pub(super) fn into_bytes(self) -> Bytes {
-        self.bytes.into()
-    }
-
-    /// The encodings of two messages of one type, one after the other, are the encoding of both merged.
-    fn append(&mut self, part: &ListSocketsResponse) {
-        self.bytes.reserve(part.encoded_len());
-        part.encode_raw(&mut self.bytes);
+        self.message.into_bytes()
     }
 }
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used, reason = "tests fail by panicking")]
 mod tests {
+    use crate::services::list_message::CHUNK_BYTES;
     use procwire_proto::v1::{SocketAddress, UnixAddress, socket_address::Address};
 
     use super::*;
