@@ -8,15 +8,29 @@ mod cpu;
 mod disk_class;
 mod disk_inventory;
 mod disks;
+mod frequency;
+mod gpus;
+mod huge_pages;
 mod identity;
 mod kept_file;
+mod links;
 mod load;
 mod memory;
+mod mounts;
 mod network;
+mod nodes;
+mod own_cgroup;
 mod parse;
+mod power;
+mod pressure;
+mod protocols;
 mod rates;
+mod sensors;
+mod sessions;
 mod source;
 mod swap;
+mod swap_devices;
+mod topology;
 
 use std::sync::Arc;
 
@@ -25,7 +39,12 @@ use procwire_proto::{
     v1::{FieldErrorReason, System},
 };
 
-use self::{answer::Answer, disk_inventory::DiskInventory, kept_file::ReadBuffer, source::Source};
+use self::{
+    answer::Answer, disk_inventory::DiskInventory, frequency::Frequencies, gpus::Gpus, huge_pages::HugePages,
+    kept_file::ReadBuffer, links::Links, mounts::Mounts, nodes::Nodes, own_cgroup::OwnCgroup, power::PowerSupplies,
+    pressure::PressureFiles, protocols::Protocols, sensors::SensorFiles, sessions::Sessions, source::Source,
+    swap_devices::SwapDevices, topology::Topology,
+};
 use crate::Host;
 
 pub use self::rates::{add_rates, add_rates_of};
@@ -43,6 +62,20 @@ pub struct SystemReader {
     diskstats: Source,
     net_dev: Source,
     disk_inventory: DiskInventory,
+    topology: Topology,
+    frequency: Frequencies,
+    nodes: Nodes,
+    huge_pages: HugePages,
+    swap_devices: SwapDevices,
+    pressure: PressureFiles,
+    mounts: Mounts,
+    links: Links,
+    protocols: Protocols,
+    sensors: SensorFiles,
+    power: PowerSupplies,
+    gpus: Gpus,
+    sessions: Sessions,
+    own_cgroup: OwnCgroup,
     /// Rows of the snapshot before, so that the lists of the next one are allocated once.
     cpu_rows: usize,
     interface_rows: usize,
@@ -65,6 +98,20 @@ impl SystemReader {
             diskstats: Source::of(roots, "/proc/diskstats"),
             net_dev: Source::of(roots, "/proc/net/dev"),
             disk_inventory: DiskInventory::new(roots),
+            topology: Topology::new(&host),
+            frequency: Frequencies::new(&host),
+            nodes: Nodes::new(&host),
+            huge_pages: HugePages::new(&host),
+            swap_devices: SwapDevices::new(&host),
+            pressure: PressureFiles::new(&host),
+            mounts: Mounts::new(&host),
+            links: Links::new(&host),
+            protocols: Protocols::new(&host),
+            sensors: SensorFiles::new(&host),
+            power: PowerSupplies::new(&host),
+            gpus: Gpus::new(&host),
+            sessions: Sessions::new(&host),
+            own_cgroup: OwnCgroup::new(&host),
             cpu_rows: 0,
             interface_rows: 0,
             swapped_pages_end: None,
@@ -86,6 +133,21 @@ impl SystemReader {
         memory::read(self, &mut answer);
         disks::read(self, &mut answer);
         network::read(self, &mut answer);
+        let Self { host, buffer, .. } = self;
+        self.topology.read(host, buffer, &mut answer);
+        self.frequency.read(host, buffer, &mut answer);
+        self.own_cgroup.read(host, buffer, &mut answer);
+        self.nodes.read(host, buffer, &mut answer);
+        self.huge_pages.read(host, buffer, &mut answer);
+        self.swap_devices.read(host, buffer, &mut answer);
+        self.mounts.read(host, buffer, &mut answer);
+        self.links.read(host, buffer, &mut answer);
+        self.protocols.read(host, buffer, &mut answer);
+        self.sensors.read(host, buffer, &mut answer);
+        self.power.read(host, buffer, &mut answer);
+        self.gpus.read(host, buffer, &mut answer);
+        self.sessions.read(host, buffer, &mut answer);
+        self.pressure.read(host, buffer, &mut answer);
         answer.system
     }
 }

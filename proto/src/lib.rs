@@ -3,6 +3,7 @@
 //! The protobuf messages are the model: the agent's reader fills them and the SDK hands them out, with no second set of
 //! structs between. What makes them pleasant to use is in the inherent methods beside the generated code.
 
+pub mod cgroup_fields;
 mod enum_names;
 pub mod escape;
 mod field_set;
@@ -16,6 +17,7 @@ mod references;
 mod socket_text;
 pub mod system_fields;
 
+pub use cgroup_fields::CgroupFieldSet;
 pub use field_set::{Availability, DataClass, Field, FieldSet, FieldTable, UnknownPath};
 pub use ip_network::InvalidNetwork;
 pub use process_fields::ProcessFieldSet;

@@ -10,12 +10,13 @@ use crate::{field_set::field_table, v1::System};
 pub type SystemFieldSet = crate::FieldSet<System>;
 
 /// Rates and ratios that are made of two readings, and the counters that they are made of.
-const RATES: [(SystemFieldSet, SystemFieldSet); 5] = [
+const RATES: [(SystemFieldSet, SystemFieldSet); 6] = [
     (bit::CPU_USAGE, bit::CPU_TIMES),
     (bit::CPU_CPUS_USAGE, bit::CPU_CPUS_TIMES),
     (bit::SWAP_SWAPPED_IN_BYTES_PER_SECOND, bit::SWAP_SWAPPED_IN_BYTES),
     (bit::SWAP_SWAPPED_OUT_BYTES_PER_SECOND, bit::SWAP_SWAPPED_OUT_BYTES),
     (bit::NETWORK_INTERFACES_RATES, bit::NETWORK_INTERFACES_COUNTERS),
+    (bit::NETWORK_INTERFACES_COUNTERS_RESET, bit::NETWORK_INTERFACES_COUNTERS),
 ];
 
 impl SystemFieldSet {
@@ -42,20 +43,24 @@ field_table! { System,
     CPU_CPUS_NUMBER = "cpu.cpus.number" from "/proc/stat" Cheap Basic Default;
     CPU_CPUS_TIMES = "cpu.cpus.times" from "/proc/stat" Cheap Basic Default;
     CPU_CPUS_USAGE = "cpu.cpus.usage" from "/proc/stat" Cheap Basic Default;
-    CPU_CPUS_FREQUENCY_HZ = "cpu.cpus.frequency_hz" from "/sys/devices/system/cpu/cpufreq" Cheap Basic Later;
-    CPU_CPUS_CORE_ID = "cpu.cpus.core_id" from "/sys/devices/system/cpu/cpu*/topology" Cheap Basic Later;
-    CPU_CPUS_PACKAGE_ID = "cpu.cpus.package_id" from "/sys/devices/system/cpu/cpu*/topology" Cheap Basic Later;
+    CPU_CPUS_FREQUENCY_HZ = "cpu.cpus.frequency_hz" from "/sys/devices/system/cpu/cpufreq" Cheap Basic Served;
+    CPU_CPUS_CORE_ID = "cpu.cpus.core_id" from "/sys/devices/system/cpu/cpu*/topology" Cheap Basic Served;
+    CPU_CPUS_PACKAGE_ID = "cpu.cpus.package_id" from "/sys/devices/system/cpu/cpu*/topology" Cheap Basic Served;
+    CPU_CPUS_KIND = "cpu.cpus.kind" from "/sys/devices/cpu_core" Cheap Basic Served;
+    CPU_CPUS_CAPACITY = "cpu.cpus.capacity" from "/sys/devices/system/cpu/cpu*/cpu_capacity" Cheap Basic Served;
     CPU_LOGICAL_COUNT = "cpu.logical_count" from "/proc/stat" Cheap Basic Default;
-    CPU_PHYSICAL_COUNT = "cpu.physical_count" from "/sys/devices/system/cpu/cpu*/topology" Cheap Basic Later;
+    CPU_PHYSICAL_COUNT = "cpu.physical_count" from "/sys/devices/system/cpu/cpu*/topology" Cheap Basic Served;
     CPU_USABLE_COUNT = "cpu.usable_count" from "sched_getaffinity(2)" Cheap Basic Default;
-    CPU_QUOTA_CPUS = "cpu.quota_cpus" from "/sys/fs/cgroup" Cheap Basic Later;
+    CPU_QUOTA_CPUS = "cpu.quota_cpus" from "/sys/fs/cgroup" Cheap Basic Served;
     CPU_CONTEXT_SWITCHES = "cpu.context_switches" from "/proc/stat" Cheap Basic Default;
     CPU_INTERRUPTS = "cpu.interrupts" from "/proc/stat" Cheap Basic Default;
     CPU_SOFT_INTERRUPTS = "cpu.soft_interrupts" from "/proc/stat" Cheap Basic Default;
     CPU_FORKS = "cpu.forks" from "/proc/stat" Cheap Basic Default;
     CPU_RUNNING_THREADS = "cpu.running_threads" from "/proc/stat" Cheap Basic Default;
     CPU_BLOCKED_THREADS = "cpu.blocked_threads" from "/proc/stat" Cheap Basic Default;
-    CPU_FREQUENCY_POLICIES = "cpu.frequency_policies" from "/sys/devices/system/cpu/cpufreq" Cheap Basic Later;
+    CPU_FREQUENCY_POLICIES = "cpu.frequency_policies" from "/sys/devices/system/cpu/cpufreq" Cheap Basic Served;
+    CPU_OFFLINE_CPUS = "cpu.offline_cpus" from "/sys/devices/system/cpu/present" Cheap Basic Served;
+    CPU_MODELS = "cpu.models" from "/proc/cpuinfo" Cheap Basic Served;
     LOAD = "load" from "/proc/loadavg" Cheap Basic Default;
     MEMORY_TOTAL_BYTES = "memory.total_bytes" from "/proc/meminfo" Cheap Basic Default;
     MEMORY_AVAILABLE_BYTES = "memory.available_bytes" from "/proc/meminfo" Cheap Basic Default;
@@ -69,7 +74,8 @@ field_table! { System,
     MEMORY_SLAB_BYTES = "memory.slab_bytes" from "/proc/meminfo" Cheap Basic Default;
     MEMORY_USED_RATIO = "memory.used_ratio" from "/proc/meminfo" Cheap Basic Default;
     MEMORY_STATISTICS = "memory.statistics" from "/proc/meminfo" Cheap Basic Served;
-    MEMORY_NODES = "memory.nodes" from "/sys/devices/system/node" Cheap Basic Later;
+    MEMORY_NODES = "memory.nodes" from "/sys/devices/system/node" Cheap Basic Served;
+    MEMORY_HUGE_PAGES = "memory.huge_pages" from "/sys/kernel/mm/hugepages" Cheap Basic Served;
     SWAP_TOTAL_BYTES = "swap.total_bytes" from "/proc/meminfo" Cheap Basic Default;
     SWAP_USED_BYTES = "swap.used_bytes" from "/proc/meminfo" Cheap Basic Default;
     SWAP_FREE_BYTES = "swap.free_bytes" from "/proc/meminfo" Cheap Basic Default;
@@ -79,29 +85,52 @@ field_table! { System,
     SWAP_SWAPPED_IN_BYTES_PER_SECOND = "swap.swapped_in_bytes_per_second" from "/proc/vmstat" Cheap Basic Default;
     SWAP_SWAPPED_OUT_BYTES_PER_SECOND = "swap.swapped_out_bytes_per_second" from "/proc/vmstat" Cheap Basic Default;
     SWAP_CACHED_BYTES = "swap.cached_bytes" from "/proc/meminfo" Cheap Basic Default;
-    SWAP_DEVICES = "swap.devices" from "/proc/swaps" Cheap Basic Later;
+    SWAP_DEVICES = "swap.devices" from "/proc/swaps" Cheap Basic Served;
     DISKS = "disks" from "/proc/diskstats" Cheap Basic Default;
-    MOUNTS = "mounts" from "/proc/self/mountinfo" Heavy Basic Later;
+    MOUNTS_SOURCE = "mounts.source" from "/proc/self/mountinfo" Cheap Basic Served;
+    MOUNTS_MOUNT_POINT = "mounts.mount_point" from "/proc/self/mountinfo" Cheap Basic Served;
+    MOUNTS_FILESYSTEM_TYPE = "mounts.filesystem_type" from "/proc/self/mountinfo" Cheap Basic Served;
+    MOUNTS_OPTIONS = "mounts.options" from "/proc/self/mountinfo" Cheap Basic Served;
+    MOUNTS_PHYSICAL = "mounts.physical" from "/proc/filesystems" Cheap Basic Served;
+    MOUNTS_READ_ONLY = "mounts.read_only" from "/proc/self/mountinfo" Cheap Basic Served;
+    MOUNTS_MAJOR = "mounts.major" from "/proc/self/mountinfo" Cheap Basic Served;
+    MOUNTS_MINOR = "mounts.minor" from "/proc/self/mountinfo" Cheap Basic Served;
+    MOUNTS_ROOT = "mounts.root" from "/proc/self/mountinfo" Cheap Basic Served;
+    MOUNTS_USAGE = "mounts.usage" from "statfs(2)" Heavy Basic Served;
+    MOUNTS_ID = "mounts.id" from "/proc/self/mountinfo" Cheap Basic Served;
+    MOUNTS_PARENT_ID = "mounts.parent_id" from "/proc/self/mountinfo" Cheap Basic Served;
     NETWORK_INTERFACES_NAME = "network.interfaces.name" from "/proc/net/dev" Cheap Basic Default;
     NETWORK_INTERFACES_COUNTERS = "network.interfaces.counters" from "/proc/net/dev" Cheap Basic Default;
     NETWORK_INTERFACES_RATES = "network.interfaces.rates" from "/proc/net/dev" Cheap Basic Default;
-    NETWORK_INTERFACES_ADDRESSES = "network.interfaces.addresses" from "rtnetlink(7)" Cheap Basic Later;
-    NETWORK_INTERFACES_HARDWARE_ADDRESS = "network.interfaces.hardware_address" from "rtnetlink(7)" Cheap Basic Later;
-    NETWORK_INTERFACES_FLAGS = "network.interfaces.flags" from "rtnetlink(7)" Cheap Basic Later;
-    NETWORK_INTERFACES_RUNNING = "network.interfaces.running" from "rtnetlink(7)" Cheap Basic Later;
-    NETWORK_INTERFACES_BITS_PER_SECOND = "network.interfaces.bits_per_second" from "ethtool netlink" Cheap Basic Later;
-    NETWORK_INTERFACES_DUPLEX = "network.interfaces.duplex" from "ethtool netlink" Cheap Basic Later;
-    NETWORK_INTERFACES_MTU_BYTES = "network.interfaces.mtu_bytes" from "rtnetlink(7)" Cheap Basic Later;
-    NETWORK_INTERFACES_INDEX = "network.interfaces.index" from "rtnetlink(7)" Cheap Basic Later;
-    NETWORK_INTERFACES_KIND = "network.interfaces.kind" from "rtnetlink(7)" Cheap Basic Later;
-    NETWORK_INTERFACES_CONTROLLER_INDEX = "network.interfaces.controller_index" from "rtnetlink(7)" Cheap Basic Later;
-    NETWORK_PROTOCOLS = "network.protocols" from "/proc/net/snmp" Cheap Basic Later;
-    NETWORK_SOCKET_STATISTICS = "network.socket_statistics" from "/proc/net/sockstat" Cheap Basic Later;
-    SENSORS = "sensors" from "/sys/class/hwmon" Heavy Basic Later;
-    POWER = "power" from "/sys/class/power_supply" Cheap Basic Later;
-    USERS = "users" from "/var/run/utmp" Cheap Basic Later;
-    PRESSURE = "pressure" from "/proc/pressure" Cheap Basic Later;
-    CGROUP = "cgroup" from "/sys/fs/cgroup" Cheap Basic Later;
+    NETWORK_INTERFACES_ADDRESSES = "network.interfaces.addresses" from "rtnetlink(7)" Cheap Basic Served;
+    NETWORK_INTERFACES_HARDWARE_ADDRESS = "network.interfaces.hardware_address" from "rtnetlink(7)" Cheap Basic Served;
+    NETWORK_INTERFACES_FLAGS = "network.interfaces.flags" from "rtnetlink(7)" Cheap Basic Served;
+    NETWORK_INTERFACES_RUNNING = "network.interfaces.running" from "rtnetlink(7)" Cheap Basic Served;
+    NETWORK_INTERFACES_BITS_PER_SECOND = "network.interfaces.bits_per_second" from "ethtool netlink" Cheap Basic Served;
+    NETWORK_INTERFACES_DUPLEX = "network.interfaces.duplex" from "ethtool netlink" Cheap Basic Served;
+    NETWORK_INTERFACES_MTU_BYTES = "network.interfaces.mtu_bytes" from "rtnetlink(7)" Cheap Basic Served;
+    NETWORK_INTERFACES_INDEX = "network.interfaces.index" from "rtnetlink(7)" Cheap Basic Served;
+    NETWORK_INTERFACES_KIND = "network.interfaces.kind" from "rtnetlink(7)" Cheap Basic Served;
+    NETWORK_INTERFACES_CONTROLLER_INDEX = "network.interfaces.controller_index" from "rtnetlink(7)" Cheap Basic Served;
+    NETWORK_INTERFACES_OPERATIONAL_STATE = "network.interfaces.operational_state" from "rtnetlink(7)" Cheap Basic Served;
+    NETWORK_INTERFACES_CARRIER_CHANGES = "network.interfaces.carrier_changes" from "rtnetlink(7)" Cheap Basic Served;
+    NETWORK_INTERFACES_ALIAS = "network.interfaces.alias" from "rtnetlink(7)" Cheap Basic Served;
+    NETWORK_INTERFACES_COUNTERS_RESET = "network.interfaces.counters_reset" from "/proc/net/dev" Cheap Basic Default;
+    NETWORK_PROTOCOLS = "network.protocols" from "/proc/net/snmp" Cheap Basic Served;
+    NETWORK_SOCKET_STATISTICS = "network.socket_statistics" from "/proc/net/sockstat" Cheap Basic Served;
+    SENSORS_TEMPERATURES = "sensors.temperatures" from "/sys/class/hwmon" Heavy Basic Served;
+    SENSORS_FANS = "sensors.fans" from "/sys/class/hwmon" Heavy Basic Served;
+    SENSORS_VOLTAGES = "sensors.voltages" from "/sys/class/hwmon" Heavy Basic Served;
+    SENSORS_POWERS = "sensors.powers" from "/sys/class/hwmon" Heavy Basic Served;
+    SENSORS_CURRENTS = "sensors.currents" from "/sys/class/hwmon" Heavy Basic Served;
+    SENSORS_ENERGIES = "sensors.energies" from "/sys/class/hwmon" Heavy Basic Served;
+    SENSORS_HUMIDITIES = "sensors.humidities" from "/sys/class/hwmon" Heavy Basic Served;
+    SENSORS_THERMAL_ZONES = "sensors.thermal_zones" from "/sys/class/thermal" Heavy Basic Served;
+    POWER = "power" from "/sys/class/power_supply" Cheap Basic Served;
+    USERS = "users" from "/var/run/utmp" Cheap Basic Served;
+    PRESSURE = "pressure" from "/proc/pressure" Cheap Basic Served;
+    CGROUP = "cgroup" from "/sys/fs/cgroup" Cheap Basic Served;
+    GPUS = "gpus" from "/sys/class/drm" Heavy Basic Served;
 }
 
 #[cfg(test)]
@@ -166,7 +195,8 @@ mod tests {
 
     #[test]
     fn every_field_of_the_message_has_a_row() {
-        assert_eq!(uncovered(&message("System"), ""), ["sampled", "errors"], "these two come unasked");
+        let unasked = ["sampled", "mounts.errors", "network.interfaces.errors", "errors"];
+        assert_eq!(uncovered(&message("System"), ""), unasked, "these come unasked");
     }
 
     #[test]
@@ -198,7 +228,7 @@ mod tests {
     fn rates_bring_their_counters() {
         assert_eq!(bit::CPU_USAGE.with_counters_of_rates(), bit::CPU_USAGE.union(bit::CPU_TIMES));
         assert_eq!(bit::CPU_TIMES.with_counters_of_rates(), bit::CPU_TIMES);
-        assert_eq!(SystemFieldSet::default_list().rates().len(), 5);
+        assert_eq!(SystemFieldSet::default_list().rates().len(), 6);
         assert!(
             bit::DISKS.rates().is_empty(),
             "a disk carries counters beside its rates, so the field is never absent"

@@ -32,6 +32,7 @@ pub static PERMISSIONS: &[Permission] = &[
     served("/procwire.v1.SystemService/ListSockets", Role::Inspector, ""),
     planned("/procwire.v1.SystemService/GetDiskUsage", Role::Reader),
     planned("/procwire.v1.SystemService/ListUnits", Role::Reader),
+    planned("/procwire.v1.SystemService/ListCgroups", Role::Reader),
     served("/procwire.v1.AgentService/GetInfo", Role::Reader, ""),
     served("/procwire.v1.AgentService/GetCapabilities", Role::Reader, ""),
     served("/procwire.v1.AgentService/GetStatus", Role::Reader, ""),

@@ -11,9 +11,9 @@ use procwire_host::{SystemReader, system::add_rates_of};
 use procwire_proto::{
     SystemFieldSet,
     v1::{
-        GetDiskUsageRequest, GetDiskUsageResponse, GetSystemRequest, GetSystemResponse, ListSocketsRequest,
-        ListSocketsResponse, ListUnitsRequest, ListUnitsResponse, System, WatchSystemRequest, WatchSystemResponse,
-        system_service_server, watch_system_response::Event,
+        GetDiskUsageRequest, GetDiskUsageResponse, GetSystemRequest, GetSystemResponse, ListCgroupsRequest,
+        ListCgroupsResponse, ListSocketsRequest, ListSocketsResponse, ListUnitsRequest, ListUnitsResponse, System,
+        WatchSystemRequest, WatchSystemResponse, system_service_server, watch_system_response::Event,
     },
 };
 use prost::Message as _;
@@ -174,6 +174,12 @@ impl system_service_server::SystemService for SystemService {
 
     async fn list_units(&self, _: Request<ListUnitsRequest>) -> Result<Response<Self::ListUnitsStream>, Status> {
         self.not_served("ListUnits", "run systemctl on the host")
+    }
+
+    type ListCgroupsStream = Unserved<ListCgroupsResponse>;
+
+    async fn list_cgroups(&self, _: Request<ListCgroupsRequest>) -> Result<Response<Self::ListCgroupsStream>, Status> {
+        self.not_served("ListCgroups", "run systemd-cgls on the host")
     }
 }
 

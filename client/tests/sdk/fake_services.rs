@@ -7,11 +7,11 @@ use procwire_proto::v1::system_service_server::SystemService;
 use procwire_proto::v1::{
     GetCapabilitiesRequest, GetCapabilitiesResponse, GetDiskUsageRequest, GetDiskUsageResponse, GetInfoRequest,
     GetInfoResponse, GetProcessRequest, GetProcessResponse, GetStatusRequest, GetStatusResponse, GetSystemRequest,
-    GetSystemResponse, ListProcessesRequest, ListProcessesResponse, ListSocketsRequest, ListSocketsResponse,
-    ListUnitsRequest, ListUnitsResponse, SignalProcessesRequest, SignalProcessesResponse, TerminateProcessesRequest,
-    TerminateProcessesResponse, UpdateProcessRequest, UpdateProcessResponse, WaitProcessRequest, WaitProcessResponse,
-    WatchProcessEventsRequest, WatchProcessEventsResponse, WatchProcessesRequest, WatchProcessesResponse,
-    WatchSystemRequest, WatchSystemResponse,
+    GetSystemResponse, ListCgroupsRequest, ListCgroupsResponse, ListProcessesRequest, ListProcessesResponse,
+    ListSocketsRequest, ListSocketsResponse, ListUnitsRequest, ListUnitsResponse, SignalProcessesRequest,
+    SignalProcessesResponse, TerminateProcessesRequest, TerminateProcessesResponse, UpdateProcessRequest,
+    UpdateProcessResponse, WaitProcessRequest, WaitProcessResponse, WatchProcessEventsRequest,
+    WatchProcessEventsResponse, WatchProcessesRequest, WatchProcessesResponse, WatchSystemRequest, WatchSystemResponse,
 };
 use tonic::{Request, Response, Status, async_trait};
 
@@ -55,6 +55,7 @@ impl SystemService for FakeAgent {
     type WatchSystemStream = Answers<WatchSystemResponse>;
     type ListSocketsStream = Answers<ListSocketsResponse>;
     type ListUnitsStream = Answers<ListUnitsResponse>;
+    type ListCgroupsStream = Answers<ListCgroupsResponse>;
 
     async fn get_system(&self, request: Request<GetSystemRequest>) -> Answer<GetSystemResponse> {
         self.get_system.unary(&self.lines, request).await
@@ -73,6 +74,10 @@ impl SystemService for FakeAgent {
     }
 
     async fn list_units(&self, _: Request<ListUnitsRequest>) -> Answer<Self::ListUnitsStream> {
+        not_served()
+    }
+
+    async fn list_cgroups(&self, _: Request<ListCgroupsRequest>) -> Answer<Self::ListCgroupsStream> {
         not_served()
     }
 }

@@ -5681,6 +5681,9 @@ pub struct System {
     /// Limits and usage of the agent's own control group, beside the host's figures.
     #[prost(message, optional, tag = "15")]
     pub cgroup: ::core::option::Option<Cgroup>,
+    /// Graphics processors: /sys/class/drm, and NVIDIA's library where it is installed.
+    #[prost(message, repeated, tag = "16")]
+    pub gpus: ::prost::alloc::vec::Vec<Gpu>,
     /// Why parts are absent.
     #[prost(message, repeated, tag = "100")]
     pub errors: ::prost::alloc::vec::Vec<FieldError>,
@@ -5795,6 +5798,12 @@ pub struct Cpu {
     /// Frequency policies: /sys/devices/system/cpu/cpufreq.
     #[prost(message, repeated, tag = "14")]
     pub frequency_policies: ::prost::alloc::vec::Vec<CpuFrequencyPolicy>,
+    /// Processors that are there and switched off, ascending: /sys/devices/system/cpu/present without those in online.
+    #[prost(uint32, repeated, tag = "15")]
+    pub offline_cpus: ::prost::alloc::vec::Vec<u32>,
+    /// Models, each once, in the order of /proc/cpuinfo: "model name", "cpu", "Processor" or "Hardware", as the architecture writes it.
+    #[prost(bytes = "vec", repeated, tag = "16")]
+    pub models: ::prost::alloc::vec::Vec<::prost::alloc::vec::Vec<u8>>,
 }
 impl ::prost::Name for Cpu {
     const NAME: &'static str = "Cpu";
@@ -5827,6 +5836,12 @@ pub struct LogicalCpu {
     /// Number of its package.
     #[prost(uint32, optional, tag = "6")]
     pub package_id: ::core::option::Option<u32>,
+    /// Which of several kinds of cores it is; absent without error where all are alike: /sys/devices/cpu_core, cpu_atom, cpu_lowpower.
+    #[prost(enumeration = "CpuKind", optional, tag = "7")]
+    pub kind: ::core::option::Option<i32>,
+    /// How fast it is beside the fastest of this host, 1024 being that: cpu_capacity (ARM); absent without error elsewhere.
+    #[prost(uint32, optional, tag = "8")]
+    pub capacity: ::core::option::Option<u32>,
 }
 impl ::prost::Name for LogicalCpu {
     const NAME: &'static str = "LogicalCpu";
@@ -5933,7 +5948,7 @@ impl ::prost::Name for CpuUsage {
     }
 }
 /// One frequency policy. psutil: cpu_freq().
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+#[derive(Clone, PartialEq, ::prost::Message)]
 pub struct CpuFrequencyPolicy {
     /// Processors it governs.
     #[prost(uint32, repeated, tag = "1")]
@@ -5956,6 +5971,12 @@ pub struct CpuFrequencyPolicy {
     /// "schedutil", "performance", ...
     #[prost(string, optional, tag = "7")]
     pub governor: ::core::option::Option<::prost::alloc::string::String>,
+    /// Number of its directory: 0 of policy0.
+    #[prost(uint32, tag = "8")]
+    pub number: u32,
+    /// Why parts are absent.
+    #[prost(message, repeated, tag = "100")]
+    pub errors: ::prost::alloc::vec::Vec<FieldError>,
 }
 impl ::prost::Name for CpuFrequencyPolicy {
     const NAME: &'static str = "CpuFrequencyPolicy";
@@ -6038,6 +6059,9 @@ pub struct Memory {
     /// NUMA nodes: /sys/devices/system/node.
     #[prost(message, repeated, tag = "13")]
     pub nodes: ::prost::alloc::vec::Vec<MemoryNode>,
+    /// Pools of huge pages, by size: /sys/kernel/mm/hugepages.
+    #[prost(message, repeated, tag = "14")]
+    pub huge_pages: ::prost::alloc::vec::Vec<HugePagePool>,
 }
 impl ::prost::Name for Memory {
     const NAME: &'static str = "Memory";
@@ -6083,7 +6107,7 @@ impl ::prost::Name for MemoryStatistic {
     }
 }
 /// Memory of one NUMA node.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+#[derive(Clone, PartialEq, ::prost::Message)]
 pub struct MemoryNode {
     /// Its number.
     #[prost(uint32, tag = "1")]
@@ -6094,6 +6118,24 @@ pub struct MemoryNode {
     /// "MemFree".
     #[prost(uint64, optional, tag = "3")]
     pub free_bytes: ::core::option::Option<u64>,
+    /// Its processors, ascending: cpulist.
+    #[prost(uint32, repeated, tag = "4")]
+    pub cpus: ::prost::alloc::vec::Vec<u32>,
+    /// How far it is from each node, itself included, in the order of the nodes: distance.
+    #[prost(uint32, repeated, tag = "5")]
+    pub distances: ::prost::alloc::vec::Vec<u32>,
+    /// Every line of its meminfo.
+    #[prost(message, repeated, tag = "6")]
+    pub statistics: ::prost::alloc::vec::Vec<MemoryStatistic>,
+    /// Its part of the pools of huge pages.
+    #[prost(message, repeated, tag = "7")]
+    pub huge_pages: ::prost::alloc::vec::Vec<HugePagePool>,
+    /// "MemUsed": total - free.
+    #[prost(uint64, optional, tag = "8")]
+    pub used_bytes: ::core::option::Option<u64>,
+    /// Why parts are absent.
+    #[prost(message, repeated, tag = "100")]
+    pub errors: ::prost::alloc::vec::Vec<FieldError>,
 }
 impl ::prost::Name for MemoryNode {
     const NAME: &'static str = "MemoryNode";
@@ -6103,6 +6145,35 @@ impl ::prost::Name for MemoryNode {
     }
     fn type_url() -> ::prost::alloc::string::String {
         "/procwire.v1.MemoryNode".into()
+    }
+}
+/// A pool of huge pages of one size: the directory hugepages-2048kB.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct HugePagePool {
+    /// Size of a page.
+    #[prost(uint64, tag = "1")]
+    pub page_bytes: u64,
+    /// Pages in the pool: nr_hugepages.
+    #[prost(uint64, optional, tag = "2")]
+    pub total_pages: ::core::option::Option<u64>,
+    /// Not in use: free_hugepages.
+    #[prost(uint64, optional, tag = "3")]
+    pub free_pages: ::core::option::Option<u64>,
+    /// Promised and not yet in use: resv_hugepages; absent without error for a node.
+    #[prost(uint64, optional, tag = "4")]
+    pub reserved_pages: ::core::option::Option<u64>,
+    /// Beyond what the administrator set aside: surplus_hugepages.
+    #[prost(uint64, optional, tag = "5")]
+    pub surplus_pages: ::core::option::Option<u64>,
+}
+impl ::prost::Name for HugePagePool {
+    const NAME: &'static str = "HugePagePool";
+    const PACKAGE: &'static str = "procwire.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "procwire.v1.HugePagePool".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/procwire.v1.HugePagePool".into()
     }
 }
 /// Swap of the host.
@@ -6241,6 +6312,10 @@ pub struct Disk {
     /// Size of the device: /sys/class/block/NAME/size.
     #[prost(uint64, optional, tag = "20")]
     pub size_bytes: ::core::option::Option<u64>,
+    /// True if counters went back since the reading before, or the device was replaced: its rates are absent then. Wrapping at 32 or 64
+    /// bits cannot be told from that.
+    #[prost(bool, tag = "21")]
+    pub counters_reset: bool,
 }
 impl ::prost::Name for Disk {
     const NAME: &'static str = "Disk";
@@ -6320,6 +6395,15 @@ pub struct Mount {
     /// Space and inodes.
     #[prost(message, optional, tag = "10")]
     pub usage: ::core::option::Option<DiskUsage>,
+    /// Number of the mount, unlike those of all others at this time: first column of mountinfo.
+    #[prost(uint64, tag = "11")]
+    pub id: u64,
+    /// Number of the mount it is mounted on; its own for the root.
+    #[prost(uint64, tag = "12")]
+    pub parent_id: u64,
+    /// Why parts are absent: usage is TIMEOUT where the filesystem does not answer.
+    #[prost(message, repeated, tag = "100")]
+    pub errors: ::prost::alloc::vec::Vec<FieldError>,
 }
 impl ::prost::Name for Mount {
     const NAME: &'static str = "Mount";
@@ -6431,6 +6515,21 @@ pub struct NetworkInterface {
     /// Index of the bridge or bond it belongs to.
     #[prost(uint32, optional, tag = "13")]
     pub controller_index: ::core::option::Option<u32>,
+    /// State of the link (RFC 2863): "up", "down", "dormant", "lowerlayerdown", "notpresent", "testing", "unknown".
+    #[prost(string, optional, tag = "14")]
+    pub operational_state: ::core::option::Option<::prost::alloc::string::String>,
+    /// Times the carrier came or went.
+    #[prost(uint32, optional, tag = "15")]
+    pub carrier_changes: ::core::option::Option<u32>,
+    /// True if counters went back since the reading before, or the interface was replaced: its rates are absent then.
+    #[prost(bool, tag = "16")]
+    pub counters_reset: bool,
+    /// Name by which the administrator calls it; absent without error if none: ifalias.
+    #[prost(bytes = "vec", optional, tag = "17")]
+    pub alias: ::core::option::Option<::prost::alloc::vec::Vec<u8>>,
+    /// Why parts are absent.
+    #[prost(message, repeated, tag = "100")]
+    pub errors: ::prost::alloc::vec::Vec<FieldError>,
 }
 impl ::prost::Name for NetworkInterface {
     const NAME: &'static str = "NetworkInterface";
@@ -6573,7 +6672,7 @@ impl ::prost::Name for ProtocolStatistic {
 /// Sensors.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct Sensors {
-    /// Temperatures. psutil: sensors_temperatures().
+    /// Temperatures: /sys/class/hwmon. psutil: sensors_temperatures().
     #[prost(message, repeated, tag = "1")]
     pub temperatures: ::prost::alloc::vec::Vec<TemperatureSensor>,
     /// Fans. psutil: sensors_fans().
@@ -6585,6 +6684,18 @@ pub struct Sensors {
     /// Power.
     #[prost(message, repeated, tag = "4")]
     pub powers: ::prost::alloc::vec::Vec<PowerSensor>,
+    /// Currents.
+    #[prost(message, repeated, tag = "5")]
+    pub currents: ::prost::alloc::vec::Vec<CurrentSensor>,
+    /// Energy used since the chip was switched on.
+    #[prost(message, repeated, tag = "6")]
+    pub energies: ::prost::alloc::vec::Vec<EnergySensor>,
+    /// Humidity of the air.
+    #[prost(message, repeated, tag = "7")]
+    pub humidities: ::prost::alloc::vec::Vec<HumiditySensor>,
+    /// Thermal zones: /sys/class/thermal. Many are hwmon chips too. psutil: sensors_temperatures() where there is no hwmon.
+    #[prost(message, repeated, tag = "8")]
+    pub thermal_zones: ::prost::alloc::vec::Vec<ThermalZone>,
 }
 impl ::prost::Name for Sensors {
     const NAME: &'static str = "Sensors";
@@ -6637,6 +6748,12 @@ pub struct TemperatureSensor {
     /// Damage or shutdown. psutil: critical.
     #[prost(double, optional, tag = "4")]
     pub critical_celsius: ::core::option::Option<f64>,
+    /// Too cold.
+    #[prost(double, optional, tag = "5")]
+    pub low_celsius: ::core::option::Option<f64>,
+    /// Why parts are absent.
+    #[prost(message, repeated, tag = "100")]
+    pub errors: ::prost::alloc::vec::Vec<FieldError>,
 }
 impl ::prost::Name for TemperatureSensor {
     const NAME: &'static str = "TemperatureSensor";
@@ -6649,7 +6766,7 @@ impl ::prost::Name for TemperatureSensor {
     }
 }
 /// One fan.
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+#[derive(Clone, PartialEq, ::prost::Message)]
 pub struct FanSensor {
     /// Which sensor.
     #[prost(message, optional, tag = "1")]
@@ -6657,6 +6774,12 @@ pub struct FanSensor {
     /// Revolutions per minute. psutil: current.
     #[prost(uint32, optional, tag = "2")]
     pub revolutions_per_minute: ::core::option::Option<u32>,
+    /// Too slow.
+    #[prost(uint32, optional, tag = "3")]
+    pub low_revolutions_per_minute: ::core::option::Option<u32>,
+    /// Why parts are absent.
+    #[prost(message, repeated, tag = "100")]
+    pub errors: ::prost::alloc::vec::Vec<FieldError>,
 }
 impl ::prost::Name for FanSensor {
     const NAME: &'static str = "FanSensor";
@@ -6677,6 +6800,15 @@ pub struct VoltageSensor {
     /// Now.
     #[prost(double, optional, tag = "2")]
     pub volts: ::core::option::Option<f64>,
+    /// Too low.
+    #[prost(double, optional, tag = "3")]
+    pub low_volts: ::core::option::Option<f64>,
+    /// Too high.
+    #[prost(double, optional, tag = "4")]
+    pub high_volts: ::core::option::Option<f64>,
+    /// Why parts are absent.
+    #[prost(message, repeated, tag = "100")]
+    pub errors: ::prost::alloc::vec::Vec<FieldError>,
 }
 impl ::prost::Name for VoltageSensor {
     const NAME: &'static str = "VoltageSensor";
@@ -6697,6 +6829,9 @@ pub struct PowerSensor {
     /// Now.
     #[prost(double, optional, tag = "2")]
     pub watts: ::core::option::Option<f64>,
+    /// Why parts are absent.
+    #[prost(message, repeated, tag = "100")]
+    pub errors: ::prost::alloc::vec::Vec<FieldError>,
 }
 impl ::prost::Name for PowerSensor {
     const NAME: &'static str = "PowerSensor";
@@ -6706,6 +6841,107 @@ impl ::prost::Name for PowerSensor {
     }
     fn type_url() -> ::prost::alloc::string::String {
         "/procwire.v1.PowerSensor".into()
+    }
+}
+/// One current.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct CurrentSensor {
+    /// Which sensor.
+    #[prost(message, optional, tag = "1")]
+    pub sensor: ::core::option::Option<SensorIdentity>,
+    /// Now.
+    #[prost(double, optional, tag = "2")]
+    pub amperes: ::core::option::Option<f64>,
+    /// Why parts are absent.
+    #[prost(message, repeated, tag = "100")]
+    pub errors: ::prost::alloc::vec::Vec<FieldError>,
+}
+impl ::prost::Name for CurrentSensor {
+    const NAME: &'static str = "CurrentSensor";
+    const PACKAGE: &'static str = "procwire.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "procwire.v1.CurrentSensor".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/procwire.v1.CurrentSensor".into()
+    }
+}
+/// One energy meter.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct EnergySensor {
+    /// Which sensor.
+    #[prost(message, optional, tag = "1")]
+    pub sensor: ::core::option::Option<SensorIdentity>,
+    /// Since the chip was switched on.
+    #[prost(double, optional, tag = "2")]
+    pub joules: ::core::option::Option<f64>,
+    /// Why parts are absent.
+    #[prost(message, repeated, tag = "100")]
+    pub errors: ::prost::alloc::vec::Vec<FieldError>,
+}
+impl ::prost::Name for EnergySensor {
+    const NAME: &'static str = "EnergySensor";
+    const PACKAGE: &'static str = "procwire.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "procwire.v1.EnergySensor".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/procwire.v1.EnergySensor".into()
+    }
+}
+/// One hygrometer.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct HumiditySensor {
+    /// Which sensor.
+    #[prost(message, optional, tag = "1")]
+    pub sensor: ::core::option::Option<SensorIdentity>,
+    /// Relative humidity, 0 to 1.
+    #[prost(double, optional, tag = "2")]
+    pub humidity_ratio: ::core::option::Option<f64>,
+    /// Why parts are absent.
+    #[prost(message, repeated, tag = "100")]
+    pub errors: ::prost::alloc::vec::Vec<FieldError>,
+}
+impl ::prost::Name for HumiditySensor {
+    const NAME: &'static str = "HumiditySensor";
+    const PACKAGE: &'static str = "procwire.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "procwire.v1.HumiditySensor".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/procwire.v1.HumiditySensor".into()
+    }
+}
+/// One thermal zone.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ThermalZone {
+    /// Its number: 0 of thermal_zone0.
+    #[prost(uint32, tag = "1")]
+    pub number: u32,
+    /// What it is the temperature of: "x86_pkg_temp", "acpitz".
+    #[prost(bytes = "vec", tag = "2")]
+    pub kind: ::prost::alloc::vec::Vec<u8>,
+    /// Now: temp.
+    #[prost(double, optional, tag = "3")]
+    pub current_celsius: ::core::option::Option<f64>,
+    /// Throttling begins: the lowest trip point of type "high", "hot" or "passive" above 0. psutil: high.
+    #[prost(double, optional, tag = "4")]
+    pub high_celsius: ::core::option::Option<f64>,
+    /// Shutdown: the trip point of type "critical". psutil: critical.
+    #[prost(double, optional, tag = "5")]
+    pub critical_celsius: ::core::option::Option<f64>,
+    /// Why parts are absent.
+    #[prost(message, repeated, tag = "100")]
+    pub errors: ::prost::alloc::vec::Vec<FieldError>,
+}
+impl ::prost::Name for ThermalZone {
+    const NAME: &'static str = "ThermalZone";
+    const PACKAGE: &'static str = "procwire.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "procwire.v1.ThermalZone".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/procwire.v1.ThermalZone".into()
     }
 }
 /// Batteries and mains.
@@ -6752,6 +6988,33 @@ pub struct Battery {
     /// Power drawn or charged.
     #[prost(double, optional, tag = "7")]
     pub power_watts: ::core::option::Option<f64>,
+    /// Energy when new and full.
+    #[prost(double, optional, tag = "8")]
+    pub design_energy_watt_hours: ::core::option::Option<f64>,
+    /// Times it was charged.
+    #[prost(uint32, optional, tag = "9")]
+    pub cycles: ::core::option::Option<u32>,
+    /// Voltage now.
+    #[prost(double, optional, tag = "10")]
+    pub volts: ::core::option::Option<f64>,
+    /// "Li-ion", ...
+    #[prost(string, optional, tag = "11")]
+    pub technology: ::core::option::Option<::prost::alloc::string::String>,
+    /// Time until full, when charging.
+    #[prost(uint64, optional, tag = "12")]
+    pub time_to_full_ns: ::core::option::Option<u64>,
+    /// Energy is known only as charge: charge_now. Ampere-hours.
+    #[prost(double, optional, tag = "13")]
+    pub charge_ampere_hours: ::core::option::Option<f64>,
+    /// Charge when full: charge_full.
+    #[prost(double, optional, tag = "14")]
+    pub full_charge_ampere_hours: ::core::option::Option<f64>,
+    /// "System" for what feeds this host, "Device" for a mouse or a headset: scope.
+    #[prost(string, optional, tag = "15")]
+    pub scope: ::core::option::Option<::prost::alloc::string::String>,
+    /// Why parts are absent.
+    #[prost(message, repeated, tag = "100")]
+    pub errors: ::prost::alloc::vec::Vec<FieldError>,
 }
 impl ::prost::Name for Battery {
     const NAME: &'static str = "Battery";
@@ -6761,6 +7024,56 @@ impl ::prost::Name for Battery {
     }
     fn type_url() -> ::prost::alloc::string::String {
         "/procwire.v1.Battery".into()
+    }
+}
+/// One graphics processor.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct Gpu {
+    /// Its name for the kernel or the library: "card0", "nvidia0".
+    #[prost(string, tag = "1")]
+    pub name: ::prost::alloc::string::String,
+    /// Place on the bus: "0000:01:00.0"; absent without error if not on PCI.
+    #[prost(string, optional, tag = "2")]
+    pub address: ::core::option::Option<::prost::alloc::string::String>,
+    /// Driver: "amdgpu", "nvidia", "i915".
+    #[prost(string, optional, tag = "3")]
+    pub driver: ::core::option::Option<::prost::alloc::string::String>,
+    /// Model, where the driver tells it.
+    #[prost(bytes = "vec", optional, tag = "4")]
+    pub model: ::core::option::Option<::prost::alloc::vec::Vec<u8>>,
+    /// PCI vendor.
+    #[prost(uint32, optional, tag = "5")]
+    pub vendor_id: ::core::option::Option<u32>,
+    /// PCI device.
+    #[prost(uint32, optional, tag = "6")]
+    pub device_id: ::core::option::Option<u32>,
+    /// Memory of the card. amdgpu: mem_info_vram_total.
+    #[prost(uint64, optional, tag = "7")]
+    pub memory_total_bytes: ::core::option::Option<u64>,
+    /// Memory in use. amdgpu: mem_info_vram_used.
+    #[prost(uint64, optional, tag = "8")]
+    pub memory_used_bytes: ::core::option::Option<u64>,
+    /// Share of the recent time in which it was busy, 0 to 1. amdgpu: gpu_busy_percent.
+    #[prost(double, optional, tag = "9")]
+    pub busy_ratio: ::core::option::Option<f64>,
+    /// Temperature.
+    #[prost(double, optional, tag = "10")]
+    pub celsius: ::core::option::Option<f64>,
+    /// Power drawn.
+    #[prost(double, optional, tag = "11")]
+    pub watts: ::core::option::Option<f64>,
+    /// Why parts are absent.
+    #[prost(message, repeated, tag = "100")]
+    pub errors: ::prost::alloc::vec::Vec<FieldError>,
+}
+impl ::prost::Name for Gpu {
+    const NAME: &'static str = "Gpu";
+    const PACKAGE: &'static str = "procwire.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "procwire.v1.Gpu".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/procwire.v1.Gpu".into()
     }
 }
 /// One login session. psutil: suser.
@@ -6781,6 +7094,21 @@ pub struct UserSession {
     /// Process that logged the user in. psutil: pid.
     #[prost(uint32, optional, tag = "5")]
     pub pid: ::core::option::Option<u32>,
+    /// Session of systemd-logind: "3"; absent without error where it comes from utmp.
+    #[prost(string, optional, tag = "6")]
+    pub session_id: ::core::option::Option<::prost::alloc::string::String>,
+    /// "user", "greeter", "manager", ...
+    #[prost(string, optional, tag = "7")]
+    pub session_class: ::core::option::Option<::prost::alloc::string::String>,
+    /// "tty", "x11", "wayland", "unspecified", ...
+    #[prost(string, optional, tag = "8")]
+    pub session_kind: ::core::option::Option<::prost::alloc::string::String>,
+    /// "seat0".
+    #[prost(string, optional, tag = "9")]
+    pub seat: ::core::option::Option<::prost::alloc::string::String>,
+    /// User id.
+    #[prost(uint32, optional, tag = "10")]
+    pub uid: ::core::option::Option<u32>,
 }
 impl ::prost::Name for UserSession {
     const NAME: &'static str = "UserSession";
@@ -6888,6 +7216,15 @@ pub struct Cgroup {
     /// Stalls within the group.
     #[prost(message, optional, tag = "7")]
     pub pressure: ::core::option::Option<Pressure>,
+    /// True if a process lives in it or below: "populated" of cgroup.events; v1 does not tell.
+    #[prost(bool, optional, tag = "8")]
+    pub populated: ::core::option::Option<bool>,
+    /// True if it is frozen: "frozen" of cgroup.events, v1: freezer.state.
+    #[prost(bool, optional, tag = "9")]
+    pub frozen: ::core::option::Option<bool>,
+    /// Controllers in force: cgroup.controllers; v1: those whose tree has it.
+    #[prost(string, repeated, tag = "10")]
+    pub controllers: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
     /// Why parts are absent.
     #[prost(message, repeated, tag = "100")]
     pub errors: ::prost::alloc::vec::Vec<FieldError>,
@@ -6932,6 +7269,9 @@ pub struct CgroupCpu {
     /// cpu.weight.
     #[prost(uint32, optional, tag = "9")]
     pub weight: ::core::option::Option<u32>,
+    /// Processors used over the window of the request: 1.5 is one and a half.
+    #[prost(double, optional, tag = "10")]
+    pub used_cpus: ::core::option::Option<f64>,
 }
 impl ::prost::Name for CgroupCpu {
     const NAME: &'static str = "CgroupCpu";
@@ -6944,7 +7284,7 @@ impl ::prost::Name for CgroupCpu {
     }
 }
 /// Memory of a control group: memory.current, memory.max, memory.events.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+#[derive(Clone, PartialEq, ::prost::Message)]
 pub struct CgroupMemory {
     /// memory.current.
     #[prost(uint64, optional, tag = "1")]
@@ -6970,6 +7310,21 @@ pub struct CgroupMemory {
     /// Times the limit was hit: "max".
     #[prost(uint64, optional, tag = "8")]
     pub limit_hits: ::core::option::Option<u64>,
+    /// memory.high; absent without error if unlimited.
+    #[prost(uint64, optional, tag = "9")]
+    pub high_bytes: ::core::option::Option<u64>,
+    /// Times it was throttled above memory.high: "high".
+    #[prost(uint64, optional, tag = "10")]
+    pub high_hits: ::core::option::Option<u64>,
+    /// Times memory could not be found: "oom".
+    #[prost(uint64, optional, tag = "11")]
+    pub out_of_memory_events: ::core::option::Option<u64>,
+    /// Every line of memory.stat; names without a unit are counts.
+    #[prost(message, repeated, tag = "12")]
+    pub statistics: ::prost::alloc::vec::Vec<MemoryStatistic>,
+    /// usage_bytes without "inactive_file", as container tools show it ("working set").
+    #[prost(uint64, optional, tag = "13")]
+    pub working_set_bytes: ::core::option::Option<u64>,
 }
 impl ::prost::Name for CgroupMemory {
     const NAME: &'static str = "CgroupMemory";
@@ -7002,6 +7357,12 @@ pub struct CgroupIo {
     /// "wios".
     #[prost(uint64, optional, tag = "6")]
     pub writes: ::core::option::Option<u64>,
+    /// Limit of io.max, bytes read per second; absent without error if unlimited.
+    #[prost(uint64, optional, tag = "7")]
+    pub read_bytes_per_second_limit: ::core::option::Option<u64>,
+    /// Limit of io.max, bytes written per second; absent without error if unlimited.
+    #[prost(uint64, optional, tag = "8")]
+    pub write_bytes_per_second_limit: ::core::option::Option<u64>,
 }
 impl ::prost::Name for CgroupIo {
     const NAME: &'static str = "CgroupIo";
@@ -7022,6 +7383,12 @@ pub struct CgroupPids {
     /// pids.max; absent without error if unlimited.
     #[prost(uint64, optional, tag = "2")]
     pub limit: ::core::option::Option<u64>,
+    /// Least pids.max of the group and those above it; absent without error if unlimited.
+    #[prost(uint64, optional, tag = "3")]
+    pub effective_limit: ::core::option::Option<u64>,
+    /// Forks refused at the limit: "max" of pids.events.
+    #[prost(uint64, optional, tag = "4")]
+    pub limit_hits: ::core::option::Option<u64>,
 }
 impl ::prost::Name for CgroupPids {
     const NAME: &'static str = "CgroupPids";
@@ -7031,6 +7398,43 @@ impl ::prost::Name for CgroupPids {
     }
     fn type_url() -> ::prost::alloc::string::String {
         "/procwire.v1.CgroupPids".into()
+    }
+}
+/// Kinds of cores of a hybrid processor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum CpuKind {
+    /// Not known.
+    Unspecified = 0,
+    /// Fast: /sys/devices/cpu_core.
+    Performance = 1,
+    /// Thrifty: /sys/devices/cpu_atom.
+    Efficiency = 2,
+    /// Thriftiest: /sys/devices/cpu_lowpower.
+    LowPower = 3,
+}
+impl CpuKind {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "CPU_KIND_UNSPECIFIED",
+            Self::Performance => "CPU_KIND_PERFORMANCE",
+            Self::Efficiency => "CPU_KIND_EFFICIENCY",
+            Self::LowPower => "CPU_KIND_LOW_POWER",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "CPU_KIND_UNSPECIFIED" => Some(Self::Unspecified),
+            "CPU_KIND_PERFORMANCE" => Some(Self::Performance),
+            "CPU_KIND_EFFICIENCY" => Some(Self::Efficiency),
+            "CPU_KIND_LOW_POWER" => Some(Self::LowPower),
+            _ => None,
+        }
     }
 }
 /// Kinds of block devices.
@@ -7512,11 +7916,14 @@ impl ::prost::Name for ListUnitsHeader {
     }
 }
 /// What a list of units came to.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+#[derive(Clone, PartialEq, ::prost::Message)]
 pub struct ListUnitsSummary {
     /// Rows sent.
     #[prost(uint32, tag = "1")]
     pub returned: u32,
+    /// Units that could not be asked for all their properties; at most 64.
+    #[prost(message, repeated, tag = "2")]
+    pub errors: ::prost::alloc::vec::Vec<FieldError>,
 }
 impl ::prost::Name for ListUnitsSummary {
     const NAME: &'static str = "ListUnitsSummary";
@@ -7579,6 +7986,102 @@ impl ::prost::Name for Unit {
     }
     fn type_url() -> ::prost::alloc::string::String {
         "/procwire.v1.Unit".into()
+    }
+}
+/// Request of ListCgroups.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ListCgroupsRequest {
+    /// Groups, named by their path below the root of the tree that is mounted at /sys/fs/cgroup: "/system.slice/ssh.service". A path that
+    /// does not exist is an error of the list. Empty: the root.
+    #[prost(bytes = "vec", repeated, tag = "1")]
+    pub paths: ::prost::alloc::vec::Vec<::prost::alloc::vec::Vec<u8>>,
+    /// Those below them too, each after its parent.
+    #[prost(bool, tag = "2")]
+    pub descendants: bool,
+    /// Fields of Cgroup to read. Empty: all but memory.statistics. "*": all.
+    #[prost(message, optional, tag = "3")]
+    pub read_mask: ::core::option::Option<::prost_types::FieldMask>,
+    /// Measure cpu.used_cpus over this window, at most 1 minute; the call takes that long. Absent: counters only.
+    #[prost(message, optional, tag = "4")]
+    pub usage_window: ::core::option::Option<::prost_types::Duration>,
+    /// At most this many rows. 0: no limit.
+    #[prost(uint32, tag = "5")]
+    pub limit: u32,
+}
+impl ::prost::Name for ListCgroupsRequest {
+    const NAME: &'static str = "ListCgroupsRequest";
+    const PACKAGE: &'static str = "procwire.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "procwire.v1.ListCgroupsRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/procwire.v1.ListCgroupsRequest".into()
+    }
+}
+/// One chunk of control groups.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ListCgroupsResponse {
+    /// In the first message only.
+    #[prost(message, optional, tag = "1")]
+    pub header: ::core::option::Option<ListCgroupsHeader>,
+    /// Rows.
+    #[prost(message, repeated, tag = "2")]
+    pub cgroups: ::prost::alloc::vec::Vec<Cgroup>,
+    /// In the last message only: a list without a summary was cut short.
+    #[prost(message, optional, tag = "3")]
+    pub summary: ::core::option::Option<ListCgroupsSummary>,
+}
+impl ::prost::Name for ListCgroupsResponse {
+    const NAME: &'static str = "ListCgroupsResponse";
+    const PACKAGE: &'static str = "procwire.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "procwire.v1.ListCgroupsResponse".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/procwire.v1.ListCgroupsResponse".into()
+    }
+}
+/// What a list of control groups is.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ListCgroupsHeader {
+    /// When the reading began, with the boot id.
+    #[prost(message, optional, tag = "1")]
+    pub sampled: ::core::option::Option<SampleTime>,
+    /// The read mask in force, defaults filled in.
+    #[prost(message, optional, tag = "2")]
+    pub effective_mask: ::core::option::Option<::prost_types::FieldMask>,
+}
+impl ::prost::Name for ListCgroupsHeader {
+    const NAME: &'static str = "ListCgroupsHeader";
+    const PACKAGE: &'static str = "procwire.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "procwire.v1.ListCgroupsHeader".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/procwire.v1.ListCgroupsHeader".into()
+    }
+}
+/// What a list of control groups came to.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ListCgroupsSummary {
+    /// Rows sent.
+    #[prost(uint32, tag = "1")]
+    pub returned: u32,
+    /// Paths that do not exist, groups that went meanwhile or could not be read. At most 64, and one more that says how many were left out.
+    #[prost(message, repeated, tag = "2")]
+    pub errors: ::prost::alloc::vec::Vec<FieldError>,
+    /// How long the reading took on the host, in nanoseconds.
+    #[prost(uint64, tag = "3")]
+    pub read_ns: u64,
+}
+impl ::prost::Name for ListCgroupsSummary {
+    const NAME: &'static str = "ListCgroupsSummary";
+    const PACKAGE: &'static str = "procwire.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "procwire.v1.ListCgroupsSummary".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/procwire.v1.ListCgroupsSummary".into()
     }
 }
 /// Generated client implementations.
@@ -7788,6 +8291,31 @@ pub mod system_service_client {
                 .insert(GrpcMethod::new("procwire.v1.SystemService", "ListUnits"));
             self.inner.server_streaming(req, path, codec).await
         }
+        /// Control groups with their limits and usage.
+        pub async fn list_cgroups(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ListCgroupsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<tonic::codec::Streaming<super::ListCgroupsResponse>>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/procwire.v1.SystemService/ListCgroups",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("procwire.v1.SystemService", "ListCgroups"));
+            self.inner.server_streaming(req, path, codec).await
+        }
     }
 }
 /// Generated server implementations.
@@ -7859,6 +8387,20 @@ pub mod system_service_server {
             &self,
             request: tonic::Request<super::ListUnitsRequest>,
         ) -> std::result::Result<tonic::Response<Self::ListUnitsStream>, tonic::Status>;
+        /// Server streaming response type for the ListCgroups method.
+        type ListCgroupsStream: tonic::codegen::tokio_stream::Stream<
+                Item = std::result::Result<super::ListCgroupsResponse, tonic::Status>,
+            >
+            + std::marker::Send
+            + 'static;
+        /// Control groups with their limits and usage.
+        async fn list_cgroups(
+            &self,
+            request: tonic::Request<super::ListCgroupsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<Self::ListCgroupsStream>,
+            tonic::Status,
+        >;
     }
     /// Reads the host. psutil: the module's functions on CPU, memory, disks, network, sensors, users and boot time.
     #[derive(Debug)]
@@ -8150,6 +8692,52 @@ pub mod system_service_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = ListUnitsSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.server_streaming(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/procwire.v1.SystemService/ListCgroups" => {
+                    #[allow(non_camel_case_types)]
+                    struct ListCgroupsSvc<T: SystemService>(pub Arc<T>);
+                    impl<
+                        T: SystemService,
+                    > tonic::server::ServerStreamingService<super::ListCgroupsRequest>
+                    for ListCgroupsSvc<T> {
+                        type Response = super::ListCgroupsResponse;
+                        type ResponseStream = T::ListCgroupsStream;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::ResponseStream>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ListCgroupsRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as SystemService>::list_cgroups(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ListCgroupsSvc(inner);
                         let codec = tonic_prost::ProstCodec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(

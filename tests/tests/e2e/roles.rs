@@ -93,11 +93,15 @@ async fn what_is_designed_and_not_served_is_said_to_be_so_and_listed() {
     let agent = Agent::start();
     let capabilities = agent.client(Role::Admin).agent().capabilities().await.unwrap();
     let unserved: Vec<_> = capabilities.methods.iter().filter(|method| !method.served).collect();
-    assert!(unserved.iter().any(|method| method.method == "/procwire.v1.SystemService/ListUnits"), "{unserved:?}");
+    assert!(
+        unserved.iter().any(|method| method.method == "/procwire.v1.ProcessService/WatchProcesses"),
+        "{unserved:?}"
+    );
     for method in unserved {
         assert!(!method.detail.is_empty(), "{method:?}");
     }
-    let (code, reason) = call(&agent, &agent.pki.client(Role::Admin), "/procwire.v1.SystemService/ListUnits").await;
+    let (code, reason) =
+        call(&agent, &agent.pki.client(Role::Admin), "/procwire.v1.ProcessService/WatchProcesses").await;
     assert_eq!((code, reason.as_str()), (tonic::Code::Unimplemented, "NOT_SERVED"));
 }
 

@@ -103,7 +103,7 @@ mod tests {
         let method = |name: &str| described.methods.iter().find(|method| method.method.ends_with(name)).unwrap();
         assert!(method("/ListProcesses").allowed && method("/ListProcesses").served);
         assert!(!method("/TerminateProcesses").allowed && method("/TerminateProcesses").served);
-        assert!(!method("/ListUnits").served && !method("/ListUnits").detail.is_empty());
+        assert!(!method("/WatchProcesses").served && !method("/WatchProcesses").detail.is_empty());
         let field = |path: &str| described.process_fields.iter().find(|field| field.path == path).unwrap();
         assert!(field("cmdline").available && field("cmdline").in_default_mask);
         assert_eq!(field("cmdline").role, "inspector");

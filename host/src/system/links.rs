@@ -1,0 +1,14 @@
+//! Interfaces: what they are, beside their counters.
+
+use super::{answer::Answer, kept_file::ReadBuffer};
+use crate::Host;
+
+pub(super) struct Links;
+
+impl Links {
+    pub(super) fn new(_host: &Host) -> Self {
+        Self
+    }
+
+    pub(super) fn read(&mut self, _host: &Host, _buffer: &mut ReadBuffer, _answer: &mut Answer) {}
+}

@@ -1,0 +1,14 @@
+//! Section `cgroup`: the agent's own control group, and the processors that it may use.
+
+use super::{answer::Answer, kept_file::ReadBuffer};
+use crate::Host;
+
+pub(super) struct OwnCgroup;
+
+impl OwnCgroup {
+    pub(super) fn new(_host: &Host) -> Self {
+        Self
+    }
+
+    pub(super) fn read(&mut self, _host: &Host, _buffer: &mut ReadBuffer, _answer: &mut Answer) {}
+}
