@@ -8,7 +8,7 @@ use std::{
     },
 };
 
-use procwire_client::{Client, ErrorKind};
+use procwire_client::{Client, ErrorKind, ProcessSelect};
 use procwire_proto::v1::ProcessRef;
 use procwire_tests::{Agent, Role, Victim};
 
@@ -63,6 +63,8 @@ async fn read(client: &Client, pids: &[u32], turn: usize) -> u64 {
     let pid = pids[turn / 8 % pids.len()];
     match turn % 8 {
         0 => rows(client, &["pid", "name", "state", "cpu_times", "memory", "uids", "username", "cmdline"]).await,
+        1 if turn % 32 == 9 => sockets(client).await,
+        1 if turn % 16 == 1 => chosen(client).await,
         1 => rows(client, &["io", "exe", "cwd", "fd_count", "cgroup", "namespaces", "resource_limits"]).await,
         2 if turn % 32 == 2 => rows(client, &["memory_footprint", "open_files", "threads", "environ"]).await,
         2 | 3 => one(client, pid, &["*"]).await,
@@ -86,6 +88,22 @@ async fn read(client: &Client, pids: &[u32], turn: usize) -> u64 {
 async fn rows(client: &Client, fields: &[&'static str]) -> u64 {
     let list = client.processes().list().fields(fields.iter().copied()).await.unwrap();
     list.processes.len() as u64
+}
+
+/// Filtered, ordered and cut on the host.
+async fn chosen(client: &Client) -> u64 {
+    let named = ProcessSelect::new().name_regex(".").min_fds(1);
+    let request = client.processes().list().fields(["pid", "exe"]).matching(named).top(5, "memory.resident_bytes");
+    let list = request.await.unwrap();
+    assert!(!list.processes.is_empty());
+    u64::from(list.summary.listed)
+}
+
+/// One list, however many processes were looked through for its holders.
+async fn sockets(client: &Client) -> u64 {
+    let list = client.system().sockets().with_holders().all_network_namespaces().await.unwrap();
+    assert!(!list.sockets.is_empty());
+    1
 }
 
 async fn one(client: &Client, pid: u32, fields: &[&'static str]) -> u64 {
