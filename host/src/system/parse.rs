@@ -4,6 +4,7 @@ pub(super) mod diskstats;
 pub(super) mod loadavg;
 pub(super) mod meminfo;
 pub(super) mod net_dev;
+pub(super) mod pressure;
 pub(super) mod stat;
 mod text;
 pub(super) mod vmstat;
