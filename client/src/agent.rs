@@ -33,7 +33,7 @@ impl AgentCalls {
     /// # }
     /// ```
     pub fn info(&self) -> GetInfo {
-        GetInfo { client: self.client.clone(), timeout: DEFAULT_TIMEOUT }
+        GetInfo { client: self.client.clone(), timeout: None }
     }
 
     /// What this agent, its kernel and its privileges can answer, and why not the rest.
@@ -50,7 +50,7 @@ impl AgentCalls {
     /// # }
     /// ```
     pub fn capabilities(&self) -> GetCapabilities {
-        GetCapabilities { client: self.client.clone(), timeout: DEFAULT_TIMEOUT }
+        GetCapabilities { client: self.client.clone(), timeout: None }
     }
 
     /// What the agent costs its host and how it fares.
@@ -65,7 +65,7 @@ impl AgentCalls {
     /// # }
     /// ```
     pub fn status(&self) -> GetStatus {
-        GetStatus { client: self.client.clone(), timeout: DEFAULT_TIMEOUT }
+        GetStatus { client: self.client.clone(), timeout: None }
     }
 }
 
@@ -74,7 +74,7 @@ impl AgentCalls {
 #[must_use = "a request does nothing until it is awaited"]
 pub struct GetInfo {
     client: Client,
-    timeout: Duration,
+    timeout: Option<Duration>,
 }
 
 /// The agent's capabilities, to be asked for; made by [`AgentCalls::capabilities`].
@@ -82,7 +82,7 @@ pub struct GetInfo {
 #[must_use = "a request does nothing until it is awaited"]
 pub struct GetCapabilities {
     client: Client,
-    timeout: Duration,
+    timeout: Option<Duration>,
 }
 
 /// The agent's state, to be asked for; made by [`AgentCalls::status`].
@@ -90,7 +90,7 @@ pub struct GetCapabilities {
 #[must_use = "a request does nothing until it is awaited"]
 pub struct GetStatus {
     client: Client,
-    timeout: Duration,
+    timeout: Option<Duration>,
 }
 
 // === impl GetInfo ===
@@ -98,7 +98,7 @@ pub struct GetStatus {
 impl GetInfo {
     /// The deadline. Default: 10 s.
     pub fn timeout(mut self, time: Duration) -> Self {
-        self.timeout = time;
+        self.timeout = Some(time);
         self
     }
 }
@@ -109,7 +109,8 @@ impl IntoFuture for GetInfo {
 
     fn into_future(self) -> Self::IntoFuture {
         Box::pin(async move {
-            let call = Call::begin(&self.client, "get agent info", self.timeout);
+            let timeout = self.client.time_for(self.timeout, DEFAULT_TIMEOUT, Duration::ZERO);
+            let call = Call::begin(&self.client, "get agent info", timeout);
             let response = call
                 .read(|| async { self.client.agent_service().get_info(call.request(GetInfoRequest {})).await })
                 .await?;
@@ -123,7 +124,7 @@ impl IntoFuture for GetInfo {
 impl GetCapabilities {
     /// The deadline. Default: 10 s.
     pub fn timeout(mut self, time: Duration) -> Self {
-        self.timeout = time;
+        self.timeout = Some(time);
         self
     }
 }
@@ -134,7 +135,8 @@ impl IntoFuture for GetCapabilities {
 
     fn into_future(self) -> Self::IntoFuture {
         Box::pin(async move {
-            let call = Call::begin(&self.client, "get agent capabilities", self.timeout);
+            let timeout = self.client.time_for(self.timeout, DEFAULT_TIMEOUT, Duration::ZERO);
+            let call = Call::begin(&self.client, "get agent capabilities", timeout);
             let response = call
                 .read(|| async {
                     self.client.agent_service().get_capabilities(call.request(GetCapabilitiesRequest {})).await
@@ -150,7 +152,7 @@ impl IntoFuture for GetCapabilities {
 impl GetStatus {
     /// The deadline. Default: 10 s.
     pub fn timeout(mut self, time: Duration) -> Self {
-        self.timeout = time;
+        self.timeout = Some(time);
         self
     }
 }
@@ -161,7 +163,8 @@ impl IntoFuture for GetStatus {
 
     fn into_future(self) -> Self::IntoFuture {
         Box::pin(async move {
-            let call = Call::begin(&self.client, "get agent status", self.timeout);
+            let timeout = self.client.time_for(self.timeout, DEFAULT_TIMEOUT, Duration::ZERO);
+            let call = Call::begin(&self.client, "get agent status", timeout);
             let response = call
                 .read(|| async { self.client.agent_service().get_status(call.request(GetStatusRequest {})).await })
                 .await?;

@@ -15,8 +15,11 @@ use crate::{Client, Error, ErrorKind};
 /// What the builders turn into when they are awaited.
 pub(crate) type CallFuture<Answer> = Pin<Box<dyn Future<Output = Result<Answer, Error>> + Send>>;
 
-/// The deadline of calls that read little, and of opening a watch.
+/// The time for calls that read little, and for opening a watch.
 pub(crate) const DEFAULT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// The time for a list: a busy host with ten thousand processes and costly fields, or a walk over every descriptor, takes seconds.
+pub(crate) const LIST_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Stands for "for ever", which the clock cannot express.
 const LONGEST_TIMEOUT: Duration = Duration::from_secs(30 * 365 * 24 * 3600);
@@ -136,6 +139,11 @@ pub(crate) fn wire_duration(duration: Duration) -> procwire_proto::Duration {
 /// A duration of the wire; `None` for negative ones.
 pub(crate) fn duration_from_wire(duration: &procwire_proto::Duration) -> Option<Duration> {
     Some(Duration::new(u64::try_from(duration.seconds).ok()?, u32::try_from(duration.nanos).ok()?))
+}
+
+/// What a call is told to take: its window, or none.
+pub(crate) fn window_of(window: Option<&procwire_proto::Duration>) -> Duration {
+    window.and_then(duration_from_wire).unwrap_or_default()
 }
 
 /// A read mask from paths.

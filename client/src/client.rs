@@ -4,6 +4,7 @@ use std::fmt;
 use std::future::Future;
 use std::io;
 use std::sync::Arc;
+use std::time::Duration;
 
 use http::Uri;
 use procwire_proto::v1::agent_service_client::AgentServiceClient;
@@ -33,6 +34,7 @@ struct Parts {
     origin: Uri,
     target: Arc<str>,
     read_attempts: u32,
+    default_timeout: Option<Duration>,
 }
 
 impl Client {
@@ -96,8 +98,34 @@ impl Client {
         &self.0.target
     }
 
+    /// The same client, over the same connection, whose calls have this much time; see
+    /// [`ClientBuilder::default_timeout`].
+    ///
+    /// ```no_run
+    /// # fn example(client: procwire_client::Client) {
+    /// let patient = client.with_default_timeout(std::time::Duration::from_secs(300));
+    /// # }
+    /// ```
+    #[must_use = "the client that it is called on stays as it is"]
+    pub fn with_default_timeout(&self, time: Duration) -> Self {
+        let Parts { transport, origin, target, read_attempts, default_timeout: _ } = &*self.0;
+        Self(Arc::new(Parts {
+            transport: transport.clone(),
+            origin: origin.clone(),
+            target: Arc::clone(target),
+            read_attempts: *read_attempts,
+            default_timeout: Some(time),
+        }))
+    }
+
     pub(crate) fn from_parts(transport: Transport, origin: Uri, target: Arc<str>, read_attempts: u32) -> Self {
-        Self(Arc::new(Parts { transport, origin, target, read_attempts }))
+        Self(Arc::new(Parts { transport, origin, target, read_attempts, default_timeout: None }))
+    }
+
+    /// How long a call may take: as it was told itself, else what this client gives every call, else what suits its kind;
+    /// in the last two cases on top of what it is told to wait or to measure.
+    pub(crate) fn time_for(&self, told: Option<Duration>, of_its_kind: Duration, on_purpose: Duration) -> Duration {
+        told.unwrap_or_else(|| self.0.default_timeout.unwrap_or(of_its_kind).saturating_add(on_purpose))
     }
 
     pub(crate) fn shared_target(&self) -> &Arc<str> {

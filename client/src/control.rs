@@ -185,7 +185,7 @@ impl IntoFuture for TerminateProcess {
         Box::pin(async move {
             let Self { client, request, timeout } = self;
             let grace = request.grace.as_ref().and_then(duration_from_wire).unwrap_or(DEFAULT_GRACE);
-            let timeout = timeout.unwrap_or_else(|| grace.saturating_add(KILL_TIME + MARGIN));
+            let timeout = client.time_for(timeout, MARGIN, grace.saturating_add(KILL_TIME));
             let call = Call::begin(&client, "terminate process", timeout);
             let (rest, first) = call
                 .once(async {

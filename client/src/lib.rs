@@ -69,6 +69,7 @@ mod agent;
 mod backoff;
 mod builder;
 mod call;
+mod cgroup_list;
 mod client;
 mod connect;
 mod connection;
@@ -89,10 +90,12 @@ mod terminate_event;
 mod termination;
 mod transport;
 mod transport_error;
+mod unit_list;
 mod wait;
 
 pub use agent::{AgentCalls, GetCapabilities, GetInfo, GetStatus};
 pub use builder::ClientBuilder;
+pub use cgroup_list::{CgroupList, CgroupStream};
 pub use client::Client;
 pub use control::{ControlCalls, TerminateProcess};
 pub use error::{Error, ErrorKind};
@@ -106,11 +109,12 @@ pub use procwire_proto::v1::{Escalation, ProcessRef, Signal};
 pub use procwire_proto::{Duration as WireDuration, FieldMask, InvalidNetwork, Timestamp, escape};
 pub use socket_list::{SocketList, SocketStream};
 pub use socket_select::SocketSelect;
-pub use system::{GetSystem, ListSockets, SystemCalls, WatchSystem};
+pub use system::{GetDiskUsage, GetSystem, ListCgroups, ListSockets, ListUnits, SystemCalls, WatchSystem};
 pub use system_event::{Gap, Interruption, SystemEvent};
 pub use system_watch::SystemWatch;
 pub use terminate_event::{TerminateEvent, TerminateStep, TerminationOutcome};
 pub use termination::Termination;
+pub use unit_list::{UnitList, UnitStream};
 pub use wait::{WaitOutcome, WaitProcess};
 
 /// Compiles the example of the README.

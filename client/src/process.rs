@@ -5,8 +5,6 @@ mod check;
 mod get;
 mod list;
 
-use std::time::Duration;
-
 use procwire_proto::v1::ProcessRef;
 
 pub use ancestors::{GetAncestors, GetParent};
@@ -14,7 +12,6 @@ pub use check::CheckProcess;
 pub use get::{GetProcess, ProcessTarget};
 pub use list::ListProcesses;
 
-use crate::call::duration_from_wire;
 use crate::{Client, ProcessSelect};
 
 /// Reads processes; made by [`Client::processes`].
@@ -196,8 +193,4 @@ impl ProcessCalls {
     pub fn ancestors(&self, reference: &ProcessRef) -> GetAncestors {
         GetAncestors::new(self.client.clone(), reference.clone())
     }
-}
-
-fn window_of(window: Option<&procwire_proto::Duration>) -> Duration {
-    window.and_then(duration_from_wire).unwrap_or_default()
 }

@@ -1,14 +1,21 @@
 //! Reading the host.
 
+mod cgroups;
+mod disk_usage;
 mod sockets;
+mod units;
 
+use std::ffi::OsStr;
 use std::time::Duration;
 
 use procwire_proto::v1::{GetSystemRequest, GetSystemResponse, WatchSystemRequest};
 
+pub use cgroups::ListCgroups;
+pub use disk_usage::GetDiskUsage;
 pub use sockets::ListSockets;
+pub use units::ListUnits;
 
-use crate::call::{Call, CallFuture, DEFAULT_TIMEOUT, duration_from_wire, field_mask, wire_duration};
+use crate::call::{Call, CallFuture, DEFAULT_TIMEOUT, field_mask, window_of, wire_duration};
 use crate::{Client, Error, SystemWatch};
 
 /// Reads the host; made by [`Client::system`].
@@ -74,7 +81,7 @@ impl SystemCalls {
         WatchSystem {
             client: self.client.clone(),
             request: WatchSystemRequest::default(),
-            timeout: DEFAULT_TIMEOUT,
+            timeout: None,
             reconnect: true,
         }
     }
@@ -103,6 +110,77 @@ impl SystemCalls {
     /// ```
     pub fn sockets(&self) -> ListSockets {
         ListSockets::new(self.client.clone())
+    }
+
+    /// Room and inodes of the filesystem that holds a path of the host.
+    ///
+    /// Deadline: 10 s. Dropped: a filesystem that does not answer keeps one thread of the agent until it does, no longer
+    /// than it would have anyway.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidRequest`](crate::ErrorKind::InvalidRequest) for a path that is not absolute,
+    /// [`NotFound`](crate::ErrorKind::NotFound) or [`PermissionDenied`](crate::ErrorKind::PermissionDenied) where the
+    /// agent cannot get at it, [`Timeout`](crate::ErrorKind::Timeout) if the filesystem hangs, and those of every call.
+    ///
+    /// ```no_run
+    /// # async fn example(client: procwire_client::Client) -> Result<(), procwire_client::Error> {
+    /// // psutil.disk_usage("/home").free
+    /// let usage = client.system().disk_usage("/home").await?.usage.unwrap_or_default();
+    /// println!("{} of {} bytes are available", usage.available_bytes, usage.total_bytes);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn disk_usage(&self, path: impl AsRef<OsStr>) -> GetDiskUsage {
+        GetDiskUsage::new(self.client.clone(), path.as_ref())
+    }
+
+    /// Control groups of the host with their limits and what of them is used. Awaited, it answers with the whole
+    /// [`CgroupList`](crate::CgroupList); [`stream`](ListCgroups::stream) hands out the rows as they come.
+    ///
+    /// Deadline: 30 s, plus the [`usage_window`](ListCgroups::usage_window). Dropped: the agent stops reading after the
+    /// group it is at.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidRequest`](crate::ErrorKind::InvalidRequest) for an unknown field or a path that is none,
+    /// [`NotServed`](crate::ErrorKind::NotServed) on a host without control groups,
+    /// [`CutShort`](crate::ErrorKind::CutShort) if the list ended before its summary, and those of every call. Paths that
+    /// do not exist and groups that went meanwhile are no error of the call: `summary.errors` names them.
+    ///
+    /// ```no_run
+    /// # async fn example(client: procwire_client::Client) -> Result<(), procwire_client::Error> {
+    /// let list = client.system().cgroups().path("/system.slice").descendants().await?;
+    /// for group in &list.cgroups {
+    ///     println!("{} {:?}", String::from_utf8_lossy(group.path()), group.memory);
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn cgroups(&self) -> ListCgroups {
+        ListCgroups::new(self.client.clone())
+    }
+
+    /// Units of systemd. Awaited, it answers with the whole [`UnitList`](crate::UnitList);
+    /// [`stream`](ListUnits::stream) hands out the rows as they come.
+    ///
+    /// Deadline: 30 s. Dropped: the agent asks systemd for nothing more.
+    ///
+    /// # Errors
+    ///
+    /// [`NotServed`](crate::ErrorKind::NotServed) on a host without systemd, or whose bus the agent cannot reach,
+    /// [`CutShort`](crate::ErrorKind::CutShort) if the list ended before its summary, and those of every call. Units that
+    /// could not be asked for everything are no error of the call: `summary.errors` names them.
+    ///
+    /// ```no_run
+    /// # async fn example(client: procwire_client::Client) -> Result<(), procwire_client::Error> {
+    /// let failed = client.system().units().active_state("failed").await?;
+    /// println!("{} units have failed", failed.units.len());
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn units(&self) -> ListUnits {
+        ListUnits::new(self.client.clone())
     }
 }
 
@@ -160,8 +238,8 @@ impl IntoFuture for GetSystem {
     fn into_future(self) -> Self::IntoFuture {
         Box::pin(async move {
             let Self { client, request, timeout } = self;
-            let window = request.usage_window.as_ref().and_then(duration_from_wire).unwrap_or_default();
-            let call = Call::begin(&client, "get system", timeout.unwrap_or(DEFAULT_TIMEOUT + window));
+            let timeout = client.time_for(timeout, DEFAULT_TIMEOUT, window_of(request.usage_window.as_ref()));
+            let call = Call::begin(&client, "get system", timeout);
             let response =
                 call.read(|| async { client.system_service().get_system(call.request(request.clone())).await }).await?;
             Ok(response.into_inner())
@@ -192,7 +270,7 @@ impl IntoFuture for GetSystem {
 pub struct WatchSystem {
     client: Client,
     request: WatchSystemRequest,
-    timeout: Duration,
+    timeout: Option<Duration>,
     reconnect: bool,
 }
 
@@ -217,7 +295,7 @@ impl WatchSystem {
 
     /// The deadline of the opening, and of each later attempt to take the watch up again. Default: 10 s.
     pub fn timeout(mut self, time: Duration) -> Self {
-        self.timeout = time;
+        self.timeout = Some(time);
         self
     }
 }
@@ -228,6 +306,7 @@ impl IntoFuture for WatchSystem {
 
     fn into_future(self) -> Self::IntoFuture {
         let Self { client, request, timeout, reconnect } = self;
+        let timeout = client.time_for(timeout, DEFAULT_TIMEOUT, Duration::ZERO);
         Box::pin(SystemWatch::open(client, request, timeout, reconnect))
     }
 }

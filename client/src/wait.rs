@@ -50,7 +50,7 @@ impl IntoFuture for WaitProcess {
         Box::pin(async move {
             let Self { client, mut request, time, margin } = self;
             request.timeout = Some(wire_duration(time));
-            let call = Call::begin(&client, "wait for process", time.saturating_add(margin));
+            let call = Call::begin(&client, "wait for process", client.time_for(None, margin, time));
             let response = call.once(client.control_service().wait_process(call.request(request))).await?;
             outcome(&call, response.into_inner())
         })

@@ -50,7 +50,7 @@ struct Lineage {
     client: Client,
     of: ProcessRef,
     fields: Option<FieldMask>,
-    timeout: Duration,
+    timeout: Option<Duration>,
 }
 
 impl GetParent {
@@ -67,7 +67,7 @@ impl GetParent {
 
     /// The deadline of both calls together. Default: 10 s.
     pub fn timeout(mut self, time: Duration) -> Self {
-        self.0.timeout = time;
+        self.0.timeout = Some(time);
         self
     }
 }
@@ -86,7 +86,7 @@ impl GetAncestors {
 
     /// The deadline of both calls together. Default: 10 s.
     pub fn timeout(mut self, time: Duration) -> Self {
-        self.0.timeout = time;
+        self.0.timeout = Some(time);
         self
     }
 }
@@ -97,7 +97,7 @@ impl IntoFuture for GetParent {
 
     fn into_future(self) -> Self::IntoFuture {
         Box::pin(async move {
-            let call = Call::begin(&self.0.client, "get parent of process", self.0.timeout);
+            let call = self.0.begin("get parent of process");
             for _ in 0..PARENT_ATTEMPTS {
                 let Some(parent) = self.0.references(&call).await?.into_iter().next() else { return Ok(None) };
                 let request = GetProcessRequest { read_mask: self.0.fields.clone(), ..request_for(parent.into()) };
@@ -117,7 +117,7 @@ impl IntoFuture for GetAncestors {
 
     fn into_future(self) -> Self::IntoFuture {
         Box::pin(async move {
-            let call = Call::begin(&self.0.client, "get ancestors of process", self.0.timeout);
+            let call = self.0.begin("get ancestors of process");
             let chain = self.0.references(&call).await?;
             if chain.is_empty() {
                 return Ok(Vec::new());
@@ -139,7 +139,11 @@ impl IntoFuture for GetAncestors {
 
 impl Lineage {
     fn new(client: Client, of: ProcessRef) -> Self {
-        Self { client, of, fields: None, timeout: DEFAULT_TIMEOUT }
+        Self { client, of, fields: None, timeout: None }
+    }
+
+    fn begin(&self, operation: &'static str) -> Call {
+        Call::begin(&self.client, operation, self.client.time_for(self.timeout, DEFAULT_TIMEOUT, Duration::ZERO))
     }
 
     /// Who they are, nearest first.

@@ -25,17 +25,17 @@ use crate::{Client, ErrorKind, ProcessTarget};
 pub struct CheckProcess {
     client: Client,
     target: ProcessTarget,
-    timeout: Duration,
+    timeout: Option<Duration>,
 }
 
 impl CheckProcess {
     pub(super) fn new(client: Client, target: ProcessTarget) -> Self {
-        Self { client, target, timeout: DEFAULT_TIMEOUT }
+        Self { client, target, timeout: None }
     }
 
     /// The deadline. Default: 10 s.
     pub fn timeout(mut self, time: Duration) -> Self {
-        self.timeout = time;
+        self.timeout = Some(time);
         self
     }
 }
@@ -52,6 +52,7 @@ impl IntoFuture for CheckProcess {
             }
             // The smallest reading there is: stat, which every process has.
             let request = GetProcessRequest { read_mask: Some(field_mask(["ref"])), ..request_for(target) };
+            let timeout = client.time_for(timeout, DEFAULT_TIMEOUT, Duration::ZERO);
             let call = Call::begin(&client, "look for process", timeout);
             let answer =
                 call.read(|| async { client.process_service().get_process(call.request(request.clone())).await }).await;

@@ -4,8 +4,7 @@ use std::time::Duration;
 
 use procwire_proto::v1::{GetProcessRequest, GetProcessResponse, ProcessRef, get_process_request};
 
-use super::window_of;
-use crate::call::{Call, CallFuture, DEFAULT_TIMEOUT, field_mask, wire_duration};
+use crate::call::{Call, CallFuture, DEFAULT_TIMEOUT, field_mask, window_of, wire_duration};
 use crate::{Client, Error};
 
 /// One process to be asked for; made by [`ProcessCalls::get`](crate::ProcessCalls::get).
@@ -65,7 +64,7 @@ impl IntoFuture for GetProcess {
     fn into_future(self) -> Self::IntoFuture {
         Box::pin(async move {
             let Self { client, request, timeout } = self;
-            let timeout = timeout.unwrap_or_else(|| DEFAULT_TIMEOUT + window_of(request.usage_window.as_ref()));
+            let timeout = client.time_for(timeout, DEFAULT_TIMEOUT, window_of(request.usage_window.as_ref()));
             let call = Call::begin(&client, "get process", timeout);
             let response = call
                 .read(|| async { client.process_service().get_process(call.request(request.clone())).await })

@@ -4,12 +4,8 @@ use std::time::Duration;
 
 use procwire_proto::v1::{ListProcessesRequest, OrderBy, ProcessFilter};
 
-use super::window_of;
-use crate::call::{Call, CallFuture, field_mask, wire_duration};
+use crate::call::{Call, CallFuture, LIST_TIMEOUT, field_mask, window_of, wire_duration};
 use crate::{Client, Error, Order, ProcessList, ProcessSelect, ProcessStream};
-
-/// The deadline of a list: a busy host with ten thousand processes and costly fields takes seconds.
-const LIST_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// A list of processes to be asked for; made by [`ProcessCalls::list`](crate::ProcessCalls::list).
 ///
@@ -165,7 +161,7 @@ impl ListProcesses {
     /// ```
     pub async fn stream(self) -> Result<ProcessStream, Error> {
         let Self { client, request, timeout } = self;
-        let timeout = timeout.unwrap_or_else(|| LIST_TIMEOUT + window_of(request.usage_window.as_ref()));
+        let timeout = client.time_for(timeout, LIST_TIMEOUT, window_of(request.usage_window.as_ref()));
         open(Call::begin(&client, "list processes", timeout), request).await
     }
 }

@@ -4,11 +4,8 @@ use std::time::Duration;
 
 use procwire_proto::v1::ListSocketsRequest;
 
-use crate::call::{Call, CallFuture};
+use crate::call::{Call, CallFuture, LIST_TIMEOUT};
 use crate::{Client, Error, SocketList, SocketSelect, SocketStream};
-
-/// The deadline of a list: finding the holders walks over every descriptor of the host.
-const LIST_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// A list of sockets to be asked for; made by [`SystemCalls::sockets`](crate::SystemCalls::sockets).
 ///
@@ -39,12 +36,12 @@ const LIST_TIMEOUT: Duration = Duration::from_secs(30);
 pub struct ListSockets {
     client: Client,
     request: ListSocketsRequest,
-    timeout: Duration,
+    timeout: Option<Duration>,
 }
 
 impl ListSockets {
     pub(super) fn new(client: Client) -> Self {
-        Self { client, request: ListSocketsRequest::default(), timeout: LIST_TIMEOUT }
+        Self { client, request: ListSocketsRequest::default(), timeout: None }
     }
 
     /// Only sockets that match this; called again: those that match any of them.
@@ -74,7 +71,7 @@ impl ListSockets {
 
     /// The deadline for the whole list. Default: 30 s.
     pub fn timeout(mut self, time: Duration) -> Self {
-        self.timeout = time;
+        self.timeout = Some(time);
         self
     }
 
@@ -99,6 +96,7 @@ impl ListSockets {
     /// ```
     pub async fn stream(self) -> Result<SocketStream, Error> {
         let Self { client, request, timeout } = self;
+        let timeout = client.time_for(timeout, LIST_TIMEOUT, Duration::ZERO);
         let call = Call::begin(&client, "list sockets", timeout);
         let (first, rest) = call
             .read(|| async {

@@ -14,9 +14,11 @@ use procwire_proto::v1::control_service_server::ControlServiceServer;
 use procwire_proto::v1::process_service_server::ProcessServiceServer;
 use procwire_proto::v1::system_service_server::SystemServiceServer;
 use procwire_proto::v1::{
-    GetInfoRequest, GetInfoResponse, GetProcessRequest, GetProcessResponse, GetSystemRequest, GetSystemResponse,
-    ListProcessesRequest, ListProcessesResponse, ListSocketsRequest, ListSocketsResponse, TerminateProcessesRequest,
-    TerminateProcessesResponse, WaitProcessRequest, WaitProcessResponse, WatchSystemRequest, WatchSystemResponse,
+    GetDiskUsageRequest, GetDiskUsageResponse, GetInfoRequest, GetInfoResponse, GetProcessRequest, GetProcessResponse,
+    GetSystemRequest, GetSystemResponse, ListCgroupsRequest, ListCgroupsResponse, ListProcessesRequest,
+    ListProcessesResponse, ListSocketsRequest, ListSocketsResponse, ListUnitsRequest, ListUnitsResponse,
+    TerminateProcessesRequest, TerminateProcessesResponse, WaitProcessRequest, WaitProcessResponse, WatchSystemRequest,
+    WatchSystemResponse,
 };
 use tokio::io::DuplexStream;
 use tokio::sync::mpsc;
@@ -38,6 +40,9 @@ pub(crate) struct FakeAgent {
     pub(crate) get_process: Arc<Script<GetProcessRequest, GetProcessResponse>>,
     pub(crate) get_system: Arc<Script<GetSystemRequest, GetSystemResponse>>,
     pub(crate) sockets: Arc<Script<ListSocketsRequest, ListSocketsResponse>>,
+    pub(crate) disk_usage: Arc<Script<GetDiskUsageRequest, GetDiskUsageResponse>>,
+    pub(crate) units: Arc<Script<ListUnitsRequest, ListUnitsResponse>>,
+    pub(crate) cgroups: Arc<Script<ListCgroupsRequest, ListCgroupsResponse>>,
     pub(crate) watch: Arc<Script<WatchSystemRequest, WatchSystemResponse>>,
     pub(crate) terminate: Arc<Script<TerminateProcessesRequest, TerminateProcessesResponse>>,
     pub(crate) wait: Arc<Script<WaitProcessRequest, WaitProcessResponse>>,

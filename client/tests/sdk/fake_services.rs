@@ -69,16 +69,16 @@ impl SystemService for FakeAgent {
         self.sockets.stream(&self.lines, request)
     }
 
-    async fn get_disk_usage(&self, _: Request<GetDiskUsageRequest>) -> Answer<GetDiskUsageResponse> {
-        not_served()
+    async fn get_disk_usage(&self, request: Request<GetDiskUsageRequest>) -> Answer<GetDiskUsageResponse> {
+        self.disk_usage.unary(&self.lines, request).await
     }
 
-    async fn list_units(&self, _: Request<ListUnitsRequest>) -> Answer<Self::ListUnitsStream> {
-        not_served()
+    async fn list_units(&self, request: Request<ListUnitsRequest>) -> Answer<Self::ListUnitsStream> {
+        self.units.stream(&self.lines, request)
     }
 
-    async fn list_cgroups(&self, _: Request<ListCgroupsRequest>) -> Answer<Self::ListCgroupsStream> {
-        not_served()
+    async fn list_cgroups(&self, request: Request<ListCgroupsRequest>) -> Answer<Self::ListCgroupsStream> {
+        self.cgroups.stream(&self.lines, request)
     }
 }
 
