@@ -3,6 +3,7 @@
 use std::{
     fs,
     os::fd::{AsFd, BorrowedFd, OwnedFd},
+    path::{Path, PathBuf},
     sync::atomic::{AtomicU8, Ordering},
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
@@ -120,6 +121,20 @@ impl Host {
             is_own_status(&status, std::process::id())
         })
     }
+
+    /// True if mounts, interfaces and files are those that a system call of the agent meets. They are not where a container was given
+    /// its host's procfs, whether or not it shares the pids of that host too.
+    pub(crate) fn has_own_namespaces(&self) -> bool {
+        self.roots.proc == Path::new("/proc") && self.has_own_pids()
+    }
+
+    /// The folder in procfs of a process whose namespaces are the host's: below it are the host's `mountinfo`, `net` and `root`. It is
+    /// the agent itself, and process 1 where the host's procfs is not the agent's own; procfs itself in a tree that has neither.
+    pub(crate) fn namespace_process(&self) -> PathBuf {
+        let candidates: &[&str] = if self.has_own_namespaces() { &["self"] } else { &["1", "self"] };
+        let folders = candidates.iter().map(|name| self.roots.proc.join(name));
+        folders.into_iter().find(|folder| folder.is_dir()).unwrap_or_else(|| self.roots.proc.clone())
+    }
 }
 
 /// The answer of a question that is asked once.
@@ -163,6 +178,7 @@ pub(crate) fn timestamp(since_epoch: Duration) -> Timestamp {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests fail by panicking")]
 mod tests {
     use super::*;
 
@@ -173,5 +189,22 @@ mod tests {
         assert!(!is_own_status(b"Tgid:\t4711\nNSpid:\t4711\t7\n", 7), "the host's procfs in a container");
         assert!(!is_own_status(b"Tgid:\t7\nNSpid:\t7\t7\n", 7), "the same number in both by chance");
         assert!(!is_own_status(b"", 7));
+    }
+
+    #[test]
+    fn the_namespaces_of_a_foreign_procfs_are_those_of_process_1() {
+        let this = Host::open(Roots::default()).unwrap();
+        assert_eq!(this.namespace_process(), Path::new("/proc/self"));
+        assert!(this.has_own_namespaces());
+        let folder = tempfile::tempdir().unwrap();
+        let proc = folder.path().to_path_buf();
+        let machine = Machine { page_size_bytes: 4096, ticks_per_second: 100, boot_id: Default::default() };
+        let host = Host::with_machine(Roots { proc: proc.clone(), ..Roots::default() }, machine).unwrap();
+        assert!(!host.has_own_namespaces());
+        assert_eq!(host.namespace_process(), proc, "a tree without processes");
+        fs::create_dir(proc.join("self")).unwrap();
+        assert_eq!(host.namespace_process(), proc.join("self"), "a tree that was captured by a process");
+        fs::create_dir(proc.join("1")).unwrap();
+        assert_eq!(host.namespace_process(), proc.join("1"));
     }
 }
