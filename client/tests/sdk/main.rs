@@ -14,6 +14,7 @@ mod control;
 mod errors;
 mod fake_agent;
 mod fake_services;
+mod host_lists;
 mod lists;
 mod relations;
 mod retries;
