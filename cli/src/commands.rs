@@ -13,6 +13,7 @@ mod listing;
 pub(crate) mod maps;
 pub(crate) mod mem;
 pub(crate) mod netstat;
+mod one_host;
 mod one_process;
 pub(crate) mod pgrep;
 pub(crate) mod pidof;

@@ -43,6 +43,19 @@ pub(crate) enum CliError {
         /// Decides on the exit code.
         reason: FieldErrorReason,
     },
+    /// What the command is about could not be read on the host.
+    #[error("the {what} of the host cannot be read: {why}")]
+    HostUnreadable {
+        /// The section in words.
+        what: String,
+        /// Why not, and what to do about it.
+        why: String,
+        /// Decides on the exit code.
+        reason: FieldErrorReason,
+    },
+    /// Nothing on the host has the name that was typed.
+    #[error("{0}")]
+    NothingFound(String),
     /// The agent inside this process did not start.
     #[error("the agent inside this process: {0}")]
     Embedded(String),
@@ -69,14 +82,14 @@ impl CliError {
             Self::Pki(PkiError::Name { .. } | PkiError::SubjectName { .. } | PkiError::Validity { .. }) => Exit::Usage,
             Self::Call(error) => Exit::of_kind(error.kind()),
             Self::TargetGone(_) => Exit::TargetGone,
-            Self::Unreadable { reason, .. } => match reason {
+            Self::Unreadable { reason, .. } | Self::HostUnreadable { reason, .. } => match reason {
                 FieldErrorReason::PermissionDenied | FieldErrorReason::Redacted => Exit::Refused,
                 FieldErrorReason::Zombie | FieldErrorReason::ProcessGone => Exit::TargetGone,
                 FieldErrorReason::Timeout => Exit::StillRunning,
                 FieldErrorReason::Unsupported => Exit::NotServed,
                 _ => Exit::Failed,
             },
-            Self::Pki(_) | Self::Embedded(_) | Self::Output(_) | Self::Demo(_) => Exit::Failed,
+            Self::NothingFound(_) | Self::Pki(_) | Self::Embedded(_) | Self::Output(_) | Self::Demo(_) => Exit::Failed,
         }
     }
 }
