@@ -63,7 +63,8 @@ mod tests {
 
     use super::*;
 
-    const TEXT: &str = "some avg10=0.78 avg60=8.25 avg300=100.00 total=9487153781\nfull avg10=0.00 avg60=0.01 avg300=0.00 total=7\n";
+    const TEXT: &str =
+        "some avg10=0.78 avg60=8.25 avg300=100.00 total=9487153781\nfull avg10=0.00 avg60=0.01 avg300=0.00 total=7\n";
 
     fn stall(ratios: [f64; 3], total_ns: u64) -> Option<PressureStall> {
         let [ten_seconds_ratio, one_minute_ratio, five_minutes_ratio] = ratios;
@@ -87,7 +88,10 @@ mod tests {
 
     #[test]
     fn an_average_a_hair_above_the_whole_is_the_whole() {
-        assert_eq!(parse(b"some avg10=100.02 avg60=99.99 avg300=0.00 total=1\n").some, stall([1.0, 0.9999, 0.0], 1_000));
+        assert_eq!(
+            parse(b"some avg10=100.02 avg60=99.99 avg300=0.00 total=1\n").some,
+            stall([1.0, 0.9999, 0.0], 1_000)
+        );
     }
 
     #[test]
