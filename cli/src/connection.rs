@@ -34,7 +34,8 @@ pub(crate) struct ConnectionArgs {
     #[arg(long, value_name = "NAME", hide_env_values = true, env = "PROCWIRE_SERVER_NAME", global = true)]
     pub(crate) server_name: Option<String>,
     /// Longest time for one call; for `wait`: how long to wait
-    #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration, global = true)]
+    #[arg(long, value_name = "TIME", hide_env_values = true, env = "PROCWIRE_TIMEOUT", global = true)]
+    #[arg(value_parser = humantime::parse_duration)]
     pub(crate) timeout: Option<Duration>,
     /// Configuration file, if not the one of this user
     #[arg(long, value_name = "FILE", global = true)]

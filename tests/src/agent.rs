@@ -17,7 +17,7 @@ use tempfile::TempDir;
 use crate::{
     Identity, Pki, programs, signal,
     victim::reference_of,
-    waiting::{eventually, eventually_async},
+    waiting::{PATIENCE, TIME_FOR_A_CALL, eventually, eventually_async},
 };
 
 /// The user that unprivileged agents run as when the tests run as root: nobody.
@@ -166,9 +166,10 @@ impl Agent {
         self.anonymous().identity_pem(identity.certificate_pem.as_str(), identity.key_pem.as_str()).build().unwrap()
     }
 
-    /// An SDK client that trusts the agent and shows no certificate yet.
+    /// An SDK client that trusts the agent and shows no certificate yet. Its calls have time enough on the busiest machine.
     pub fn anonymous(&self) -> ClientBuilder {
-        Client::builder(self.endpoint()).ca_pem(self.pki.ca_pem())
+        let builder = Client::builder(self.endpoint()).ca_pem(self.pki.ca_pem());
+        builder.default_timeout(TIME_FOR_A_CALL).connect_timeout(PATIENCE)
     }
 
     /// Everything it has logged so far.

@@ -9,7 +9,7 @@ use std::{
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::programs;
+use crate::{programs, waiting::TIME_FOR_A_CALL};
 
 /// `procwire` in a home of its own, so that nobody's contexts get in.
 pub struct Shell {
@@ -40,6 +40,7 @@ impl Shell {
             command.env_remove(name);
         }
         command.args(arguments).current_dir(self.home()).env("HOME", self.home()).env_remove("XDG_CONFIG_HOME");
+        command.env("PROCWIRE_TIMEOUT", format!("{}s", TIME_FOR_A_CALL.as_secs()));
         command.env("LC_ALL", "C.UTF-8").stdin(Stdio::null());
         command
     }

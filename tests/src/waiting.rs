@@ -8,6 +8,9 @@ use std::{
 /// Longest that anything is waited for: far more than needed on a slow machine, short enough to end a test that hangs.
 pub const PATIENCE: Duration = Duration::from_secs(30);
 
+/// What calls are given: how fast a busy machine reads a long table decides no test.
+pub const TIME_FOR_A_CALL: Duration = Duration::from_secs(300);
+
 /// Asks until there is an answer. Fails the test, saying what was waited for, when patience is at its end.
 #[track_caller]
 pub fn eventually<T>(what: &str, mut question: impl FnMut() -> Option<T>) -> T {
