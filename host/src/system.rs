@@ -31,6 +31,7 @@ mod source;
 mod swap;
 mod swap_devices;
 mod topology;
+mod watch;
 
 use std::sync::Arc;
 

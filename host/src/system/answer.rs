@@ -1,5 +1,7 @@
 //! A snapshot in the making: what was asked, what was filled, and why the rest is absent.
 
+use std::path::Path;
+
 use procwire_proto::{
     SystemFieldSet,
     v1::{FieldError, FieldErrorReason, SampleTime, System},
@@ -45,8 +47,45 @@ impl Answer {
         }
     }
 
+    /// None of these fields is in the answer for a reason that was found out earlier.
+    pub(super) fn failed(&mut self, fields: SystemFieldSet, failure: &Failure) {
+        self.absent(fields, failure.reason, &failure.detail);
+    }
+
     pub(super) fn report(&mut self, path: &str, reason: FieldErrorReason, detail: String) {
         self.system.errors.push(FieldError { path: path.to_owned(), reason: reason.into(), detail });
+    }
+}
+
+/// Why something is absent, kept with what is read once for many snapshots.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Failure {
+    pub(super) reason: FieldErrorReason,
+    pub(super) detail: String,
+}
+
+impl Failure {
+    pub(super) fn unsupported(detail: impl Into<String>) -> Self {
+        Self { reason: FieldErrorReason::Unsupported, detail: detail.into() }
+    }
+
+    pub(super) fn invalid(path: &Path, text: &[u8]) -> Self {
+        let text = String::from_utf8_lossy(text.get(..80).unwrap_or(text));
+        Self {
+            reason: FieldErrorReason::InvalidData,
+            detail: format!("{} cannot be understood: {:?}", path.display(), text.trim_end()),
+        }
+    }
+
+    /// For the `errors` of a row; `path` is a field of that row.
+    pub(super) fn of_row(self, path: &str) -> FieldError {
+        FieldError { path: path.to_owned(), reason: self.reason.into(), detail: self.detail }
+    }
+}
+
+impl From<HostError> for Failure {
+    fn from(error: HostError) -> Self {
+        Self { reason: reason_of(&error), detail: error.to_string() }
     }
 }
 

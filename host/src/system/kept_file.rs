@@ -69,6 +69,38 @@ impl KeptFile {
         Ok(buffer.bytes.get(..filled).unwrap_or_default())
     }
 
+    /// The one value of a file of sysfs or procfs that holds no more, in one read: the kernel hands it out whole and would make it anew
+    /// to say that there is no more (fs/seq_file.c, `traverse`).
+    pub(super) fn read_value<'b>(&mut self, buffer: &'b mut ReadBuffer) -> Result<&'b [u8], HostError> {
+        let kept = self.file.take().map(|file| self.read_value_of(file, buffer));
+        let filled = match kept {
+            Some(Ok(filled)) => filled,
+            Some(Err(_)) | None => {
+                let file = File::open(&self.path).map_err(|error| self.failure("open", error))?;
+                self.read_value_of(file, buffer)?
+            }
+        };
+        Ok(buffer.bytes.get(..filled).unwrap_or_default())
+    }
+
+    fn read_value_of(&mut self, file: File, buffer: &mut ReadBuffer) -> Result<usize, HostError> {
+        loop {
+            match file.read_at(buffer.room(0, usize::MAX), 0) {
+                Ok(filled) => {
+                    self.file = Some(file);
+                    return Ok(filled);
+                }
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) => return Err(self.failure("read", error)),
+            }
+        }
+    }
+
+    /// Gives the descriptor back; the next reading opens the file anew.
+    pub(super) fn close(&mut self) {
+        self.file = None;
+    }
+
     /// Keeps the descriptor only if all went well. A seq_file hands out whole records and less than was asked for, so only an
     /// empty read is the end (Documentation/filesystems/seq_file.rst).
     fn read_open(&mut self, file: File, buffer: &mut ReadBuffer, limit: usize) -> Result<usize, HostError> {
@@ -108,6 +140,8 @@ pub(super) fn reason_of_io(error: &io::Error) -> FieldErrorReason {
         ErrorKind::PermissionDenied => FieldErrorReason::PermissionDenied,
         // The kernel was built without it, or it is hidden from this container.
         ErrorKind::NotFound | ErrorKind::NotADirectory => FieldErrorReason::Unsupported,
+        // It is switched off (kernel/sched/psi.c, `psi_show`).
+        _ if error.raw_os_error() == Some(libc::EOPNOTSUPP) => FieldErrorReason::Unsupported,
         ErrorKind::TimedOut => FieldErrorReason::Timeout,
         ErrorKind::InvalidData => FieldErrorReason::InvalidData,
         _ => FieldErrorReason::ReadFailed,
@@ -163,6 +197,34 @@ mod tests {
         assert_eq!(file.read(&mut buffer).unwrap(), b"0123456789");
         assert_eq!(file.read_start(&mut buffer, 4).unwrap(), b"0123");
         assert_eq!(file.read_start(&mut buffer, 11).unwrap(), b"0123456789");
+    }
+
+    #[test]
+    fn a_value_is_read_at_once_and_its_descriptor_can_be_given_back() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("scaling_cur_freq");
+        fs::write(&path, "800000\n").unwrap();
+        let (mut file, mut buffer) = (KeptFile::new(path.clone()), ReadBuffer::new());
+        assert_eq!(file.read_value(&mut buffer).unwrap(), b"800000\n");
+        fs::write(&path, "9\n").unwrap();
+        assert_eq!(file.read_value(&mut buffer).unwrap(), b"9\n");
+        assert!(file.file.is_some());
+        file.close();
+        assert!(file.file.is_none());
+        fs::remove_file(&path).unwrap();
+        assert_eq!(reason_of(&file.read_value(&mut buffer).unwrap_err()), FieldErrorReason::Unsupported);
+        assert_eq!(
+            KeptFile::new(folder.path().into()).read_value(&mut buffer).unwrap_err().to_string().get(..5),
+            Some("read ")
+        );
+    }
+
+    #[test]
+    fn what_is_switched_off_is_unsupported() {
+        let reason = |errno| reason_of_io(&io::Error::from_raw_os_error(errno));
+        assert_eq!(reason(libc::EOPNOTSUPP), FieldErrorReason::Unsupported);
+        assert_eq!(reason(libc::EACCES), FieldErrorReason::PermissionDenied);
+        assert_eq!(reason(libc::EIO), FieldErrorReason::ReadFailed);
     }
 
     #[test]

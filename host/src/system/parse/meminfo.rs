@@ -49,11 +49,21 @@ pub(in crate::system) fn parse(text: &[u8]) -> Meminfo {
 pub(in crate::system) fn statistics(text: &[u8]) -> Vec<MemoryStatistic> {
     // 54 lines on kernel 6.18; a guess too low only costs a second allocation.
     let mut statistics = Vec::with_capacity(64);
-    statistics.extend(lines(text).filter_map(Line::parse).filter_map(|line| {
-        let value = if line.in_kib { Value::Bytes(bytes_of_kib(line.number?)?) } else { Value::Count(line.number?) };
-        Some(MemoryStatistic { name: String::from_utf8_lossy(line.name).into_owned(), value: Some(value) })
-    }));
+    statistics.extend(lines(text).filter_map(Line::parse).filter_map(Line::statistic));
     statistics
+}
+
+/// Every line of the file of a NUMA node, without the words before it: `Node 0 MemTotal:       24684084 kB` (drivers/base/node.c).
+pub(in crate::system) fn statistics_of_node(text: &[u8]) -> Vec<MemoryStatistic> {
+    let mut statistics = Vec::with_capacity(48);
+    statistics.extend(lines(text).filter_map(after_node).filter_map(Line::parse).filter_map(Line::statistic));
+    statistics
+}
+
+fn after_node(line: &[u8]) -> Option<&[u8]> {
+    let rest = line.strip_prefix(b"Node ")?;
+    let end = rest.iter().position(|byte| !byte.is_ascii_digit())?;
+    rest.get(end..)?.strip_prefix(b" ")
 }
 
 fn bytes_of_kib(kib: u64) -> Option<u64> {
@@ -99,6 +109,11 @@ impl<'a> Line<'a> {
         let (name, rest) = line.split_at_checked(memchr::memchr(b':', line)?)?;
         let mut words = Numbers::new(rest.get(1..)?);
         Some(Self { name: name.trim_ascii(), number: words.unsigned(), in_kib: words.token() == Some(b"kB") })
+    }
+
+    fn statistic(self) -> Option<MemoryStatistic> {
+        let value = if self.in_kib { Value::Bytes(bytes_of_kib(self.number?)?) } else { Value::Count(self.number?) };
+        Some(MemoryStatistic { name: String::from_utf8_lossy(self.name).into_owned(), value: Some(value) })
     }
 }
 
@@ -148,6 +163,20 @@ mod tests {
     }
 
     #[test]
+    fn a_node_says_whose_lines_they_are() {
+        let text =
+            b"\nNode 0 MemTotal:       24684084 kB\nNode 12 Active(anon):  7 kB\nNode 0 HugePages_Total:     3\n\
+            MemFree: 1 kB\nNode MemFree: 1 kB\nNode 0\nNode 0 MemUsed: x kB\n";
+        let line = |name: &str, value| MemoryStatistic { name: name.to_owned(), value: Some(value) };
+        let expected = [
+            line("MemTotal", Value::Bytes(24_684_084 * KIB)),
+            line("Active(anon)", Value::Bytes(7 * KIB)),
+            line("HugePages_Total", Value::Count(3)),
+        ];
+        assert_eq!(statistics_of_node(text), expected);
+    }
+
+    #[test]
     fn a_line_without_a_blank_after_the_colon() {
         let text = b"ShadowCallStack:10373888 kB\nSwapTotal:15 kB\nSwapFree:         14 kB\n";
         let meminfo = parse(text);
@@ -167,6 +196,7 @@ mod tests {
         fn any_bytes_are_survived(text: Vec<u8>) {
             parse(&text);
             statistics(&text);
+            statistics_of_node(&[b"Node 0 ", text.as_slice()].concat());
         }
 
         #[test]
