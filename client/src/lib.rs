@@ -75,6 +75,7 @@ mod connect;
 mod connection;
 mod control;
 mod error;
+mod monotonic_counters;
 mod order;
 mod process;
 mod process_list;
@@ -99,6 +100,7 @@ pub use cgroup_list::{CgroupList, CgroupStream};
 pub use client::Client;
 pub use control::{ControlCalls, TerminateProcess};
 pub use error::{Error, ErrorKind};
+pub use monotonic_counters::MonotonicCounters;
 pub use order::Order;
 pub use process::{CheckProcess, GetAncestors, GetParent, GetProcess, ListProcesses, ProcessCalls, ProcessTarget};
 pub use process_list::{ProcessList, ProcessStream};
@@ -106,7 +108,9 @@ pub use process_select::ProcessSelect;
 pub use process_tree::{ProcessTree, TreeNode, TreeWalk};
 pub use procwire_proto::v1;
 pub use procwire_proto::v1::{Escalation, ProcessRef, Signal};
-pub use procwire_proto::{Duration as WireDuration, FieldMask, InvalidNetwork, Timestamp, escape};
+pub use procwire_proto::{
+    DiskTotals, Duration as WireDuration, FieldMask, InvalidNetwork, NetworkTotals, Timestamp, escape,
+};
 pub use socket_list::{SocketList, SocketStream};
 pub use socket_select::SocketSelect;
 pub use system::{GetDiskUsage, GetSystem, ListCgroups, ListSockets, ListUnits, SystemCalls, WatchSystem};

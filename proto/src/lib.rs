@@ -16,12 +16,14 @@ mod process_text;
 mod references;
 mod socket_text;
 pub mod system_fields;
+mod system_totals;
 
 pub use cgroup_fields::CgroupFieldSet;
 pub use field_set::{Availability, DataClass, Field, FieldSet, FieldTable, UnknownPath};
 pub use ip_network::InvalidNetwork;
 pub use process_fields::ProcessFieldSet;
 pub use system_fields::SystemFieldSet;
+pub use system_totals::{DiskTotals, NetworkTotals};
 
 pub use prost_types::{Duration, FieldMask, Timestamp};
 
