@@ -1,8 +1,10 @@
 //! Kernel text to values: bytes in, values out, no files, no panics on whatever the bytes are.
 
 pub(super) mod diskstats;
+pub(super) mod filesystems;
 pub(super) mod loadavg;
 pub(super) mod meminfo;
+pub(crate) mod mountinfo;
 pub(super) mod net_dev;
 pub(super) mod pressure;
 pub(super) mod stat;
