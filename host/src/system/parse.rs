@@ -1,5 +1,7 @@
 //! Kernel text to values: bytes in, values out, no files, no panics on whatever the bytes are.
 
+pub(super) mod cpu_list;
+pub(super) mod cpuinfo;
 pub(super) mod diskstats;
 pub(super) mod filesystems;
 pub(super) mod loadavg;
@@ -8,6 +10,7 @@ pub(crate) mod mountinfo;
 pub(super) mod net_dev;
 pub(super) mod pressure;
 pub(super) mod stat;
+pub(super) mod swaps;
 mod text;
 pub(super) mod vmstat;
 pub(super) mod zoneinfo;
