@@ -4,8 +4,9 @@ use clap::{Parser, Subcommand};
 
 use crate::{
     commands::{
-        agent, completions, context, demo, env, files, info, limits, maps, mem, netstat, pgrep, pidof, pki, ps, system,
-        terminate, threads, tree, wait, watch, who_listens,
+        agent, battery, completions, context, demo, env, files, ifconfig, info, limits, maps, mem, netstat, nettop,
+        pgrep, pidof, pki, pressure, ps, sensors, system, terminate, threads, tree, uptime, wait, watch, who,
+        who_listens,
     },
     connection::ConnectionArgs,
     exit::Exit,
@@ -61,6 +62,20 @@ pub(crate) enum Command {
     WhoListens(who_listens::WhoListensArgs),
     /// Show the host: processors, memory, disks, network
     System(system::SystemArgs),
+    /// Show network interfaces and their addresses
+    Ifconfig(ifconfig::IfconfigArgs),
+    /// Show what each network interface carries just now, the busiest first
+    Nettop(nettop::NettopArgs),
+    /// Show temperatures, fans, voltages, graphics processors, and which are beyond their limits
+    Sensors(sensors::SensorsArgs),
+    /// Show batteries: how much is left, for how long, how worn; and mains power
+    Battery(battery::BatteryArgs),
+    /// List who is logged in, from where and since when
+    Who(who::WhoArgs),
+    /// Show how long the host runs, how many are logged in and the load
+    Uptime(uptime::UptimeArgs),
+    /// Show how long tasks had to wait for processors, memory and disks
+    Pressure(pressure::PressureArgs),
     /// Print samples at an interval
     #[command(subcommand)]
     Watch(watch::WatchCommand),

@@ -1,32 +1,39 @@
 //! The commands: what was typed, one call, what is printed.
 
 pub(crate) mod agent;
+pub(crate) mod battery;
 pub(crate) mod completions;
 pub(crate) mod context;
 pub(crate) mod demo;
 pub(crate) mod env;
 pub(crate) mod files;
 mod holders;
+pub(crate) mod ifconfig;
 pub(crate) mod info;
 pub(crate) mod limits;
 mod listing;
 pub(crate) mod maps;
 pub(crate) mod mem;
 pub(crate) mod netstat;
+pub(crate) mod nettop;
 mod one_host;
 mod one_process;
 pub(crate) mod pgrep;
 pub(crate) mod pidof;
 pub(crate) mod pki;
+pub(crate) mod pressure;
 pub(crate) mod ps;
 mod rows;
+pub(crate) mod sensors;
 pub(crate) mod system;
 mod target;
 pub(crate) mod terminate;
 pub(crate) mod threads;
 pub(crate) mod tree;
+pub(crate) mod uptime;
 pub(crate) mod wait;
 pub(crate) mod watch;
+pub(crate) mod who;
 pub(crate) mod who_listens;
 
 use crate::{
@@ -56,6 +63,13 @@ pub(crate) async fn run(cli: Cli, out: &mut Output) -> Result<Exit, CliError> {
         Command::Netstat(args) => netstat::run(&args, &connect()?, out).await,
         Command::WhoListens(args) => who_listens::run(&args, &connect()?, out).await,
         Command::System(args) => system::run(&args, &connect()?, out).await,
+        Command::Ifconfig(args) => ifconfig::run(&args, &connect()?, out).await,
+        Command::Nettop(args) => nettop::run(&args, &connect()?, out).await,
+        Command::Sensors(args) => sensors::run(&args, &connect()?, out).await,
+        Command::Battery(args) => battery::run(&args, &connect()?, out).await,
+        Command::Who(args) => who::run(&args, &connect()?, out).await,
+        Command::Uptime(args) => uptime::run(&args, &connect()?, out).await,
+        Command::Pressure(args) => pressure::run(&args, &connect()?, out).await,
         Command::Watch(command) => watch::run(&command, &connect()?, out).await,
         Command::Terminate(args) => terminate::run(&args, &connect()?, out).await,
         Command::Wait(args) => wait::run(&args, &connect()?, out).await,

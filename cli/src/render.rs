@@ -2,10 +2,15 @@
 
 pub(crate) mod agent;
 pub(crate) mod clock;
+pub(crate) mod interfaces;
 pub(crate) mod json;
 pub(crate) mod page;
+pub(crate) mod power;
+pub(crate) mod pressure;
 pub(crate) mod printable;
 pub(crate) mod process;
+pub(crate) mod sensors;
+pub(crate) mod sessions;
 pub(crate) mod sockets;
 pub(crate) mod system;
 pub(crate) mod table;

@@ -6,11 +6,7 @@ use procwire_client::v1::{FieldError, FieldErrorReason, System};
 use procwire_proto::escape;
 
 use crate::{
-    connection::Connection,
-    error::CliError,
-    output::Output,
-    render::unreadable,
-    selectors::parse_usage_window,
+    connection::Connection, error::CliError, output::Output, render::unreadable, selectors::parse_usage_window,
 };
 
 /// Reads these fields of the host, with rates over a window if there is one.
