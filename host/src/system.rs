@@ -4,6 +4,8 @@
 //! snapshots. Parsers (`parse`) take bytes and never open files; the modules named like sections read and fill.
 
 mod answer;
+mod attribute;
+mod class_folder;
 mod cpu;
 mod disk_class;
 mod disk_inventory;
@@ -144,8 +146,8 @@ impl SystemReader {
         self.mounts.read(host, buffer, &mut answer);
         self.links.read(host, buffer, &mut answer);
         self.protocols.read(host, buffer, &mut answer);
-        self.sensors.read(host, buffer, &mut answer);
-        self.power.read(host, buffer, &mut answer);
+        self.sensors.read(&mut answer);
+        self.power.read(&mut answer);
         self.gpus.read(host, buffer, &mut answer);
         self.sessions.read(host, buffer, &mut answer);
         self.pressure.read(host, buffer, &mut answer);
@@ -153,5 +155,7 @@ impl SystemReader {
     }
 }
 
+#[cfg(test)]
+mod made_tree;
 #[cfg(test)]
 mod tests;

@@ -4,6 +4,7 @@ pub(super) mod cpu_list;
 pub(super) mod cpuinfo;
 pub(super) mod diskstats;
 pub(super) mod filesystems;
+pub(super) mod hwmon;
 pub(super) mod loadavg;
 pub(super) mod meminfo;
 pub(crate) mod mountinfo;
