@@ -2,7 +2,7 @@
 
 use std::{future::Future, io, net::SocketAddr, pin::pin, sync::Arc, time::Duration};
 
-use procwire_host::{Host, HostError};
+use procwire_host::{Host, HostError, RootError};
 use prost_types::Timestamp;
 use tokio::{net::TcpListener, select, task::JoinError, time::timeout};
 
@@ -40,6 +40,9 @@ pub enum StartError {
     /// Certificates or keys.
     #[error(transparent)]
     Tls(#[from] TlsError),
+    /// A root of the host's files is not what it is said to be.
+    #[error(transparent)]
+    Roots(#[from] RootError),
     /// The audit trail cannot be written.
     #[error(transparent)]
     Audit(#[from] AuditError),
@@ -62,7 +65,7 @@ pub enum StartError {
 impl StartError {
     /// True if the operator's settings are to blame, not the machine.
     pub fn is_configuration(&self) -> bool {
-        matches!(self, StartError::Tls(_) | StartError::Audit(_) | StartError::Config(_))
+        matches!(self, StartError::Tls(_) | StartError::Roots(_) | StartError::Audit(_) | StartError::Config(_))
     }
 }
 
@@ -88,6 +91,7 @@ impl Agent {
     /// Checks everything that [`Agent::bind`] does before it takes the port.
     pub fn check(config: &Config) -> Result<(), StartError> {
         check_table()?;
+        config.roots.check()?;
         TlsIdentity::load(&config.tls)?;
         Audit::open(config.audit_file.as_ref())?;
         Host::open(config.roots.clone())?;
@@ -97,6 +101,7 @@ impl Agent {
     /// Loads certificates, opens the host and takes the port. Nobody is answered before [`Agent::run`].
     pub async fn bind(config: Config) -> Result<Agent, StartError> {
         check_table()?;
+        config.roots.check()?;
         let identity = TlsIdentity::load(&config.tls)?;
         let audit = Audit::open(config.audit_file.as_ref())?;
         let host = Arc::new(Host::open(config.roots)?);
@@ -181,6 +186,5 @@ pub(crate) fn assemble(
 
 fn host_name(host: &Host) -> HostName {
     // Without a name, messages say "this host".
-    let name = std::fs::read(host.roots().proc.join("sys/kernel/hostname")).unwrap_or_default();
-    HostName::new(name.trim_ascii())
+    HostName::new(&host.name())
 }

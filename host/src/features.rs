@@ -3,7 +3,7 @@
 use std::{fs, os::fd::AsFd as _};
 
 use procwire_proto::v1::FeatureCapability;
-use rustix::process::{PidfdFlags, getpid, pidfd_open};
+use rustix::process::{PidfdFlags, geteuid, getpid, pidfd_open};
 
 use crate::{Host, process::Stat, sys};
 
@@ -58,7 +58,12 @@ impl Host {
             feature(
                 "own_pid_namespace",
                 self.has_own_pids(),
-                "procfs is another pid namespace's: cpu_affinity and io_priority, which are asked by pid, are UNSUPPORTED",
+                "procfs is another pid namespace's: processes are listed but cannot be ended or waited for; cpu_affinity and io_priority, which are asked by pid, are UNSUPPORTED",
+            ),
+            feature(
+                "own_namespaces",
+                self.has_own_namespaces(),
+                "container mode: host.proc is not the agent's own procfs, so mounts and interfaces are read from its process 1; usage of the host's filesystems takes CAP_SYS_PTRACE, and its sockets CAP_SYS_ADMIN too",
             ),
             feature(
                 "delay_accounting",
@@ -90,11 +95,10 @@ impl Host {
         text.map_or(true, |switch| switch.trim() != "0")
     }
 
-    /// Pids that the agent stands on: its own, its parent's, and so on up to pid 1. Read from this machine's own procfs, because
-    /// only there are they the agent's.
+    /// Pids that the agent stands on: its own, its parent's, and so on up to pid 1, as this procfs has them.
     pub fn ancestors_of_self(&self) -> Vec<u32> {
         let mut ancestors = Vec::new();
-        let mut next = Some(std::process::id());
+        let mut next = self.own_pid();
         while let Some(pid) = next.filter(|pid| *pid != 0 && !ancestors.contains(pid)) {
             ancestors.push(pid);
             let line = fs::read(self.roots().proc.join(pid.to_string()).join("stat")).unwrap_or_default();
@@ -102,6 +106,11 @@ impl Host {
         }
         ancestors
     }
+}
+
+/// The effective user id of the agent.
+pub fn own_user() -> u32 {
+    geteuid().as_raw()
 }
 
 fn feature(name: &str, available: bool, without: &str) -> FeatureCapability {

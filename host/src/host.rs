@@ -122,9 +122,33 @@ impl Host {
         })
     }
 
+    /// The agent's own pid as this procfs has it: another number than its own where a container sees its host's procfs, and none in a
+    /// procfs in which the agent does not live.
+    pub fn own_pid(&self) -> Option<u32> {
+        if self.has_own_pids() {
+            return Some(std::process::id());
+        }
+        // proc_self_get_link of fs/proc/self.c: a link to the reader's pid in the namespace of the mount.
+        let link = fs::read_link(self.roots.proc.join("self")).ok()?;
+        link.to_str()?.parse().ok()
+    }
+
+    /// The name of the host. In a container the kernel tells the name of the container, so its own file goes first there.
+    pub fn name(&self) -> Vec<u8> {
+        let of_its_file = || {
+            let text = fs::read(self.roots.etc.join("hostname")).ok()?;
+            // hostname(5): one name; lines that begin with # are comments.
+            let lines = text.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii);
+            lines.into_iter().find(|line| !line.is_empty() && !line.starts_with(b"#")).map(<[u8]>::to_vec)
+        };
+        let of_the_kernel = || rustix::system::uname().nodename().to_bytes().to_vec();
+        let has_own_file = self.roots.has_own_users() || self.has_own_namespaces();
+        if has_own_file { None } else { of_its_file() }.unwrap_or_else(of_the_kernel)
+    }
+
     /// True if mounts, interfaces and files are those that a system call of the agent meets. They are not where a container was given
     /// its host's procfs, whether or not it shares the pids of that host too.
-    pub(crate) fn has_own_namespaces(&self) -> bool {
+    pub fn has_own_namespaces(&self) -> bool {
         self.roots.proc == Path::new("/proc") && self.has_own_pids()
     }
 

@@ -20,10 +20,11 @@ mod users;
 
 pub use control::{ControlError, Liveness, ProcessHandle};
 pub use error::HostError;
+pub use features::own_user;
 pub use host::Host;
 pub use machine::Machine;
 pub use own_cost::OwnCost;
 pub use priority::stand_back;
 pub use process::{EnvironDisclosure, Half, ProcessPlan, ProcessReader, ReaderPair, UsageBaseline};
-pub use roots::Roots;
+pub use roots::{RootError, Roots};
 pub use system::{SystemReader, add_rates, add_rates_of};

@@ -136,7 +136,10 @@ impl HostFacts {
     fn read(host: &Arc<Host>) -> Result<Self, HostError> {
         let identity = SystemReader::new(Arc::clone(host)).read(system_fields::bit::HOST).host.unwrap_or_default();
         let plan = ProcessPlan::new(process_fields::bit::REF);
-        let own_row = ProcessReader::new(Arc::clone(host)).read(std::process::id(), &plan)?;
+        let own_row = match host.own_pid() {
+            Some(pid) => ProcessReader::new(Arc::clone(host)).read(pid, &plan)?,
+            None => None,
+        };
         Ok(Self {
             identity,
             boot_time: host.boot_time()?,

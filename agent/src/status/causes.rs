@@ -224,6 +224,9 @@ impl From<ControlError> for Failure {
                 .with_metadata("found_start_ticks", &found_start_ticks),
             ControlError::Rebooted { pid } => Self::host_rebooted(pid),
             ControlError::InvalidReference { field, detail } => Self::invalid(field, detail),
+            ControlError::ForeignPids { pid } => Self::new(ErrorReason::UnsupportedByHost, error.to_string())
+                .with_metadata("feature", &"own_pid_namespace")
+                .with_metadata("pid", &pid),
             ControlError::PermissionDenied { pid, .. } => lacks_privilege(&error).with_metadata("pid", &pid),
             ControlError::UnsupportedKernel { feature } => {
                 Self::new(ErrorReason::KernelTooOld, error.to_string()).with_metadata("feature", feature)

@@ -37,6 +37,14 @@ pub enum ControlError {
         /// The pid.
         pid: u32,
     },
+    /// Its pid is another process's to a system call of the agent.
+    #[error(
+        "process {pid} is listed by a procfs of another pid namespace than the agent's, so that its pid means nothing, or another process, to a system call; start the agent in the pid namespace of the host (docker: --pid=host, Kubernetes: hostPID: true)"
+    )]
+    ForeignPids {
+        /// The pid.
+        pid: u32,
+    },
     /// The kernel does not let the agent do it.
     #[error("{operation} on process {pid}: permission denied; the agent needs CAP_KILL or the process's user")]
     PermissionDenied {

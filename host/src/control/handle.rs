@@ -137,6 +137,9 @@ fn checked(host: &Host, target: &ProcessRef) -> Result<Pid, ControlError> {
     if target.boot_id != host.machine().boot_id {
         return Err(ControlError::Rebooted { pid: target.pid });
     }
+    if !host.has_own_pids() {
+        return Err(ControlError::ForeignPids { pid: target.pid });
+    }
     let pid = i32::try_from(target.pid).ok().and_then(Pid::from_raw);
     pid.ok_or_else(|| invalid("pid", format!("{} is no pid", target.pid)))
 }

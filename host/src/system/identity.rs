@@ -7,7 +7,7 @@ use crate::Host;
 
 pub(super) fn fill(host: &Host, answer: &mut Answer) {
     if answer.wants(bit::HOST) {
-        answer.system.host = Some(host_identity());
+        answer.system.host = Some(host_identity(host));
     }
     if answer.wants(bit::BOOT_ID) {
         answer.system.boot.get_or_insert_default().id = host.machine().boot_id.to_vec();
@@ -19,11 +19,11 @@ pub(super) fn fill(host: &Host, answer: &mut Answer) {
     }
 }
 
-fn host_identity() -> HostIdentity {
+fn host_identity(host: &Host) -> HostIdentity {
     let names = rustix::system::uname();
     HostIdentity {
         kernel_name: names.sysname().to_bytes().to_vec(),
-        hostname: names.nodename().to_bytes().to_vec(),
+        hostname: host.name(),
         kernel_release: names.release().to_bytes().to_vec(),
         kernel_version: names.version().to_bytes().to_vec(),
         machine: names.machine().to_bytes().to_vec(),
