@@ -8,7 +8,7 @@ use procwire_proto::v1::{
 };
 
 use crate::call::{Call, CallFuture, DEFAULT_TIMEOUT};
-use crate::{Client, Error};
+use crate::{CheckHealth, Client, Error};
 
 /// Asks the agent about itself; made by [`Client::agent`].
 #[derive(Clone, Debug)]
@@ -66,6 +66,21 @@ impl AgentCalls {
     /// ```
     pub fn status(&self) -> GetStatus {
         GetStatus { client: self.client.clone(), timeout: None }
+    }
+
+    /// Whether the agent takes calls: the standard health service, as load balancers and orchestrators ask it.
+    ///
+    /// Deadline: 10 s. Dropped: nothing on the host changes. Errors: those of every call; an agent that cannot be reached is an
+    /// error, not a state.
+    ///
+    /// ```no_run
+    /// # async fn example(client: procwire_client::Client) -> Result<(), procwire_client::Error> {
+    /// let is_ready = client.agent().health().await? == procwire_client::Health::Serving;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn health(&self) -> CheckHealth {
+        CheckHealth::new(self.client.clone())
     }
 }
 

@@ -12,6 +12,7 @@ use procwire_proto::v1::control_service_client::ControlServiceClient;
 use procwire_proto::v1::process_service_client::ProcessServiceClient;
 use procwire_proto::v1::system_service_client::SystemServiceClient;
 use tokio::io::{AsyncRead, AsyncWrite};
+use tonic_health::pb::health_client::HealthClient;
 
 use crate::builder::{DEFAULT_CONNECT_TIMEOUT, DEFAULT_READ_ATTEMPTS};
 use crate::connect;
@@ -158,6 +159,10 @@ impl Client {
     pub(crate) fn agent_service(&self) -> AgentServiceClient<Transport> {
         AgentServiceClient::with_origin(self.0.transport.clone(), self.0.origin.clone())
             .max_decoding_message_size(LONGEST_MESSAGE_BYTES)
+    }
+
+    pub(crate) fn health_service(&self) -> HealthClient<Transport> {
+        HealthClient::with_origin(self.0.transport.clone(), self.0.origin.clone())
     }
 }
 
