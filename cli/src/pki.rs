@@ -2,14 +2,17 @@
 //! Everything an agent decides on is in the certificate: the principal is its common name, the role its organisation.
 
 mod authority;
+mod certificate;
 mod directory;
 mod profile;
+mod provision;
 #[cfg(test)]
 mod tests;
 
 pub use authority::{Authority, Issued};
 pub use directory::{Directory, Stored};
 pub use profile::{AgentProfile, ClientProfile, Role, SubjectName, Validity, check_name, local_names};
+pub use provision::{Found, Provision, Provisioned};
 
 /// What can go wrong while certificates are made or kept.
 #[derive(Debug, thiserror::Error)]

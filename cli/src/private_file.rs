@@ -1,4 +1,5 @@
 //! Files for their owner's eyes only: keys, certificates, contexts. Written whole or not at all.
+//! Beside them what everybody may read, such as the certificate of an authority.
 
 use std::{
     fs, io,
@@ -8,6 +9,7 @@ use std::{
 };
 
 const OWNER_ONLY: u32 = 0o600;
+const EVERYBODY_READS: u32 = 0o644;
 const OWNER_ONLY_DIRECTORY: u32 = 0o700;
 
 /// What to do with a file that is there already.
@@ -21,11 +23,22 @@ pub enum Existing {
 
 /// Writes a file with mode 0600 in one step: readers see the old one or the new one, never half of one.
 pub fn write(path: &Path, contents: &[u8], existing: Existing) -> io::Result<()> {
+    write_with_mode(path, contents, existing, OWNER_ONLY)
+}
+
+/// The same with mode 0644, in place of what is there.
+pub fn write_for_everybody(path: &Path, contents: &[u8]) -> io::Result<()> {
+    write_with_mode(path, contents, Existing::Replace, EVERYBODY_READS)
+}
+
+fn write_with_mode(path: &Path, contents: &[u8], existing: Existing, mode: u32) -> io::Result<()> {
     let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let mut file = tempfile::Builder::new()
         .prefix(".procwire-")
         .permissions(fs::Permissions::from_mode(OWNER_ONLY))
         .tempfile_in(directory)?;
+    // Not when it is made: that would leave it to the umask.
+    file.as_file().set_permissions(fs::Permissions::from_mode(mode))?;
     file.write_all(contents)?;
     file.as_file().sync_all()?;
     match existing {
@@ -57,6 +70,8 @@ mod tests {
         write(&directory.join("key"), b"secret", Existing::Keep).unwrap();
         assert_eq!((mode(&directory), mode(&directory.join("key"))), (0o700, 0o600));
         assert_eq!(fs::read_dir(&directory).unwrap().count(), 1, "the temporary file is gone");
+        write_for_everybody(&directory.join("certificate"), b"known").unwrap();
+        assert_eq!(mode(&directory.join("certificate")), 0o644);
     }
 
     #[test]

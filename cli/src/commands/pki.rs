@@ -1,9 +1,12 @@
-//! `procwire pki init|issue`
+//! `procwire pki init|issue|provision`
+
+mod provision;
 
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
+use self::provision::ProvisionArgs;
 use crate::{
     error::CliError,
     exit::Exit,
@@ -33,7 +36,11 @@ enum PkiCommand {
     /// Issue a certificate: NAME.crt and NAME.key
     #[command(subcommand)]
     Issue(IssueCommand),
+    /// Put identities of agents and clients into folders, making what is missing or ends soon, the authority too
+    Provision(ProvisionArgs),
 }
+
+const AUTHORITY_DAYS: u32 = 3650;
 
 #[derive(Debug, Args)]
 struct InitArgs {
@@ -41,7 +48,7 @@ struct InitArgs {
     #[arg(long, default_value = "procwire authority")]
     name: String,
     /// How long it is valid
-    #[arg(long, default_value_t = 3650, value_parser = days())]
+    #[arg(long, default_value_t = AUTHORITY_DAYS, value_parser = days())]
     days: u32,
 }
 
@@ -99,6 +106,10 @@ pub(crate) fn run(args: &PkiArgs, out: &mut Output) -> Result<Exit, CliError> {
                 ClientProfile { name: client.name.clone(), role: client.role, validity: Validity::days(client.days) };
             let stored = directory.issue_client(&profile)?;
             after_client(&stored, &directory, &profile)
+        }
+        PkiCommand::Provision(args) => {
+            provision::run(args, &directory, out)?;
+            return Ok(Exit::Success);
         }
     };
     for line in lines {
