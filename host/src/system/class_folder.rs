@@ -83,7 +83,7 @@ impl ClassFolder {
 }
 
 /// "hwmon10" comes after "hwmon9".
-fn natural_order(name: &OsStr) -> (&[u8], Option<u64>, &[u8]) {
+pub(super) fn natural_order(name: &OsStr) -> (&[u8], Option<u64>, &[u8]) {
     let bytes = name.as_bytes();
     let digits = bytes.iter().rev().take_while(|byte| byte.is_ascii_digit()).count();
     let (text, number) = bytes.split_at_checked(bytes.len() - digits).unwrap_or((bytes, b""));

@@ -10,9 +10,11 @@ pub(super) mod meminfo;
 pub(crate) mod mountinfo;
 pub(super) mod net_dev;
 pub(super) mod pressure;
+pub(super) mod session;
 pub(super) mod stat;
 pub(super) mod swaps;
 mod text;
+pub(super) mod utmp;
 pub(super) mod vmstat;
 pub(super) mod zoneinfo;
 
