@@ -20,6 +20,8 @@ pub(crate) struct Comparison {
     differing: BTreeMap<(String, String), String>,
     /// Fields that were present, judged and agreed on at least once, with the words (not numbers, not bytes) agreed on.
     covered: BTreeMap<String, BTreeSet<String>>,
+    /// Fields that the judges, too, found to be lacking, at least once.
+    lacking: BTreeSet<String>,
     rules: BTreeMap<String, Rule>,
 }
 
@@ -40,6 +42,7 @@ impl Comparison {
             agreed: BTreeSet::new(),
             differing: BTreeMap::new(),
             covered: BTreeMap::new(),
+            lacking: BTreeSet::new(),
             rules: BTreeMap::new(),
         }
     }
@@ -59,6 +62,8 @@ impl Comparison {
                     if let Some(value) = case.ours.get(path) {
                         let word = value.as_str().filter(|word| !word.starts_with("x:"));
                         self.covered.entry(plain).or_default().extend(word.map(str::to_owned));
+                    } else {
+                        self.lacking.insert(plain);
                     }
                     self.differing.remove(&place);
                     self.agreed.insert(place);
@@ -94,11 +99,24 @@ impl Comparison {
 
     /// Demands that each of these fields, or a part of it, was present and agreed on at least once.
     pub(crate) fn assert_covers<'a>(&self, fields: impl IntoIterator<Item = &'a str>) {
-        let is_covered = |field: &str| {
-            let part = format!("{field}.");
-            self.covered.keys().any(|path| path == field || path.starts_with(&part))
+        self.assert_covers_or_lacks(fields, &[]);
+    }
+
+    /// The same, but that some may be lacking on this machine, if the judges found so too; each of those comes with why it may.
+    pub(crate) fn assert_covers_or_lacks<'a>(
+        &self,
+        fields: impl IntoIterator<Item = &'a str>,
+        may_be_lacking: &[(&str, &str)],
+    ) {
+        let is_in = |path: &str, field: &str| {
+            path.strip_prefix(field).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
         };
-        let missing: Vec<_> = fields.into_iter().filter(|field| !is_covered(field)).collect();
+        let is_covered = |field: &str| self.covered.keys().any(|path| is_in(path, field));
+        let is_lacking = |field: &str| {
+            may_be_lacking.iter().any(|(listed, _)| is_in(field, listed))
+                && self.lacking.iter().any(|path| is_in(path, field) || is_in(field, path))
+        };
+        let missing: Vec<_> = fields.into_iter().filter(|field| !is_covered(field) && !is_lacking(field)).collect();
         assert!(missing.is_empty(), "served, and never compared: {missing:?}");
     }
 
@@ -231,6 +249,26 @@ mod tests {
         let denied = json!({"absent": "denied"});
         assert_eq!(differences(&[("memory_maps[1].path", json!("x:61"))], &[("memory_maps", denied.clone())]).len(), 2);
         assert_eq!(differences(&[], &[("memory_maps", denied)]), ["memory_maps"]);
+    }
+
+    #[test]
+    fn what_is_lacking_is_excused_only_where_the_judges_agree_and_a_reason_is_listed() {
+        let mut comparison = Comparison::new(PROCESS);
+        let ours: Values = [("nice".to_owned(), json!(1))].into();
+        let opinion = |value: Value| BTreeMap::from([("kernel".to_owned(), value)]);
+        let theirs: Opinions =
+            [("nice".to_owned(), opinion(json!(1))), ("io.read".to_owned(), opinion(json!({"absent": "none"})))].into();
+        let reasons = Reasons::new();
+        comparison.add(&Case { key: "", ours: &ours, reasons: &reasons, before: &theirs, after: &theirs });
+        let is_enough = |field: &'static str, listed: &[(&str, &str)]| {
+            std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+                comparison.assert_covers_or_lacks([field], listed)
+            }))
+            .is_ok()
+        };
+        assert!(is_enough("nice", &[]) && is_enough("io.read", &[("io", "why")]));
+        assert!(!is_enough("io.read", &[]), "not listed");
+        assert!(!is_enough("environ", &[("environ", "why")]), "no judge said so");
     }
 
     #[test]
