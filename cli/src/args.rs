@@ -4,9 +4,9 @@ use clap::{Parser, Subcommand};
 
 use crate::{
     commands::{
-        agent, battery, completions, context, demo, env, files, ifconfig, info, limits, maps, mem, netstat, nettop,
-        pgrep, pidof, pki, pressure, ps, sensors, system, terminate, threads, tree, uptime, wait, watch, who,
-        who_listens,
+        agent, battery, cgroups, completions, context, demo, env, files, ifconfig, info, limits, maps, mem, netstat,
+        nettop, pgrep, pidof, pki, pressure, ps, sensors, system, terminate, threads, tree, units, uptime, wait, watch,
+        who, who_listens,
     },
     connection::ConnectionArgs,
     exit::Exit,
@@ -76,6 +76,10 @@ pub(crate) enum Command {
     Uptime(uptime::UptimeArgs),
     /// Show how long tasks had to wait for processors, memory and disks
     Pressure(pressure::PressureArgs),
+    /// Show control groups: processors, memory and tasks that each uses of what it may use
+    Cgroups(cgroups::CgroupsArgs),
+    /// List units of systemd: services, timers, mounts, and which of them failed
+    Units(units::UnitsArgs),
     /// Print samples at an interval
     #[command(subcommand)]
     Watch(watch::WatchCommand),

@@ -2,6 +2,7 @@
 
 pub(crate) mod agent;
 pub(crate) mod battery;
+pub(crate) mod cgroups;
 pub(crate) mod completions;
 pub(crate) mod context;
 pub(crate) mod demo;
@@ -30,6 +31,7 @@ mod target;
 pub(crate) mod terminate;
 pub(crate) mod threads;
 pub(crate) mod tree;
+pub(crate) mod units;
 pub(crate) mod uptime;
 pub(crate) mod wait;
 pub(crate) mod watch;
@@ -70,6 +72,8 @@ pub(crate) async fn run(cli: Cli, out: &mut Output) -> Result<Exit, CliError> {
         Command::Who(args) => who::run(&args, &connect()?, out).await,
         Command::Uptime(args) => uptime::run(&args, &connect()?, out).await,
         Command::Pressure(args) => pressure::run(&args, &connect()?, out).await,
+        Command::Cgroups(args) => cgroups::run(&args, &connect()?, out).await,
+        Command::Units(args) => units::run(&args, &connect()?, out).await,
         Command::Watch(command) => watch::run(&command, &connect()?, out).await,
         Command::Terminate(args) => terminate::run(&args, &connect()?, out).await,
         Command::Wait(args) => wait::run(&args, &connect()?, out).await,

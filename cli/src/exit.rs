@@ -31,7 +31,8 @@ impl Exit {
     pub(crate) const HELP: &str = "\
 Exit codes:
   0    done
-  1    something else failed; the message says what (pidof, pgrep, who-listens, env NAME, files --port: nothing found)
+  1    something else failed; the message says what (nothing of that name or port was found: pidof, pgrep, who-listens,
+       env NAME, files --port, ifconfig NAME, nettop NAME, cgroups PATH, units PATTERN)
   2    the command line, the configuration or the request is wrong
   3    the process has ended, or its pid is another's now
   4    not allowed: role missing, refused by the kernel, or process protected

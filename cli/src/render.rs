@@ -1,6 +1,7 @@
 //! Text out of messages. Nothing here decides or asks. Whatever came from a process is escaped here, and only here.
 
 pub(crate) mod agent;
+pub(crate) mod cgroups;
 pub(crate) mod clock;
 pub(crate) mod interfaces;
 pub(crate) mod json;
@@ -13,6 +14,7 @@ pub(crate) mod sensors;
 pub(crate) mod sessions;
 pub(crate) mod sockets;
 pub(crate) mod system;
+pub(crate) mod systemd;
 pub(crate) mod table;
 pub(crate) mod termination;
 pub(crate) mod units;

@@ -1,0 +1,198 @@
+//! `procwire cgroups`
+
+use std::{collections::BTreeMap, ffi::OsString, os::unix::ffi::OsStrExt as _, time::Duration};
+
+use clap::{
+    Args,
+    builder::{OsStringValueParser, TypedValueParser as _},
+};
+use procwire_client::{
+    CgroupList, ListCgroups,
+    v1::{Cgroup, ListCgroupsSummary, SampleTime},
+};
+use procwire_proto::{escape, json};
+
+use super::{one_host, rows::write_rows};
+use crate::{
+    connection::Connection,
+    error::CliError,
+    exit::Exit,
+    output::Output,
+    render::{
+        cgroups::{Group, Order, Shape, cgroup_table, choose, is_empty},
+        process::branches::Strokes,
+    },
+};
+
+/// What the table shows.
+const FIELDS: [&str; 15] = [
+    "path",
+    "v1",
+    "cpu.used_cpus",
+    "cpu.limit_cpus",
+    "cpu.effective_limit_cpus",
+    "cpu.periods",
+    "cpu.throttled_periods",
+    "memory.usage_bytes",
+    "memory.limit_bytes",
+    "memory.effective_limit_bytes",
+    "memory.oom_kills",
+    "io",
+    "pids",
+    "pressure",
+    "populated",
+];
+
+/// What is compared with how it was before the window.
+const COUNTERS: [&str; 6] = ["path", "v1", "cpu.periods", "cpu.throttled_periods", "memory.oom_kills", "io"];
+
+/// Which control groups to show, as typed.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+CPU%     processor time used: 100 is one processor; beside it its limit
+MEMORY   with the page cache that it filled; beside it its limit
+WAITS    what its tasks waited for most, and in how much of the last ten seconds
+What a group uses includes what those below it use.")]
+pub(crate) struct CgroupsArgs {
+    /// Only these groups and those below them: /system.slice, also as /sys/fs/cgroup/system.slice
+    #[arg(value_name = "PATH", value_parser = OsStringValueParser::new().try_map(parse_path))]
+    paths: Vec<OsString>,
+    /// Measure over this time
+    #[arg(short, long, value_name = "TIME", default_value = "1s", value_parser = one_host::parse_window)]
+    window: Duration,
+    /// Order; a tree has siblings in it
+    #[arg(short, long, value_name = "BY", default_value = "cpu")]
+    sort: Order,
+    /// Only so many groups, those first in this order; in a tree with those above them
+    #[arg(short = 'n', long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    limit: Option<u32>,
+    /// Only so many levels below the groups named; 0: those alone
+    #[arg(short, long, value_name = "N")]
+    depth: Option<u32>,
+    /// No tree: one order for all, with whole paths
+    #[arg(short, long)]
+    flat: bool,
+    /// Groups without processes too
+    #[arg(short, long)]
+    all: bool,
+    /// Draw with characters of ASCII, as in a locale without UTF-8
+    #[arg(long, conflicts_with = "flat")]
+    ascii: bool,
+}
+
+/// Shows control groups and what they use.
+pub(crate) async fn run(args: &CgroupsArgs, connection: &Connection, out: &mut Output) -> Result<Exit, CliError> {
+    let before = request(args, connection).fields(COUNTERS).await?;
+    let mut list = request(args, connection).usage_window(args.window);
+    if out.is_for_people() {
+        list = list.fields(FIELDS.into_iter().chain(["frozen"]));
+    }
+    let list = list.await?;
+    require_some(args, &list)?;
+
+    let seconds = seconds_between(before.header.sampled.as_ref(), list.header.sampled.as_ref());
+    let known: BTreeMap<_, _> = before.cgroups.iter().map(|cgroup| (key(cgroup), cgroup)).collect();
+    let (shown, left_out): (Vec<&Cgroup>, Vec<&Cgroup>) =
+        list.cgroups.iter().partition(|cgroup| args.all || is_named(args, cgroup) || !is_empty(cgroup));
+    let groups = shown.into_iter().map(|now| Group { now, before: known.get(&key(now)).copied(), seconds }).collect();
+    let shape = if args.flat { Shape::Flat } else { Shape::Tree };
+    let chosen = choose(groups, args.sort, shape, args.depth.map(whole), args.limit.map(whole));
+
+    if out.is_for_people() {
+        cgroup_table(&chosen, shape, Strokes::of_locale(args.ascii), out.width).write(&mut out.answer, out.width)?;
+        if !left_out.is_empty() {
+            out.note(&format!("{} without processes left out: --all shows all", left_out.len()))?;
+        }
+    } else {
+        write_rows(out, chosen.iter().map(|one| json::to_json(one.group.now)))?;
+    }
+    note_summary(&list.summary, out)?;
+    Ok(Exit::Success)
+}
+
+fn request(args: &CgroupsArgs, connection: &Connection) -> ListCgroups {
+    let mut request = connection.client.system().cgroups().paths(&args.paths);
+    if args.depth != Some(0) {
+        request = request.descendants();
+    }
+    match connection.timeout {
+        Some(timeout) => request.timeout(timeout),
+        None => request,
+    }
+}
+
+/// A path of the tree, also as it is seen below the place where the tree is mounted.
+fn parse_path(path: OsString) -> Result<OsString, &'static str> {
+    let bytes = path.as_bytes();
+    let below = bytes.strip_prefix(b"/sys/fs/cgroup").filter(|rest| rest.is_empty() || rest.starts_with(b"/"));
+    let mut path = below.unwrap_or(bytes);
+    if below.is_none() && !path.starts_with(b"/") {
+        return Err("a control group goes by its path, from / on: /system.slice");
+    }
+    while let Some(shorter) = path.strip_suffix(b"/") {
+        path = shorter;
+    }
+    Ok(std::ffi::OsStr::from_bytes(if path.is_empty() { b"/" } else { path }).to_owned())
+}
+
+/// An error if groups were named and none of them is there.
+fn require_some(args: &CgroupsArgs, list: &CgroupList) -> Result<(), CliError> {
+    if args.paths.is_empty() || !list.cgroups.is_empty() {
+        return Ok(());
+    }
+    let named: Vec<_> = args.paths.iter().map(|path| escape::terminal(path.as_bytes())).collect();
+    Err(CliError::NothingFound(format!("no control group {}", named.join(", "))))
+}
+
+fn note_summary(summary: &ListCgroupsSummary, out: &mut Output) -> Result<(), CliError> {
+    for error in &summary.errors {
+        let words = error.reason().as_words();
+        let said: Vec<_> =
+            [error.path.as_str(), &words, &error.detail].into_iter().filter(|part| !part.is_empty()).collect();
+        out.note(&escape::terminal(said.join(": ").as_bytes()))?;
+    }
+    Ok(())
+}
+
+/// Whoever names an empty group wants to see it.
+fn is_named(args: &CgroupsArgs, cgroup: &Cgroup) -> bool {
+    cgroup.path.as_deref().is_some_and(|path| args.paths.iter().any(|named| named.as_bytes() == path))
+}
+
+/// By what a group is found again.
+fn key(cgroup: &Cgroup) -> (Option<&[u8]>, Option<&[u8]>) {
+    (cgroup.path.as_deref(), cgroup.v1.first().map(|membership| membership.path.as_slice()))
+}
+
+fn seconds_between(before: Option<&SampleTime>, after: Option<&SampleTime>) -> f64 {
+    let nanoseconds = |sampled: Option<&SampleTime>| sampled.map(|sampled| sampled.monotonic_ns);
+    match (nanoseconds(before), nanoseconds(after)) {
+        (Some(before), Some(after)) => after.saturating_sub(before) as f64 / 1e9,
+        _ => 0.0,
+    }
+}
+
+fn whole(number: u32) -> usize {
+    usize::try_from(number).unwrap_or(usize::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_may_be_typed_as_it_is_seen_in_the_tree() {
+        for (typed, wanted) in [
+            ("/", "/"),
+            ("/system.slice/", "/system.slice"),
+            ("/sys/fs/cgroup", "/"),
+            ("/sys/fs/cgroup/a/b", "/a/b"),
+            ("/sys/fs/cgroups", "/sys/fs/cgroups"),
+        ] {
+            assert_eq!(parse_path(typed.into()), Ok(wanted.into()), "{typed}");
+        }
+        for wrong in ["", "system.slice"] {
+            assert!(parse_path(wrong.into()).is_err(), "{wrong}");
+        }
+    }
+}
