@@ -10,7 +10,7 @@ use clap::{
     Args,
     builder::{OsStringValueParser, TypedValueParser as _},
 };
-use procwire_client::v1::ProcessState;
+use procwire_client::{ProcessRef, v1::ProcessState};
 
 pub(crate) use self::values::{parse_pid, parse_usage_window};
 use self::{
@@ -24,6 +24,15 @@ use self::{
 /// Window over which processor use is measured if none is named.
 pub(crate) const USAGE_WINDOW: Duration = Duration::from_millis(500);
 
+/// Processes named one by one.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct NamedProcesses {
+    /// Whatever has one of these pids.
+    pub(crate) pids: Vec<u32>,
+    /// One of these processes and no later one with its pid.
+    pub(crate) references: Vec<ProcessRef>,
+}
+
 /// Which processes, as typed.
 #[derive(Clone, Debug, Default, Args)]
 #[command(next_help_heading = "Which processes (all options must hold; of several values of one option, any)")]
@@ -31,6 +40,9 @@ pub(crate) struct SelectorArgs {
     /// With one of these pids
     #[arg(short, long = "pid", id = "pid", value_name = "PID,...", value_delimiter = ',', value_parser = parse_pid)]
     pub(crate) pids: Vec<u32>,
+    /// Or one of these and no later one with its pid.
+    #[arg(skip)]
+    pub(crate) references: Vec<ProcessRef>,
     /// Started by this user (real user)
     #[arg(short, long, value_name = "NAME|UID,...", value_delimiter = ',', value_parser = parse_user)]
     user: Vec<User>,
@@ -124,10 +136,29 @@ impl SelectorArgs {
         self
     }
 
-    /// The same and, in place of any other, one of these pids.
+    /// The same and, in place of any other, one of these processes.
     #[must_use]
-    pub(crate) fn with_pids(mut self, pids: &[u32]) -> Self {
-        self.pids.extend(pids);
+    pub(crate) fn with_named(mut self, named: NamedProcesses) -> Self {
+        self.pids.extend(named.pids);
+        self.references.extend(named.references);
         self
+    }
+
+    /// True if processes are named one by one.
+    pub(crate) fn names_some(&self) -> bool {
+        !self.pids.is_empty() || !self.references.is_empty()
+    }
+
+    /// The pids of the processes that are named one by one.
+    pub(crate) fn named_pids(&self) -> Vec<u32> {
+        self.pids.iter().copied().chain(self.references.iter().map(|reference| reference.pid)).collect()
+    }
+
+    /// The users named, for whoever finds nothing of theirs.
+    pub(crate) fn usernames(&self) -> impl Iterator<Item = &str> {
+        self.user.iter().filter_map(|user| match user {
+            User::Name(name) => Some(name.as_str()),
+            User::Id(_) => None,
+        })
     }
 }

@@ -6,7 +6,7 @@ use procwire_client::{
     ListProcesses, ProcessList,
     v1::{ListProcessesSummary, ProcessFilter, ProcessPredicate},
 };
-use procwire_proto::json;
+use procwire_proto::{escape, json};
 
 use super::rows::RowWriter;
 use crate::{
@@ -111,9 +111,27 @@ pub(super) fn note_unjudged(
     Ok(())
 }
 
+/// Says that an empty list is one because nothing matched, and of a user that was named that there may be none of that name.
+pub(super) fn note_nothing(returned: u32, selectors: &SelectorArgs, out: &mut Output) -> Result<(), CliError> {
+    if returned > 0 {
+        return Ok(());
+    }
+    let users: Vec<_> = selectors.usernames().map(|user| escape::terminal(user.as_bytes())).collect();
+    Ok(match users.as_slice() {
+        [] => out.note("no process matches"),
+        [user] => {
+            out.note(&format!("no process matches: the host may have no user {user}, or nothing of that user runs"))
+        }
+        _ => out.note(&format!(
+            "no process matches: the host may have no users {}, or nothing of them runs",
+            users.join(", ")
+        )),
+    }?)
+}
+
 /// An error if pids were named and none of those processes is there.
-pub(super) fn require_some(pids: &[u32], returned: u32) -> Result<(), CliError> {
-    match pids {
+pub(super) fn require_some(pids: Vec<u32>, returned: u32) -> Result<(), CliError> {
+    match pids.as_slice() {
         [] => Ok(()),
         _ if returned > 0 => Ok(()),
         [pid] => Err(CliError::TargetGone(format!("no process {pid}, or it is not among those selected"))),

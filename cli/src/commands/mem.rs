@@ -2,7 +2,10 @@
 
 use clap::Args;
 
-use super::listing;
+use super::{
+    listing,
+    target::{Target, look_up},
+};
 use crate::{
     connection::Connection,
     error::CliError,
@@ -12,7 +15,7 @@ use crate::{
         Layout,
         memory::{note, table_with_sums},
     },
-    selectors::{SelectorArgs, parse_pid},
+    selectors::SelectorArgs,
     sorting::SortKey,
 };
 
@@ -24,9 +27,9 @@ PSS   USS and its share of what it shares
 SWAP  what of it is swapped out
 RSS   all that is in RAM, shared or not: summed up, it counts shared memory many times")]
 pub(crate) struct MemArgs {
-    /// Only these processes
-    #[arg(id = "pids", value_name = "PID", value_parser = parse_pid)]
-    pids: Vec<u32>,
+    /// Only these processes: pids, or PID@START_TICKS
+    #[arg(id = "targets", value_name = "PID")]
+    targets: Vec<Target>,
     /// Order: uss, pss, rss, swap or another order of `ps`
     #[arg(short, long, value_name = "KEY[:asc],...", value_delimiter = ',', default_value = "uss")]
     sort: Vec<SortKey>,
@@ -39,9 +42,9 @@ pub(crate) struct MemArgs {
 
 /// Lists processes by the memory that they alone hold.
 pub(crate) async fn run(args: &MemArgs, connection: &Connection, out: &mut Output) -> Result<Exit, CliError> {
-    let mut selectors = args.selectors.clone().with_pids(&args.pids);
+    let mut selectors = args.selectors.clone().with_named(look_up(&args.targets, connection).await?);
     // Threads of the kernel have no memory of their own; but whatever is named is shown.
-    if selectors.pids.is_empty() {
+    if !selectors.names_some() {
         selectors = selectors.without_kernel_threads();
     }
     let order: Vec<SortKey> = args.sort.iter().map(of_footprint).collect();
@@ -60,7 +63,8 @@ pub(crate) async fn run(args: &MemArgs, connection: &Connection, out: &mut Outpu
         let fields = layout.fields().into_iter().chain(["ref", "memory_footprint"]);
         listing::print_json(request.fields(fields), &selectors, connection, out).await?
     };
-    listing::require_some(&selectors.pids, returned)?;
+    listing::require_some(selectors.named_pids(), returned)?;
+    listing::note_nothing(returned, &selectors, out)?;
     Ok(Exit::Success)
 }
 

@@ -1,6 +1,6 @@
 //! Reading the sections of the host that a command is about.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use procwire_client::v1::{FieldError, FieldErrorReason, System};
 use procwire_proto::escape;
@@ -41,19 +41,22 @@ pub(crate) fn require(system: &System, path: &str, is_there: bool, is_local: boo
     Err(CliError::HostUnreadable { what: path.replace(['_', '.'], " "), why, reason: error.reason() })
 }
 
-/// Says what could not be read of a section that is there.
+/// Says what could not be read of a section that is there, each reason once. What this host does not have is no news, and JSON says it.
 pub(crate) fn note_unreadable(
     system: &System,
     path: &str,
     connection: &Connection,
     out: &mut Output,
 ) -> Result<(), CliError> {
-    let mut is_denied = false;
-    for error in errors_below(system, path) {
-        out.note(&format!("{} cannot be read: {}", escape::terminal(error.path.as_bytes()), in_words(error)))?;
-        is_denied |= error.reason() == FieldErrorReason::PermissionDenied;
+    let mut reasons: BTreeMap<String, Vec<&str>> = BTreeMap::new();
+    let worth_telling = |error: &&FieldError| error.reason() != FieldErrorReason::Unsupported;
+    for error in errors_below(system, path).filter(worth_telling) {
+        reasons.entry(in_words(error)).or_default().push(&error.path);
     }
-    if is_denied {
+    for (reason, paths) in reasons {
+        out.note(&format!("{} cannot be read: {reason}", escape::terminal(paths.join(", ").as_bytes())))?;
+    }
+    if errors_below(system, path).any(|error| error.reason() == FieldErrorReason::PermissionDenied) {
         out.note(unreadable::advice(connection.is_local))?;
     }
     Ok(())

@@ -6,7 +6,11 @@ use clap::Args;
 use procwire_client::{ListProcesses, ProcessTree};
 use procwire_proto::{ProcessFieldSet, json};
 
-use super::{listing, rows::write_rows};
+use super::{
+    listing,
+    rows::write_rows,
+    target::{Target, look_up},
+};
 use crate::{
     connection::Connection,
     error::CliError,
@@ -17,7 +21,7 @@ use crate::{
         branches::{Branches, Strokes},
         mask_path, table, table_of_fields, table_with_branches, thread_rows,
     },
-    selectors::{SelectorArgs, USAGE_WINDOW, parse_pid, parse_usage_window},
+    selectors::{SelectorArgs, USAGE_WINDOW, parse_usage_window},
     sorting::SortKey,
 };
 
@@ -29,9 +33,9 @@ const OTHER_COLUMNS: u16 = 40;
 /// What `ps` shows, as typed.
 #[derive(Debug, Args)]
 pub(crate) struct PsArgs {
-    /// Only these processes
-    #[arg(id = "pids", value_name = "PID", value_parser = parse_pid)]
-    pids: Vec<u32>,
+    /// Only these processes: pids, or PID@START_TICKS
+    #[arg(id = "targets", value_name = "PID")]
+    targets: Vec<Target>,
     /// Fields to show, in this order: pid,name,memory.resident_bytes ("memory": all of it, "*": everything);
     /// `procwire agent capabilities` lists them
     #[arg(short, long, value_name = "A,B,...", value_delimiter = ',', value_parser = clap::builder::NonEmptyStringValueParser::new())]
@@ -56,7 +60,7 @@ pub(crate) struct PsArgs {
 
 /// Lists processes.
 pub(crate) async fn run(args: &PsArgs, connection: &Connection, out: &mut Output) -> Result<Exit, CliError> {
-    let selectors = args.selectors.clone().with_pids(&args.pids);
+    let selectors = args.selectors.clone().with_named(look_up(&args.targets, connection).await?);
     let mut request = listing::request(&selectors, &args.sort, args.window(), connection).await?;
     if let Some(limit) = args.limit {
         request = request.limit(limit);
@@ -65,7 +69,8 @@ pub(crate) async fn run(args: &PsArgs, connection: &Connection, out: &mut Output
         Format::Json | Format::Ndjson => print_json(args, request, connection, out).await?,
         Format::Table | Format::Wide => print_table(args, request, connection, out).await?,
     };
-    listing::require_some(&selectors.pids, returned)?;
+    listing::require_some(selectors.named_pids(), returned)?;
+    listing::note_nothing(returned, &selectors, out)?;
     Ok(Exit::Success)
 }
 

@@ -5,7 +5,7 @@ use std::{str::FromStr, time::Duration};
 use clap::Args;
 use procwire_client::{Client, ProcessRef};
 
-use crate::error::CliError;
+use crate::{connection::Connection, error::CliError, exit::Exit, selectors::NamedProcesses};
 
 /// `4242`, or exactly one process and no later one with its pid: `4242@8817231`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,6 +57,28 @@ impl TargetArgs {
         let found = found.ok_or_else(|| CliError::TargetGone(format!("process {pid} cannot be told from others")))?;
         Target { pid, start_ticks: start_ticks.or(self.start_ticks) }.check(&found)?;
         Ok(found)
+    }
+}
+
+/// The processes that are meant. Of those that are named exactly it is looked up which are there; an error if no other is named and
+/// none of them is.
+pub(crate) async fn look_up(targets: &[Target], connection: &Connection) -> Result<NamedProcesses, CliError> {
+    let mut named = NamedProcesses::default();
+    let mut gone = None;
+    for target in targets {
+        if target.start_ticks.is_none() {
+            named.pids.push(target.pid);
+            continue;
+        }
+        match TargetArgs::from(*target).resolve(&connection.client, connection.timeout).await {
+            Ok(reference) => named.references.push(reference),
+            Err(error) if error.exit() == Exit::TargetGone => gone = gone.or(Some(error)),
+            Err(error) => return Err(error),
+        }
+    }
+    match gone {
+        Some(error) if named == NamedProcesses::default() => Err(error),
+        _ => Ok(named),
     }
 }
 

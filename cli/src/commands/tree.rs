@@ -79,8 +79,9 @@ pub(crate) async fn run(args: &TreeArgs, connection: &Connection, out: &mut Outp
         write_rows(out, rows)?;
     }
     listing::note(&list, &selectors, connection, out)?;
-    let named: Vec<u32> = selectors.pids.iter().copied().chain(args.root.map(|target| target.pid)).collect();
-    listing::require_some(&named, list.summary.returned)?;
+    let named = selectors.named_pids().into_iter().chain(args.root.map(|target| target.pid)).collect();
+    listing::require_some(named, list.summary.returned)?;
+    listing::note_nothing(list.summary.returned, &selectors, out)?;
     Ok(Exit::Success)
 }
 

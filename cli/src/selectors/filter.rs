@@ -7,7 +7,7 @@ use procwire_client::{
     v1::{BytesMatch, ProcessFilter, ProcessPredicate, bytes_match::Match},
 };
 
-use super::{SelectorArgs, values::User};
+use super::{NamedProcesses, SelectorArgs, values::User};
 use crate::{connection::Connection, error::CliError};
 
 /// What the agent must be asked before the filter can be written.
@@ -65,7 +65,6 @@ impl SelectorArgs {
     fn predicates(&self, facts: &Facts) -> Vec<ProcessPredicate> {
         let moment = |ago: Option<Duration>| ago.map(|ago| earlier(&facts.now, ago));
         let everywhere = ProcessPredicate {
-            pids: self.pids.clone(),
             ppids: self.parent.clone(),
             descendants_of: self.under.iter().filter_map(|pid| facts.references.get(pid).cloned()).collect(),
             states: self.state.iter().map(|state| i32::from(*state)).collect(),
@@ -86,6 +85,10 @@ impl SelectorArgs {
             ..ProcessPredicate::default()
         };
         let mut predicates = vec![everywhere];
+        combine(&mut predicates, &self.named(), |predicate, named| {
+            predicate.pids.clone_from(&named.pids);
+            predicate.refs.clone_from(&named.references);
+        });
         combine(&mut predicates, &self.users(), |predicate, users| {
             for user in users {
                 match user {
@@ -101,6 +104,13 @@ impl SelectorArgs {
             predicate.cgroup_prefix = Some(path.as_bytes().to_vec());
         });
         predicates
+    }
+
+    /// Pids and references are two conditions on the wire, so they are alternatives only apart.
+    fn named(&self) -> Vec<NamedProcesses> {
+        let pids = NamedProcesses { pids: self.pids.clone(), ..NamedProcesses::default() };
+        let references = NamedProcesses { references: self.references.clone(), ..NamedProcesses::default() };
+        [pids, references].into_iter().filter(|named| *named != NamedProcesses::default()).collect()
     }
 
     /// Names and numbers of users are two conditions on the wire, so they are alternatives only apart.
@@ -203,6 +213,19 @@ mod tests {
         let exe = |predicate: &ProcessPredicate| predicate.exe.clone().unwrap().r#match.unwrap();
         assert_eq!(exe(&predicates[0]), Match::Prefix(b"/opt/".to_vec()));
         assert_eq!(exe(&predicates[1]), Match::Exact(b"/bin/sh".to_vec()));
+    }
+
+    #[test]
+    fn pids_and_exact_processes_are_alternatives() {
+        let reference = ProcessRef { pid: 7, start_ticks: 100, ..ProcessRef::default() };
+        let named = NamedProcesses { pids: vec![8], references: vec![reference.clone()] };
+        let selectors = typed("--user root -p 9").with_named(named);
+        let predicates = selectors.predicates(&Facts::default());
+        assert_eq!(predicates.len(), 2);
+        assert!(predicates.iter().all(|predicate| predicate.usernames == [b"root".to_vec()]));
+        assert_eq!((&predicates[0].pids[..], &predicates[0].refs[..]), (&[9, 8][..], &[][..]));
+        assert_eq!((&predicates[1].pids[..], &predicates[1].refs[..]), (&[][..], &[reference][..]));
+        assert!(selectors.narrows() && selectors.names_some() && !typed("").names_some());
     }
 
     #[test]
