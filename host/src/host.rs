@@ -14,7 +14,7 @@ use rustix::{
     time::{ClockId, clock_gettime},
 };
 
-use crate::{HostError, Machine, Roots, procfs, users::Users};
+use crate::{HostError, Machine, Roots, disk_usage::Filesystems, procfs, users::Users};
 
 /// A host: its roots, its facts, and what is worth keeping between readings. `Send + Sync`; share it in an `Arc`.
 #[derive(Debug)]
@@ -25,6 +25,7 @@ pub struct Host {
     users: Users,
     fd_directory_size: AtomicU8,
     own_pids: AtomicU8,
+    filesystems: Filesystems,
 }
 
 impl Host {
@@ -53,6 +54,7 @@ impl Host {
             users,
             fd_directory_size: AtomicU8::new(UNKNOWN),
             own_pids: AtomicU8::new(UNKNOWN),
+            filesystems: Filesystems::new(),
         })
     }
 
@@ -103,6 +105,10 @@ impl Host {
 
     pub(crate) fn users(&self) -> &Users {
         &self.users
+    }
+
+    pub(crate) fn filesystems(&self) -> &Filesystems {
+        &self.filesystems
     }
 
     /// True if the size of `/proc/PID/fd` is the number of descriptors (kernel 6.2). Found out once, on the agent itself, which

@@ -3,7 +3,9 @@
 //! Roots and machine facts are injected ([`Roots`], [`Machine`]), so that the same code reads a container's view of its host, a
 //! captured tree in a test, or this machine. Parsers take bytes and never open files.
 
+mod askers;
 pub mod control;
+mod disk_usage;
 mod error;
 mod features;
 mod host;
@@ -19,6 +21,7 @@ pub mod system;
 mod users;
 
 pub use control::{ControlError, Liveness, ProcessHandle};
+pub use disk_usage::DiskUsageError;
 pub use error::HostError;
 pub use features::own_user;
 pub use host::Host;
