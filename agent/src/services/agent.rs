@@ -63,6 +63,7 @@ impl AgentService {
                 roles: caller.roles.iter().map(|role| role.name().to_owned()).collect(),
             }),
             machine_id,
+            container_mode: !self.context.host.has_own_namespaces(),
         })
     }
 

@@ -42,6 +42,7 @@ pub(crate) fn info_page(info: &GetInfoResponse, clock: &Clock) -> Page {
         ("serves", Some(text(info.api_packages.join(", ").as_bytes()))),
         ("process", info.agent.as_ref().map(ToString::to_string)),
         ("started", info.agent_start_time.as_ref().map(moment)),
+        ("sees", info.container_mode.then(|| "its host, from a container".to_owned())),
     ];
     let caller = info.caller.clone().unwrap_or_default();
     let you = [

@@ -112,6 +112,10 @@ pub struct GetInfoResponse {
     /// The 16 bytes of /etc/machine-id; absent where there is none.
     #[prost(bytes = "vec", optional, tag = "15")]
     pub machine_id: ::core::option::Option<::prost::alloc::vec::Vec<u8>>,
+    /// True if the agent reads another procfs than its own: its host's, from a container. Mounts, interfaces and sockets are then those of
+    /// that procfs's process 1; the features "own_pid_namespace" and "own_namespaces" of GetCapabilities say what cannot be done.
+    #[prost(bool, tag = "16")]
+    pub container_mode: bool,
 }
 impl ::prost::Name for GetInfoResponse {
     const NAME: &'static str = "GetInfoResponse";
