@@ -17,6 +17,7 @@ use bytes::Bytes;
 use procwire_host::{Host, Machine, Roots, SystemReader};
 use procwire_proto::{FieldMask, SystemFieldSet, json, v1::System};
 use serde_json::Value;
+use tempfile::TempDir;
 
 const BOOT_ID: [u8; 16] = *b"0123456789abcdef";
 
@@ -26,9 +27,10 @@ fn every_machine_gives_the_answer_that_was_checked() {
     let mut differences = Vec::new();
     let mut compared = 0;
     for machine in folders(&machines()) {
+        let unpacked = unpack(&machine);
         for golden in files(&machine.join("golden"), "json") {
             let section = golden.file_stem().unwrap().to_str().unwrap();
-            let answer = format!("{:#}\n", read(&machine, section));
+            let answer = format!("{:#}\n", read(&machine, unpacked.path(), section));
             if bless {
                 fs::write(&golden, &answer).unwrap();
             }
@@ -51,14 +53,19 @@ fn every_machine_says_where_it_comes_from() {
     }
 }
 
-/// The answer to a read mask, without what changes from call to call.
-fn read(machine: &Path, section: &str) -> Value {
+/// The files of a machine.
+fn unpack(machine: &Path) -> TempDir {
     let unpacked = tempfile::tempdir().unwrap();
     for tree in files(machine, "tree") {
         tree::unpack(&fs::read_to_string(&tree).unwrap(), unpacked.path());
     }
+    unpacked
+}
+
+/// The answer to a read mask, without what changes from call to call.
+fn read(machine: &Path, unpacked: &Path, section: &str) -> Value {
     let below = |name: &str| {
-        let folder = unpacked.path().join(name);
+        let folder = unpacked.join(name);
         fs::create_dir_all(&folder).unwrap();
         folder
     };
@@ -75,7 +82,7 @@ fn read(machine: &Path, section: &str) -> Value {
     let host = Host::with_machine(roots, facts).unwrap();
     let system = System { sampled: None, ..SystemReader::new(Arc::new(host)).read(fields) };
     let mut answer = json::to_json(&system);
-    scrub(&mut answer, unpacked.path().to_str().unwrap());
+    scrub(&mut answer, unpacked.to_str().unwrap());
     answer
 }
 
