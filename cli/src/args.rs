@@ -4,9 +4,9 @@ use clap::{Parser, Subcommand};
 
 use crate::{
     commands::{
-        agent, battery, cgroups, completions, context, demo, env, files, ifconfig, info, limits, maps, mem, netstat,
-        nettop, pgrep, pidof, pki, pressure, ps, sensors, system, terminate, threads, tree, units, uptime, wait, watch,
-        who, who_listens,
+        agent, battery, cgroups, completions, context, cpu, demo, df, env, files, free, ifconfig, info, iostat, limits,
+        maps, mem, netstat, nettop, pgrep, pidof, pki, pressure, ps, sensors, system, terminate, threads, tree, units,
+        uptime, wait, watch, who, who_listens,
     },
     connection::ConnectionArgs,
     exit::Exit,
@@ -60,8 +60,16 @@ pub(crate) enum Command {
     Netstat(netstat::NetstatArgs),
     /// Show who listens on a port
     WhoListens(who_listens::WhoListensArgs),
-    /// Show the host: processors, memory, disks, network
+    /// Show the host on a page: what needs attention, processors, memory, filesystems, disks, network, sensors
     System(system::SystemArgs),
+    /// Show the processors: what they are, how busy and with what, how fast
+    Cpu(cpu::CpuArgs),
+    /// Show how much memory and swap is used and available
+    Free(free::FreeArgs),
+    /// Show how full filesystems are
+    Df(df::DfArgs),
+    /// Show what disks read and write just now, and how long that takes
+    Iostat(iostat::IostatArgs),
     /// Show network interfaces and their addresses
     Ifconfig(ifconfig::IfconfigArgs),
     /// Show what each network interface carries just now, the busiest first

@@ -5,12 +5,16 @@ pub(crate) mod battery;
 pub(crate) mod cgroups;
 pub(crate) mod completions;
 pub(crate) mod context;
+pub(crate) mod cpu;
 pub(crate) mod demo;
+pub(crate) mod df;
 pub(crate) mod env;
 pub(crate) mod files;
+pub(crate) mod free;
 mod holders;
 pub(crate) mod ifconfig;
 pub(crate) mod info;
+pub(crate) mod iostat;
 pub(crate) mod limits;
 mod listing;
 pub(crate) mod maps;
@@ -31,6 +35,7 @@ mod target;
 pub(crate) mod terminate;
 pub(crate) mod threads;
 pub(crate) mod tree;
+mod two_readings;
 pub(crate) mod units;
 pub(crate) mod uptime;
 pub(crate) mod wait;
@@ -65,6 +70,10 @@ pub(crate) async fn run(cli: Cli, out: &mut Output) -> Result<Exit, CliError> {
         Command::Netstat(args) => netstat::run(&args, &connect()?, out).await,
         Command::WhoListens(args) => who_listens::run(&args, &connect()?, out).await,
         Command::System(args) => system::run(&args, &connect()?, out).await,
+        Command::Cpu(args) => cpu::run(&args, &connect()?, out).await,
+        Command::Free(args) => free::run(&args, &connect()?, out).await,
+        Command::Df(args) => df::run(&args, &connect()?, out).await,
+        Command::Iostat(args) => iostat::run(&args, &connect()?, out).await,
         Command::Ifconfig(args) => ifconfig::run(&args, &connect()?, out).await,
         Command::Nettop(args) => nettop::run(&args, &connect()?, out).await,
         Command::Sensors(args) => sensors::run(&args, &connect()?, out).await,

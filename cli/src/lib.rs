@@ -11,6 +11,7 @@ pub mod pki;
 pub mod private_file;
 mod render;
 mod selectors;
+mod sizes;
 mod sorting;
 
 use std::{ffi::OsString, process::ExitCode};

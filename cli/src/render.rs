@@ -3,8 +3,12 @@
 pub(crate) mod agent;
 pub(crate) mod cgroups;
 pub(crate) mod clock;
+pub(crate) mod cpu;
+pub(crate) mod disks;
+pub(crate) mod filesystems;
 pub(crate) mod interfaces;
 pub(crate) mod json;
+pub(crate) mod memory;
 pub(crate) mod page;
 pub(crate) mod power;
 pub(crate) mod pressure;
