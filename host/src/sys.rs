@@ -4,7 +4,9 @@
 mod affinity;
 mod io_priority;
 mod name_service;
+mod nvml;
 mod pidfd_info;
+mod shared_library;
 mod signals;
 
 use rustix::io::Errno;
@@ -12,6 +14,9 @@ use rustix::io::Errno;
 pub(crate) use affinity::cpu_affinity;
 pub(crate) use io_priority::io_priority;
 pub(crate) use name_service::user_name;
+#[cfg(test)]
+pub(crate) use nvml::tests as nvml_tests;
+pub(crate) use nvml::{Nvml, NvmlCard, NvmlError};
 pub(crate) use pidfd_info::pidfd_info;
 pub(crate) use signals::signal;
 

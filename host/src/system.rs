@@ -149,7 +149,7 @@ impl SystemReader {
         self.protocols.read(host, buffer, &mut answer);
         self.sensors.read(&mut answer);
         self.power.read(&mut answer);
-        self.gpus.read(host, buffer, &mut answer);
+        self.gpus.read(&mut answer);
         self.sessions.read(host, buffer, &mut answer);
         self.pressure.read(host, buffer, &mut answer);
         answer.system

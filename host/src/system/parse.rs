@@ -9,6 +9,7 @@ pub(super) mod loadavg;
 pub(super) mod meminfo;
 pub(crate) mod mountinfo;
 pub(super) mod net_dev;
+pub(super) mod nvidia;
 pub(super) mod pressure;
 pub(super) mod session;
 pub(super) mod stat;

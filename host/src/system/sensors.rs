@@ -20,6 +20,8 @@ use super::{
 };
 use crate::Host;
 
+pub(super) use self::rows::celsius;
+
 const CHIPS: SystemFieldSet = bit::SENSORS_TEMPERATURES
     .union(bit::SENSORS_FANS)
     .union(bit::SENSORS_VOLTAGES)

@@ -37,7 +37,7 @@ pub(in crate::system) fn logins(text: &[u8]) -> impl Iterator<Item = Login<'_>> 
 fn layout_of(length: usize) -> Layout {
     let is_wide = cfg!(any(target_arch = "aarch64", target_arch = "s390x", target_arch = "loongarch64"));
     let (own, other) = if is_wide { (WIDE, NARROW) } else { (NARROW, WIDE) };
-    if length % own.length != 0 && length % other.length == 0 { other } else { own }
+    if !length.is_multiple_of(own.length) && length.is_multiple_of(other.length) { other } else { own }
 }
 
 fn login(record: &[u8], layout: Layout) -> Option<Login<'_>> {

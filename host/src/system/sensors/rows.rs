@@ -135,7 +135,7 @@ impl Row {
 }
 
 /// Nothing is colder than absolute zero; the kernel writes -274 degrees for "none" (include/linux/thermal.h: `THERMAL_TEMP_INVALID`).
-pub(super) fn celsius(thousandths: i64) -> Option<f64> {
+pub(in crate::system) fn celsius(thousandths: i64) -> Option<f64> {
     (thousandths >= -273_150).then_some(thousandths as f64 / 1e3)
 }
 
