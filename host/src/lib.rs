@@ -4,6 +4,7 @@
 //! captured tree in a test, or this machine. Parsers take bytes and never open files.
 
 mod askers;
+pub mod cgroup;
 pub mod control;
 mod disk_usage;
 mod error;

@@ -40,5 +40,6 @@ pub use plan::{EnvironDisclosure, ProcessPlan};
 pub use reader::ProcessReader;
 pub use usage::UsageBaseline;
 
+pub(crate) use cgroup::parse as cgroup_membership;
 pub(crate) use exit::may_trace_zombie;
 pub(crate) use stat::Stat;

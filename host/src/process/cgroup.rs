@@ -19,7 +19,7 @@ pub(super) fn read(access: &mut Access<'_>, draft: &mut Draft<'_>) -> Result<(),
 
 /// Parses the file: `ID:CONTROLLERS:PATH`, where hierarchy 0 without controllers is the unified tree. A path may hold colons, but no
 /// newline: the kernel lets no group be called so.
-fn parse(text: &[u8]) -> ProcessCgroup {
+pub(crate) fn parse(text: &[u8]) -> ProcessCgroup {
     let mut cgroup = ProcessCgroup::default();
     for line in text.split(|byte| *byte == b'\n') {
         let mut parts = line.splitn(3, |byte| *byte == b':');

@@ -1,5 +1,6 @@
 //! Usage ratios and rates: what two snapshots of the same host tell that one cannot.
 
+mod cgroup;
 mod cpu;
 mod disks;
 mod network;
@@ -33,6 +34,11 @@ pub fn add_rates_of(fields: SystemFieldSet, previous: &System, current: &mut Sys
         (fields.contains(bit::NETWORK_INTERFACES_RATES), &previous.network, &mut current.network)
     {
         network::add_rates(&previous.interfaces, &mut current.interfaces, window);
+    }
+    if let (true, Some(previous), Some(current)) =
+        (fields.contains(bit::CGROUP), &previous.cgroup, &mut current.cgroup)
+    {
+        cgroup::add_rates(previous, current, window);
     }
 }
 
