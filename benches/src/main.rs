@@ -18,6 +18,7 @@ mod relatives;
 mod report;
 mod sets;
 mod sockets;
+mod system;
 mod table;
 mod turns;
 
@@ -64,6 +65,8 @@ enum Suite {
     Lanes,
     /// A host full of connections
     Sockets,
+    /// A snapshot of the host, in processor time, beside psutil and prometheus-node-exporter
+    System,
 }
 
 /// What the suites share.
@@ -96,6 +99,7 @@ fn main() -> std::process::ExitCode {
             Suite::Relatives => relatives::run(&bench, &mut report),
             Suite::Lanes => lanes::run(&bench, &report),
             Suite::Sockets => sockets::run(&bench, &mut report),
+            Suite::System => system::run(&bench, &mut report),
         }
     }
     let missed = report.has_misses();

@@ -1,0 +1,193 @@
+//! The whole host at one moment: processors, memory, swap, disks, network, load, pressure, mounts and how full they are. What counts is
+//! processor time, not time: a scrape that waits costs nobody anything.
+
+mod exporter;
+mod floor;
+
+use std::sync::Arc;
+
+use procwire_host::{Host, Roots, SystemReader};
+use procwire_proto::{FieldMask, SystemFieldSet};
+use rustix::time::{ClockId, clock_gettime};
+
+use self::{exporter::Exporter, floor::Floor};
+use crate::{
+    Bench,
+    agent_cost::cpu_seconds,
+    report::{Bound, Report},
+    table::peers::Script,
+    turns::{Contest, Turns},
+};
+
+/// What psutil and the exporter tell too. No more than they: neither frequencies nor addresses, nor every line of meminfo.
+const FIELDS: &[&str] = &[
+    "cpu.times",
+    "cpu.cpus.times",
+    "cpu.logical_count",
+    "cpu.context_switches",
+    "cpu.interrupts",
+    "cpu.soft_interrupts",
+    "load.one_minute",
+    "memory.total_bytes",
+    "memory.available_bytes",
+    "memory.used_bytes",
+    "memory.free_bytes",
+    "memory.buffers_bytes",
+    "memory.cached_bytes",
+    "memory.shared_bytes",
+    "memory.active_bytes",
+    "memory.inactive_bytes",
+    "memory.slab_bytes",
+    "memory.used_ratio",
+    "swap.total_bytes",
+    "swap.used_bytes",
+    "swap.free_bytes",
+    "swap.used_ratio",
+    "swap.swapped_in_bytes",
+    "swap.swapped_out_bytes",
+    "disks",
+    "network.interfaces.name",
+    "network.interfaces.counters",
+    "pressure",
+    "mounts",
+];
+
+/// The same, asked of psutil in an interpreter that is warm; it knows no pressure.
+const PSUTIL: &str = "
+import psutil, sys, time
+def read():
+    psutil.cpu_times(), psutil.cpu_times(percpu=True), psutil.cpu_count(), psutil.cpu_stats(), psutil.getloadavg()
+    psutil.virtual_memory(), psutil.swap_memory()
+    psutil.disk_io_counters(perdisk=True), psutil.net_io_counters(pernic=True)
+    for mount in psutil.disk_partitions(all=True):
+        try:
+            psutil.disk_usage(mount.mountpoint)
+        except OSError:
+            pass
+for line in sys.stdin:
+    start = time.process_time()
+    for _ in range(int(sys.argv[1])):
+        read()
+    print(time.process_time() - start, sys.argv[1], flush=True)
+";
+
+/// Readings of one turn: enough for clocks of any grain.
+const READINGS: u32 = 20;
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Contender {
+    Floor,
+    Cold,
+    Stream,
+    Wire,
+    Psutil,
+    Exporter,
+}
+
+impl std::fmt::Display for Contender {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.pad(match self {
+            Self::Floor => "floor: open, read, close of the same files",
+            Self::Cold => "procwire, host only, a new reader",
+            Self::Stream => "procwire, host only, as in a stream",
+            Self::Wire => "procwire, the agent's GetSystem over mTLS",
+            Self::Psutil => "psutil, the same calls, called again",
+            Self::Exporter => "prometheus-node-exporter, one scrape",
+        })
+    }
+}
+
+struct Snapshot<'a> {
+    bench: &'a Bench,
+    host: Arc<Host>,
+    fields: SystemFieldSet,
+    kept: SystemReader,
+    floor: Floor,
+    psutil: Script,
+    exporter: Option<Exporter>,
+}
+
+pub fn run(bench: &Bench, report: &mut Report) {
+    let mask = FieldMask { paths: FIELDS.iter().map(ToString::to_string).collect() };
+    let host = Arc::new(Host::open(Roots::default()).unwrap());
+    let mut snapshot = Snapshot {
+        bench,
+        fields: SystemFieldSet::from_mask(Some(&mask), SystemFieldSet::EMPTY).unwrap(),
+        kept: SystemReader::new(Arc::clone(&host)),
+        host,
+        floor: Floor::new(),
+        psutil: Script::start(PSUTIL, &[&READINGS.to_string()]),
+        exporter: Exporter::start(),
+    };
+    let mut contenders = vec![Contender::Floor, Contender::Cold, Contender::Stream, Contender::Wire, Contender::Psutil];
+    if snapshot.exporter.is_some() {
+        contenders.push(Contender::Exporter);
+    } else {
+        println!(
+            "\nno comparison with prometheus-node-exporter: it is not installed (Debian: prometheus-node-exporter)"
+        );
+    }
+    let turns = Turns::take(&mut snapshot, &contenders, bench.options.rounds);
+    turns.print("snapshot of the host, processor time", "us", Contender::Floor, Contender::Psutil);
+    let psutil = |below| turns.ratio(Contender::Psutil, below);
+    report.target("system: psutil / host only, a new reader", psutil(Contender::Cold), Bound::AtLeast(4.0));
+    report.target("system: psutil / host only, as in a stream", psutil(Contender::Stream), Bound::AtLeast(8.0));
+    report.line("system: psutil / the agent over mTLS", psutil(Contender::Wire));
+    if snapshot.exporter.is_some() {
+        let exporter = |below| turns.ratio(Contender::Exporter, below);
+        report.target("system: one scrape / the agent over mTLS", exporter(Contender::Wire), Bound::AtLeast(20.0));
+        report.line("system: one scrape / host only, as in a stream", exporter(Contender::Stream));
+    }
+}
+
+impl Snapshot<'_> {
+    /// Processor seconds of so many readings.
+    fn spend(&mut self, contender: Contender) -> f64 {
+        match contender {
+            Contender::Floor => own_seconds(|| self.floor.read()),
+            Contender::Cold => own_seconds(|| {
+                let system = SystemReader::new(Arc::clone(&self.host)).read(self.fields);
+                assert!(!system.mounts.is_empty() && system.memory.is_some(), "{:?}", system.errors);
+            }),
+            Contender::Stream => own_seconds(|| {
+                let system = self.kept.read(self.fields);
+                assert!(!system.mounts.is_empty() && system.memory.is_some(), "{:?}", system.errors);
+            }),
+            Contender::Wire => {
+                let before = cpu_seconds(self.bench.agent.pid());
+                for _ in 0..READINGS {
+                    let answer = self
+                        .bench
+                        .runtime
+                        .block_on(async { self.bench.client.system().get().fields(FIELDS.iter().copied()).await });
+                    assert!(answer.unwrap().system.is_some_and(|system| !system.mounts.is_empty()));
+                }
+                cpu_seconds(self.bench.agent.pid()) - before
+            }
+            Contender::Psutil => self.psutil.read().0,
+            Contender::Exporter => self.exporter.as_mut().map_or(0.0, |exporter| exporter.spend(READINGS)),
+        }
+    }
+}
+
+impl Contest for Snapshot<'_> {
+    type Contender = Contender;
+
+    /// Microseconds of one reading.
+    fn turn(&mut self, contender: Contender) -> f64 {
+        self.spend(contender) * 1e6 / f64::from(READINGS)
+    }
+}
+
+/// Processor time of all threads of the bench while it reads.
+fn own_seconds(mut read: impl FnMut()) -> f64 {
+    let now = || {
+        let time = clock_gettime(ClockId::ProcessCPUTime);
+        time.tv_sec as f64 + time.tv_nsec as f64 / 1e9
+    };
+    let before = now();
+    for _ in 0..READINGS {
+        read();
+    }
+    now() - before
+}
