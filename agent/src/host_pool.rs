@@ -23,6 +23,8 @@ pub enum Lane {
     Slow,
     /// Reads that are long work: page tables, descriptors, threads, sockets.
     Heavy,
+    /// Reads of sensors and other hardware, whose drivers may hang: never in the way of anything else.
+    Device,
     /// Looking at and signalling targets of control, and the audit record: never behind anybody's reads.
     Control,
 }
@@ -34,6 +36,7 @@ impl Lane {
             Lane::Quick => "quick",
             Lane::Slow => "slow",
             Lane::Heavy => "heavy",
+            Lane::Device => "device",
             Lane::Control => "control",
         }
     }
@@ -59,6 +62,8 @@ pub struct HostPoolLimits {
     pub slow: LaneLimits,
     /// Bounds of [`Lane::Heavy`].
     pub heavy: LaneLimits,
+    /// Bounds of [`Lane::Device`].
+    pub device: LaneLimits,
     /// Bounds of [`Lane::Control`].
     pub control: LaneLimits,
 }
@@ -70,6 +75,7 @@ impl Default for HostPoolLimits {
             quick: LaneLimits { threads: 4, queue: 256, deadline },
             slow: LaneLimits { threads: 4, queue: 64, deadline },
             heavy: LaneLimits { threads: 2, queue: 64, deadline },
+            device: LaneLimits { threads: 4, queue: 64, deadline },
             control: LaneLimits { threads: 4, queue: 1024, deadline },
         }
     }
@@ -115,6 +121,7 @@ pub struct HostPool {
     quick: LanePermits,
     slow: LanePermits,
     heavy: LanePermits,
+    device: LanePermits,
     control: LanePermits,
     counters: Arc<Counters>,
     heavy_thread: fn() -> thread::Builder,
@@ -136,6 +143,7 @@ impl HostPool {
             quick: LanePermits::new(limits.quick),
             slow: LanePermits::new(limits.slow),
             heavy: LanePermits::new(limits.heavy),
+            device: LanePermits::new(limits.device),
             control: LanePermits::new(limits.control),
             counters,
             heavy_thread: || thread::Builder::new().name("host-heavy".to_owned()),
@@ -186,7 +194,7 @@ impl HostPool {
                 let answer = on_a_thread_of_its_own((self.heavy_thread)(), job).ok_or(PoolError::NoThread { lane })?;
                 self.by(ends, hung, answer).await?.ok()
             }
-            Lane::Quick | Lane::Slow | Lane::Control => {
+            Lane::Quick | Lane::Slow | Lane::Device | Lane::Control => {
                 #[allow(clippy::disallowed_methods, reason = "this is the host pool")]
                 let thread = tokio::task::spawn_blocking(job);
                 self.by(ends, hung, thread).await?.ok()
@@ -219,6 +227,7 @@ impl HostPool {
             Lane::Quick => self.limits.quick,
             Lane::Slow => self.limits.slow,
             Lane::Heavy => self.limits.heavy,
+            Lane::Device => self.limits.device,
             Lane::Control => self.limits.control,
         }
     }
@@ -228,6 +237,7 @@ impl HostPool {
             Lane::Quick => &self.quick,
             Lane::Slow => &self.slow,
             Lane::Heavy => &self.heavy,
+            Lane::Device => &self.device,
             Lane::Control => &self.control,
         }
     }
@@ -265,7 +275,7 @@ mod tests {
 
     fn pool(threads: usize, queue: usize, deadline: Duration) -> Arc<HostPool> {
         let narrow = LaneLimits { threads, queue, deadline };
-        let limits = HostPoolLimits { quick: narrow, slow: narrow, heavy: narrow, control: narrow };
+        let limits = HostPoolLimits { quick: narrow, slow: narrow, heavy: narrow, device: narrow, control: narrow };
         Arc::new(HostPool::new(limits, Arc::default()))
     }
 
@@ -277,7 +287,7 @@ mod tests {
 
     const LONG: Duration = Duration::from_secs(60);
 
-    const LANES: [Lane; 4] = [Lane::Quick, Lane::Slow, Lane::Heavy, Lane::Control];
+    const LANES: [Lane; 5] = [Lane::Quick, Lane::Slow, Lane::Heavy, Lane::Device, Lane::Control];
 
     #[tokio::test]
     async fn answers_come_back() {

@@ -18,10 +18,11 @@ use tokio::{
     task::AbortHandle,
 };
 
+use self::task::Work;
 pub(crate) use self::{losses::Losses, task::Sample};
 use crate::{
     counters::{Counters, Raised},
-    host_pool::HostPool,
+    host_pool::{HostPool, Lane},
     status::Failure,
 };
 
@@ -73,11 +74,12 @@ impl<Subject: Copy + Eq + Hash> Samplers<Subject> {
         Self { running: Mutex::default(), pool, counters }
     }
 
-    /// Joins the sampler of this subject and interval, or starts it with what `read` makes.
+    /// Joins the sampler of this subject and interval, or starts it with what `read` makes, to be read in `lane`.
     pub(crate) fn subscribe(
         &self,
         subject: Subject,
         interval: Duration,
+        lane: Lane,
         read: impl FnOnce() -> Read,
     ) -> Result<Subscription, Failure> {
         let key = Key { subject, interval };
@@ -89,16 +91,17 @@ impl<Subject: Copy + Eq + Hash> Samplers<Subject> {
         if running.len() >= SAMPLERS_MAX {
             return Err(Failure::limit_reached("samplers", SAMPLERS_MAX, Duration::from_secs(10)));
         }
-        let (sampler, subscription) = self.start(interval, read());
+        let (sampler, subscription) = self.start(interval, lane, read());
         running.insert(key, Arc::downgrade(&sampler));
         Ok(subscription)
     }
 
-    fn start(&self, interval: Duration, read: Read) -> (Arc<Sampler>, Subscription) {
+    fn start(&self, interval: Duration, lane: Lane, read: Read) -> (Arc<Sampler>, Subscription) {
         let (sender, samples) = broadcast::channel(BACKLOG);
         let latest = task::Latest::default();
         let weak_sender = sender.downgrade();
-        let task = tokio::spawn(task::run(interval, read, Arc::clone(&self.pool), sender, Arc::clone(&latest)));
+        let task =
+            tokio::spawn(task::run(Work { interval, lane, read }, Arc::clone(&self.pool), sender, Arc::clone(&latest)));
         let sampler = Arc::new(Sampler {
             task: task.abort_handle(),
             samples: weak_sender,

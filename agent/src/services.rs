@@ -29,6 +29,9 @@ use crate::{
 /// Signalling takes microseconds; a target whose files hang must not take the lane with it.
 const CONTROL_LANE: LaneLimits = LaneLimits { threads: 4, queue: 1024, deadline: Duration::from_secs(5) };
 
+/// Each hangs with the driver that it reads from.
+const DEVICE_THREADS: usize = 4;
+
 /// The gRPC servers of the four services, sharing one host pool. Each bounds the size of a request.
 #[derive(Clone)]
 pub struct Services {
@@ -65,6 +68,7 @@ fn pool_limits(limits: &ServiceLimits) -> HostPoolLimits {
         quick: lane(limits.host_quick_threads, limits.host_quick_timeout),
         slow: lane(limits.host_slow_threads, limits.host_slow_timeout),
         heavy: lane(limits.host_heavy_threads, limits.host_heavy_timeout),
+        device: lane(DEVICE_THREADS, limits.host_slow_timeout),
         control: CONTROL_LANE,
     }
 }

@@ -30,7 +30,7 @@ pub static PERMISSIONS: &[Permission] = &[
     served("/procwire.v1.SystemService/GetSystem", Role::Reader, ""),
     served("/procwire.v1.SystemService/WatchSystem", Role::Reader, "no resume after a lost connection"),
     served("/procwire.v1.SystemService/ListSockets", Role::Inspector, ""),
-    planned("/procwire.v1.SystemService/GetDiskUsage", Role::Reader),
+    served("/procwire.v1.SystemService/GetDiskUsage", Role::Reader, ""),
     planned("/procwire.v1.SystemService/ListUnits", Role::Reader),
     planned("/procwire.v1.SystemService/ListCgroups", Role::Reader),
     served("/procwire.v1.AgentService/GetInfo", Role::Reader, ""),

@@ -20,11 +20,19 @@ pub(crate) struct Sample {
     pub(crate) has_rates: bool,
 }
 
+/// What a sampler has to do.
+pub(super) struct Work {
+    pub(super) interval: Duration,
+    pub(super) lane: Lane,
+    pub(super) read: Read,
+}
+
 /// The last sample with rates, for whoever joins.
 pub(super) type Latest = Arc<Mutex<Option<Bytes>>>;
 
 /// Runs until nobody listens (the task is aborted) or a reading panics (the senders are dropped, which readers notice).
-pub(super) async fn run(interval: Duration, read: Read, pool: Arc<HostPool>, samples: Sender<Bytes>, latest: Latest) {
+pub(super) async fn run(work: Work, pool: Arc<HostPool>, samples: Sender<Bytes>, latest: Latest) {
+    let Work { interval, lane, read } = work;
     let mut pace = Pace::new(interval);
     // The reader is here between readings; while a reading hangs it is not, and no second thread is spent on it.
     let idle = Arc::new(Mutex::new(Some(read)));
@@ -37,7 +45,7 @@ pub(super) async fn run(interval: Duration, read: Read, pool: Arc<HostPool>, sam
             }
             continue;
         }
-        match pool.run(Lane::Quick, job(Arc::clone(&idle))).await {
+        match pool.run(lane, job(Arc::clone(&idle))).await {
             Ok(Some(sample)) => publish(sample, &samples, &latest),
             Ok(None) => {}
             Err(PoolError::Lost { .. }) => {

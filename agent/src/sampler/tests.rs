@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU8, Ordering};
 use tokio::sync::broadcast::error::{RecvError, TryRecvError};
 
 use super::*;
-use crate::host_pool::HostPoolLimits;
+use crate::host_pool::{HostPoolLimits, LaneLimits};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -31,10 +31,10 @@ fn must_not_start() -> Read {
 #[tokio::test(start_paused = true)]
 async fn who_watches_the_same_at_the_same_pace_shares_a_sampler() {
     let samplers = samplers();
-    let mut first = samplers.subscribe(7, SECOND, counting).unwrap();
-    let mut second = samplers.subscribe(7, SECOND, must_not_start).unwrap();
-    let other_pace = samplers.subscribe(7, 2 * SECOND, counting).unwrap();
-    let other_subject = samplers.subscribe(8, SECOND, counting).unwrap();
+    let mut first = samplers.subscribe(7, SECOND, Lane::Quick, counting).unwrap();
+    let mut second = samplers.subscribe(7, SECOND, Lane::Quick, must_not_start).unwrap();
+    let other_pace = samplers.subscribe(7, 2 * SECOND, Lane::Quick, counting).unwrap();
+    let other_subject = samplers.subscribe(8, SECOND, Lane::Quick, counting).unwrap();
     assert_eq!(samplers.counters.samplers.get(), 3);
     for number in 1..=3 {
         let (one, two) = (first.samples.recv().await.unwrap(), second.samples.recv().await.unwrap());
@@ -48,27 +48,27 @@ async fn who_watches_the_same_at_the_same_pace_shares_a_sampler() {
 #[tokio::test(start_paused = true)]
 async fn it_stops_with_the_last_and_starts_anew() {
     let samplers = samplers();
-    let mut first = samplers.subscribe(7, SECOND, counting).unwrap();
-    let second = samplers.subscribe(7, SECOND, must_not_start).unwrap();
+    let mut first = samplers.subscribe(7, SECOND, Lane::Quick, counting).unwrap();
+    let second = samplers.subscribe(7, SECOND, Lane::Quick, must_not_start).unwrap();
     drop(second);
     assert_eq!(first.samples.recv().await.unwrap(), [1].as_slice());
     assert_eq!(first.samples.recv().await.unwrap(), [2].as_slice());
     let Subscription { mut samples, guard, .. } = first;
     drop(guard);
     assert_eq!(samples.recv().await, Err(RecvError::Closed));
-    let mut anew = samplers.subscribe(7, SECOND, counting).unwrap();
+    let mut anew = samplers.subscribe(7, SECOND, Lane::Quick, counting).unwrap();
     assert_eq!(anew.samples.recv().await.unwrap(), [1].as_slice());
 }
 
 #[tokio::test(start_paused = true)]
 async fn who_joins_gets_the_last_sample_with_rates_at_once_and_never_twice() {
     let samplers = samplers();
-    let mut first = samplers.subscribe(7, SECOND, counting).unwrap();
+    let mut first = samplers.subscribe(7, SECOND, Lane::Quick, counting).unwrap();
     assert!(first.latest.is_none());
     first.samples.recv().await.unwrap();
-    assert!(samplers.subscribe(7, SECOND, must_not_start).unwrap().latest.is_none(), "it has no rates");
+    assert!(samplers.subscribe(7, SECOND, Lane::Quick, must_not_start).unwrap().latest.is_none(), "it has no rates");
     first.samples.recv().await.unwrap();
-    let mut second = samplers.subscribe(7, SECOND, must_not_start).unwrap();
+    let mut second = samplers.subscribe(7, SECOND, Lane::Quick, must_not_start).unwrap();
     assert_eq!(second.latest.unwrap(), [2].as_slice());
     assert_eq!(second.samples.try_recv(), Err(TryRecvError::Empty));
     assert_eq!(second.samples.recv().await.unwrap(), [3].as_slice());
@@ -77,8 +77,8 @@ async fn who_joins_gets_the_last_sample_with_rates_at_once_and_never_twice() {
 #[tokio::test(start_paused = true)]
 async fn a_slow_reader_loses_samples_and_slows_nobody() {
     let samplers = samplers();
-    let mut slow = samplers.subscribe(7, SECOND, counting).unwrap();
-    let mut quick = samplers.subscribe(7, SECOND, must_not_start).unwrap();
+    let mut slow = samplers.subscribe(7, SECOND, Lane::Quick, counting).unwrap();
+    let mut quick = samplers.subscribe(7, SECOND, Lane::Quick, must_not_start).unwrap();
     for number in 1..=20 {
         assert_eq!(quick.samples.recv().await.unwrap(), [number].as_slice());
     }
@@ -90,9 +90,9 @@ async fn a_slow_reader_loses_samples_and_slows_nobody() {
 async fn a_reading_that_panics_ends_the_streams_and_the_next_starts_anew() {
     let samplers = samplers();
     let panicking = || -> Read { Box::new(|| std::panic::resume_unwind(Box::new("odd file"))) };
-    let mut failed = samplers.subscribe(7, SECOND, panicking).unwrap();
+    let mut failed = samplers.subscribe(7, SECOND, Lane::Quick, panicking).unwrap();
     assert_eq!(failed.samples.recv().await, Err(RecvError::Closed));
-    let mut anew = samplers.subscribe(7, SECOND, counting).unwrap();
+    let mut anew = samplers.subscribe(7, SECOND, Lane::Quick, counting).unwrap();
     assert_eq!(anew.samples.recv().await.unwrap(), [1].as_slice());
     drop(failed);
     assert_eq!(anew.samples.recv().await.unwrap(), [2].as_slice(), "the end of the failed one changes nothing");
@@ -101,9 +101,39 @@ async fn a_reading_that_panics_ends_the_streams_and_the_next_starts_anew() {
 #[tokio::test(start_paused = true)]
 async fn there_are_only_so_many() {
     let samplers = samplers();
-    let kept: Vec<_> = (0..64).map(|subject| samplers.subscribe(subject, SECOND, counting).unwrap()).collect();
-    let Err(refused) = samplers.subscribe(99, SECOND, counting) else { panic!("one too many") };
+    let kept: Vec<_> =
+        (0..64).map(|subject| samplers.subscribe(subject, SECOND, Lane::Quick, counting).unwrap()).collect();
+    let Err(refused) = samplers.subscribe(99, SECOND, Lane::Quick, counting) else { panic!("one too many") };
     assert!(refused.message().contains("samplers = 64"), "{refused}");
     drop(kept);
-    samplers.subscribe(99, SECOND, counting).unwrap();
+    samplers.subscribe(99, SECOND, Lane::Quick, counting).unwrap();
+}
+
+#[tokio::test]
+async fn a_reading_that_hangs_stops_no_other_sampler_and_takes_one_thread() {
+    let one = LaneLimits { threads: 1, queue: 8, deadline: Duration::from_secs(300) };
+    let counters = Arc::<Counters>::default();
+    let limits = HostPoolLimits { device: one, ..HostPoolLimits::default() };
+    let samplers = Samplers::new(Arc::new(HostPool::new(limits, Arc::clone(&counters))), counters);
+    let (release, held) = std::sync::mpsc::channel::<()>();
+    let (begun, mut hangs) = tokio::sync::mpsc::unbounded_channel();
+    let hanging = move || -> Read {
+        Box::new(move || {
+            begun.send(()).unwrap();
+            // Until the sender goes.
+            let _ = held.recv();
+            Sample { fields: Bytes::new(), has_rates: false }
+        })
+    };
+    let interval = Duration::from_millis(10);
+    let mut hung = samplers.subscribe(1, interval, Lane::Device, hanging).unwrap();
+    hangs.recv().await.unwrap();
+    let mut other = samplers.subscribe(2, interval, Lane::Quick, counting).unwrap();
+    for number in 1..=20 {
+        assert_eq!(other.samples.recv().await.unwrap(), [number].as_slice());
+    }
+    assert_eq!(hung.samples.try_recv(), Err(TryRecvError::Empty));
+    assert!(hangs.try_recv().is_err(), "it is not begun a second time");
+    drop(release);
+    hung.samples.recv().await.unwrap();
 }

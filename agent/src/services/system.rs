@@ -1,6 +1,7 @@
 //! SystemService: the host at one moment, and at an interval.
 
 mod admission;
+mod disk_usage;
 mod query;
 mod sockets;
 mod watch;
@@ -33,7 +34,7 @@ use super::{
 };
 use crate::{
     context::Context,
-    host_pool::{HostPool, Lane},
+    host_pool::HostPool,
     sampler::{Read, Sample, Samplers},
     shutdown::Shutdown,
     status::Failure,
@@ -43,7 +44,7 @@ use crate::{
 pub(crate) struct SystemService {
     context: Context,
     pool: Arc<HostPool>,
-    readers: Arc<Idle<SystemReader>>,
+    readers: Arc<Idle<Box<SystemReader>>>,
     samplers: Samplers<SystemFieldSet>,
     admission: Admission,
     open_lists: OpenLists,
@@ -70,7 +71,9 @@ impl SystemService {
         let intervals = limits.stream_interval_min..=limits.stream_interval_max;
         let spec = WatchSpec::parse(request.into_inner(), intervals)?;
         let admitted = self.admission.admit(&caller.name)?;
-        let subscription = self.samplers.subscribe(spec.fields, spec.interval, || self.sampler_of(spec.fields))?;
+        let subscription = self.samplers.subscribe(spec.fields, spec.interval, query::lane(spec.fields), || {
+            self.sampler_of(spec.fields)
+        })?;
         let watch = Watch::new(&self.context, spec, subscription, admitted, shutdown);
         Ok(Outgoing::new(watch, limits.stream_lag, self.context.host_name.clone()))
     }
@@ -108,14 +111,15 @@ impl SystemService {
     async fn get(&self, request: Request<GetSystemRequest>) -> Result<GetSystemResponse, Failure> {
         request::caller(request.extensions())?;
         let SnapshotQuery { fields, usage_window } = SnapshotQuery::parse(request.into_inner())?;
+        let lane = query::lane(fields);
         let (mut reader, first) = {
             let (readers, host) = (Arc::clone(&self.readers), Arc::clone(&self.context.host));
             let read = move || {
-                let mut reader = readers.take(|| SystemReader::new(host));
+                let mut reader = readers.take(|| Box::new(SystemReader::new(host)));
                 let system = reader.read(fields);
                 (reader, system)
             };
-            self.pool.run(Lane::Quick, read).await?
+            self.pool.run(lane, read).await?
         };
         let system = match usage_window {
             None => first,
@@ -127,7 +131,7 @@ impl SystemService {
                     (reader, second)
                 };
                 let second;
-                (reader, second) = self.pool.run(Lane::Quick, read).await?;
+                (reader, second) = self.pool.run(lane, read).await?;
                 second
             }
         };
@@ -166,8 +170,11 @@ impl system_service_server::SystemService for SystemService {
         self.sockets(request).map(Decoded::new).map(Response::new)
     }
 
-    async fn get_disk_usage(&self, _: Request<GetDiskUsageRequest>) -> Result<Response<GetDiskUsageResponse>, Status> {
-        self.not_served("GetDiskUsage", "run df on the host")
+    async fn get_disk_usage(
+        &self,
+        request: Request<GetDiskUsageRequest>,
+    ) -> Result<Response<GetDiskUsageResponse>, Status> {
+        self.room(request).await.map(Response::new).map_err(|failure| failure.on(&self.context.host_name))
     }
 
     type ListUnitsStream = Unserved<ListUnitsResponse>;

@@ -2,7 +2,7 @@
 
 use std::{io, time::Duration};
 
-use procwire_host::{ControlError, HostError};
+use procwire_host::{ControlError, DiskUsageError, HostError};
 use procwire_proto::{UnknownPath, v1::ErrorReason};
 
 use super::Failure;
@@ -197,7 +197,7 @@ impl From<HostError> for Failure {
 impl From<PoolError> for Failure {
     fn from(error: PoolError) -> Self {
         match error {
-            PoolError::QueueFull { lane: Lane::Quick | Lane::Slow | Lane::Heavy, queue } => {
+            PoolError::QueueFull { lane: Lane::Quick | Lane::Slow | Lane::Heavy | Lane::Device, queue } => {
                 Self::limit_reached("limits.host_queue", queue, Duration::from_secs(1))
             }
             PoolError::QueueFull { lane: Lane::Control, queue } => {
@@ -234,6 +234,29 @@ impl From<ControlError> for Failure {
             ControlError::Io { pid, .. } => {
                 Self::new(ErrorReason::HostReadFailed, error.to_string()).with_metadata("pid", &pid)
             }
+        }
+    }
+}
+
+impl From<DiskUsageError> for Failure {
+    fn from(error: DiskUsageError) -> Self {
+        let message = error.to_string();
+        match error {
+            DiskUsageError::NotFound { path } => {
+                Self::new(ErrorReason::NotFound, message).with_metadata("path", &path)
+            }
+            DiskUsageError::Denied { ref path, .. } => lacks_privilege(&error).with_metadata("path", path),
+            DiskUsageError::Timeout { path, after } => Self::new(ErrorReason::HostReadTimeout, message)
+                .with_metadata("path", &path)
+                .with_metadata("cap_ms", &after.as_millis()),
+            DiskUsageError::Unusable { path, source } => {
+                Self::invalid("path", format!("leads nowhere: {source}")).with_metadata("path", &path)
+            }
+            DiskUsageError::Unsupported => Self::new(ErrorReason::KernelTooOld, message),
+            DiskUsageError::Failed { path, .. } => {
+                Self::new(ErrorReason::HostReadFailed, message).with_metadata("path", &path)
+            }
+            DiskUsageError::Host(error) => error.into(),
         }
     }
 }

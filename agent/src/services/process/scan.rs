@@ -158,7 +158,7 @@ impl Hangs<'_> {
         let below = match lane {
             Lane::Heavy => Depth::Moderate,
             Lane::Slow => Depth::Light,
-            Lane::Quick | Lane::Control => return false,
+            Lane::Quick | Lane::Device | Lane::Control => return false,
         };
         match error {
             PoolError::Lost { .. } => return false,

@@ -4,13 +4,38 @@ use std::{ops::RangeInclusive, time::Duration};
 
 use procwire_proto::{
     SystemFieldSet,
+    system_fields::bit,
     v1::{GetSystemRequest, WatchSystemRequest},
 };
 
-use crate::{services::request, status::Failure};
+use crate::{host_pool::Lane, services::request, status::Failure};
 
 const USAGE_WINDOW: RangeInclusive<Duration> = Duration::from_nanos(1)..=Duration::from_secs(60);
 const DEFAULT_INTERVAL: Duration = Duration::from_secs(1);
+
+/// What drivers are asked for, some over a slow bus: a read that hangs does so for as long as the device does.
+const OF_DEVICES: SystemFieldSet = bit::SENSORS_TEMPERATURES
+    .union(bit::SENSORS_FANS)
+    .union(bit::SENSORS_VOLTAGES)
+    .union(bit::SENSORS_POWERS)
+    .union(bit::SENSORS_CURRENTS)
+    .union(bit::SENSORS_ENERGIES)
+    .union(bit::SENSORS_HUMIDITIES)
+    .union(bit::SENSORS_THERMAL_ZONES)
+    .union(bit::POWER)
+    .union(bit::GPUS);
+
+/// Where these fields are read. Filesystems have threads of their own in the host and are waited for no longer than a second, which is too
+/// long for the quick lane all the same.
+pub(super) fn lane(fields: SystemFieldSet) -> Lane {
+    if fields.intersects(OF_DEVICES) {
+        Lane::Device
+    } else if fields.intersects(bit::MOUNTS_USAGE) {
+        Lane::Slow
+    } else {
+        Lane::Quick
+    }
+}
 
 /// What a snapshot is asked to give.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,7 +82,10 @@ impl WatchSpec {
 #[cfg(test)]
 #[allow(clippy::unwrap_used, reason = "tests fail by panicking")]
 mod tests {
-    use procwire_proto::{Duration as WireDuration, v1::ErrorReason};
+    use procwire_proto::{
+        Duration as WireDuration, FieldMask, FieldTable as _,
+        v1::{ErrorReason, FieldCost, System},
+    };
 
     use super::*;
 
@@ -67,6 +95,18 @@ mod tests {
         let request =
             WatchSystemRequest { read_mask: None, interval, resume_token: resume_token.to_vec(), resume_after_seq: 0 };
         WatchSpec::parse(request, INTERVALS)
+    }
+
+    #[test]
+    fn nothing_that_may_hang_is_read_in_the_quick_lane() {
+        for field in System::FIELDS {
+            let mask = FieldMask { paths: vec![field.path.to_owned()] };
+            let lane = lane(SystemFieldSet::from_mask(Some(&mask), SystemFieldSet::EMPTY).unwrap());
+            assert!(lane != Lane::Quick || field.cost != FieldCost::Heavy, "{}", field.path);
+        }
+        assert_eq!(lane(SystemFieldSet::default_list()), Lane::Quick);
+        assert_eq!(lane(bit::MOUNTS_USAGE.union(bit::LOAD)), Lane::Slow);
+        assert_eq!(lane(SystemFieldSet::all_served()), Lane::Device);
     }
 
     #[test]
