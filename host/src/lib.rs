@@ -11,6 +11,7 @@ mod error;
 mod features;
 mod host;
 mod machine;
+mod netlink;
 mod own_cost;
 mod priority;
 pub mod process;

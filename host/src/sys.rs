@@ -2,6 +2,7 @@
 #![allow(unsafe_code, reason = "this is the room for it; each block says why it is sound")]
 
 mod affinity;
+mod ethtool;
 mod io_priority;
 mod name_service;
 mod nvml;
@@ -12,6 +13,7 @@ mod signals;
 use rustix::io::Errno;
 
 pub(crate) use affinity::cpu_affinity;
+pub(crate) use ethtool::{Ethtool, LinkSpeed};
 pub(crate) use io_priority::io_priority;
 pub(crate) use name_service::user_name;
 #[cfg(test)]

@@ -101,7 +101,7 @@ impl SystemReader {
             zoneinfo: Source::of(roots, "/proc/zoneinfo"),
             vmstat: Source::of(roots, "/proc/vmstat"),
             diskstats: Source::of(roots, "/proc/diskstats"),
-            net_dev: Source::of(roots, "/proc/net/dev"),
+            net_dev: Source::at(links::net_folder(&host).join("dev"), "/proc/net/dev"),
             disk_inventory: DiskInventory::new(roots),
             topology: Topology::new(&host),
             frequency: Frequencies::new(&host),

@@ -2,15 +2,13 @@
 
 use std::{
     collections::{BTreeMap, btree_map::Entry},
-    os::fd::{AsFd as _, OwnedFd},
+    os::fd::AsFd as _,
     path::{Path, PathBuf},
-    thread,
 };
 
 use rustix::{
     fs::{AtFlags, CWD, Mode, OFlags, fstat, openat, stat, statat},
     io::Errno,
-    thread::{LinkNameSpaceType, move_into_link_name_space},
 };
 
 use super::{
@@ -19,6 +17,7 @@ use super::{
 };
 use crate::{
     Host,
+    netlink::within,
     procfs::{Buffer, ProcessPath},
 };
 
@@ -149,7 +148,7 @@ impl Namespace {
         if self.inode != Some(inode) {
             return Err(DumpError::Gone);
         }
-        within(&file)
+        within(file.as_fd(), DiagSocket::open)
     }
 
     /// True of the one that the agent lives in.
@@ -161,22 +160,6 @@ impl Namespace {
     pub(super) fn name(&self) -> String {
         self.inode.map_or_else(|| "net:[?]".to_owned(), |inode| format!("net:[{inode}]"))
     }
-}
-
-/// Opens a socket in a namespace, on a thread that is there for nothing else: a thread of a pool would stay in it.
-fn within(file: &OwnedFd) -> Result<DiagSocket, DumpError> {
-    let open = || {
-        move_into_link_name_space(file.as_fd(), Some(LinkNameSpaceType::Network)).map_err(DumpError::Refused)?;
-        DiagSocket::open()
-    };
-    thread::scope(|scope| {
-        let entered = thread::Builder::new().name("other-network".to_owned()).spawn_scoped(scope, open);
-        match entered.map(thread::ScopedJoinHandle::join) {
-            Ok(Ok(socket)) => socket,
-            Ok(Err(panic)) => std::panic::resume_unwind(panic),
-            Err(_) => Err(DumpError::Failed(Errno::AGAIN)),
-        }
-    })
 }
 
 /// Namespaces that files of this directory are bound to, as `ip netns add` does it.

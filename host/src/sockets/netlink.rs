@@ -1,55 +1,30 @@
-//! Dumps by `sock_diag(7)`: one request, many messages of up to 32 KiB, an end that says whether the kernel could finish.
+//! Dumps by `sock_diag(7)`.
 
 mod inet;
 mod others;
 mod unix;
 
-use std::{collections::HashSet, os::fd::OwnedFd, time::Duration};
+use std::collections::HashSet;
 
 use procwire_proto::v1::SocketFamily;
-use rustix::{
-    io::Errno,
-    net::{
-        AddressFamily, RecvFlags, SendFlags, SocketAddrAny, SocketFlags, SocketType, connect,
-        netlink::{self, SocketAddrNetlink},
-        recvfrom, send, socket_with,
-        sockopt::{Timeout, set_socket_timeout},
-    },
-};
+use rustix::{io::Errno, net::netlink};
 
 use super::{
     row::Row,
     tables::{Table, Transport},
 };
+use crate::netlink::{Consistency, Entering, Failed, KernelSocket};
 
-/// The kernel fills at most 32 KiB into one message, if the reader has room for so much (net/netlink/af_netlink.c: netlink_dump).
-const BUFFER_BYTES: usize = 64 * 1024;
-/// `struct nlmsghdr`.
-const HEADER_BYTES: usize = 16;
 /// `SOCK_DIAG_BY_FAMILY` (include/uapi/linux/sock_diag.h).
 const SOCK_DIAG_BY_FAMILY: u16 = 20;
 /// `TCPDIAG_GETSOCK` (include/uapi/linux/inet_diag.h): the older request, which answers for both families of IP in one walk.
 const TCPDIAG_GETSOCK: u16 = 18;
-/// `NLM_F_REQUEST`, `NLM_F_DUMP`, `NLM_F_DUMP_INTR`; `NLMSG_ERROR`, `NLMSG_DONE` (include/uapi/linux/netlink.h).
-const REQUEST: u16 = 1;
-const DUMP: u16 = 0x300;
-const DUMP_INTERRUPTED: u16 = 0x10;
-const MESSAGE_ERROR: u16 = 2;
-const MESSAGE_DONE: u16 = 3;
-/// A dump is made while it is read, so the kernel keeps nobody waiting; if it does, something is very wrong.
-const PATIENCE: Duration = Duration::from_secs(5);
 /// A dump that the kernel could not make in one piece is asked for so many times.
 const ATTEMPTS: usize = 3;
-/// The port id of the kernel (netlink(7)).
-const KERNEL: u32 = 0;
 
 /// A socket that dumps are asked through. It answers for the network namespace that it was opened in, whoever uses it.
 #[derive(Debug)]
-pub(super) struct DiagSocket {
-    socket: OwnedFd,
-    buffer: Vec<u8>,
-    sequence: u32,
-}
+pub(super) struct DiagSocket(KernelSocket);
 
 /// What is dumped at a time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -110,14 +85,7 @@ pub(super) trait Sink {
 impl DiagSocket {
     /// Opens one in the network namespace of the calling thread.
     pub(super) fn open() -> Result<Self, DumpError> {
-        let protocol = Some(netlink::SOCK_DIAG);
-        let socket = socket_with(AddressFamily::NETLINK, SocketType::DGRAM, SocketFlags::CLOEXEC, protocol)
-            .map_err(DumpError::from_socket)?;
-        // Whoever may administer the network of the namespace could answer in the kernel's place: a socket that is connected to the kernel
-        // refuses what comes from others (net/netlink/af_netlink.c: netlink_getsockbyportid).
-        connect(&socket, &SocketAddrNetlink::new(KERNEL, 0)).map_err(DumpError::from_socket)?;
-        set_socket_timeout(&socket, Timeout::Recv, Some(PATIENCE)).map_err(DumpError::from_socket)?;
-        Ok(Self { socket, buffer: vec![0; BUFFER_BYTES], sequence: 0 })
+        KernelSocket::open(Some(netlink::SOCK_DIAG)).map(Self).map_err(DumpError::from_socket)
     }
 
     /// Makes a dump, leaving out what is not in one of the states (bits by number).
@@ -174,39 +142,13 @@ impl DiagSocket {
     }
 
     /// Sends a request and hands on the messages that answer it. False: the table changed meanwhile.
-    fn messages(&mut self, kind: u16, request: &[u8], mut take: impl FnMut(&[u8]) -> bool) -> Result<bool, DumpError> {
-        self.sequence = self.sequence.wrapping_add(1);
-        let datagram = with_header(kind, request, self.sequence);
-        rustix::io::retry_on_intr(|| send(&self.socket, &datagram, SendFlags::empty()))
-            .map_err(DumpError::from_socket)?;
-        let mut is_consistent = true;
-        loop {
-            // MSG_TRUNC: the length is that of the message, even if the buffer has no room for it.
-            let length = match recvfrom(&self.socket, self.buffer.as_mut_slice(), RecvFlags::TRUNC) {
-                Err(Errno::INTR) => continue,
-                Err(errno) => return Err(DumpError::Failed(errno)),
-                Ok((_, length, sender)) if is_kernel(sender.as_ref()) => length,
-                // It came before the socket was connected.
-                Ok(_) => continue,
-            };
-            let datagram = self.buffer.get(..length).ok_or(DumpError::Failed(Errno::MSGSIZE))?;
-            for message in Messages(datagram) {
-                if message.sequence != self.sequence {
-                    continue;
-                }
-                is_consistent &= message.flags & DUMP_INTERRUPTED == 0;
-                match message.kind {
-                    MESSAGE_DONE | MESSAGE_ERROR => {
-                        // Either begins with an error number, negative as the kernel has them, or 0.
-                        return match i32_at(message.payload, 0).unwrap_or(0) {
-                            0.. => Ok(is_consistent),
-                            error => Err(DumpError::from_answer(Errno::from_raw_os_error(error.wrapping_neg()))),
-                        };
-                    }
-                    answer if answer == kind && !take(message.payload) => return Err(DumpError::Stopped),
-                    _ => {}
-                }
-            }
+    fn messages(&mut self, kind: u16, request: &[u8], take: impl FnMut(&[u8]) -> bool) -> Result<bool, DumpError> {
+        match self.0.dump(kind, kind, request, take) {
+            Ok(consistency) => Ok(consistency == Consistency::OneMoment),
+            Err(Failed::Asking(errno)) => Err(DumpError::from_socket(errno)),
+            Err(Failed::Receiving(errno)) => Err(DumpError::Failed(errno)),
+            Err(Failed::Answer(errno)) => Err(DumpError::from_answer(errno)),
+            Err(Failed::Stopped) => Err(DumpError::Stopped),
         }
     }
 }
@@ -231,77 +173,13 @@ impl DumpError {
     }
 }
 
-fn is_kernel(sender: Option<&SocketAddrAny>) -> bool {
-    let sender = sender.and_then(|sender| SocketAddrNetlink::try_from(sender.clone()).ok());
-    sender.is_some_and(|sender| sender.pid() == KERNEL)
-}
-
-fn with_header(kind: u16, request: &[u8], sequence: u32) -> Vec<u8> {
-    let length = HEADER_BYTES + request.len();
-    let mut datagram = Vec::with_capacity(length);
-    datagram.extend_from_slice(&u32::try_from(length).unwrap_or(u32::MAX).to_ne_bytes());
-    datagram.extend_from_slice(&kind.to_ne_bytes());
-    datagram.extend_from_slice(&(REQUEST | DUMP).to_ne_bytes());
-    datagram.extend_from_slice(&sequence.to_ne_bytes());
-    // The kernel fills in who we are.
-    datagram.extend_from_slice(&0_u32.to_ne_bytes());
-    datagram.extend_from_slice(request);
-    datagram
-}
-
-/// One message of a datagram.
-struct Message<'a> {
-    kind: u16,
-    flags: u16,
-    sequence: u32,
-    payload: &'a [u8],
-}
-
-/// The messages of a datagram; ends at the first that is torn.
-struct Messages<'a>(&'a [u8]);
-
-impl<'a> Iterator for Messages<'a> {
-    type Item = Message<'a>;
-
-    fn next(&mut self) -> Option<Message<'a>> {
-        let length = usize::try_from(u32_at(self.0, 0)?).ok()?;
-        let payload = self.0.get(HEADER_BYTES..length)?;
-        let message =
-            Message { kind: u16_at(self.0, 4)?, flags: u16_at(self.0, 6)?, sequence: u32_at(self.0, 8)?, payload };
-        self.0 = self.0.get(length.next_multiple_of(4)..).unwrap_or_default();
-        Some(message)
+impl From<Entering> for DumpError {
+    fn from(entering: Entering) -> Self {
+        match entering {
+            Entering::Refused(errno) => Self::Refused(errno),
+            Entering::NoThread => Self::Failed(Errno::AGAIN),
+        }
     }
-}
-
-/// The attributes behind the fixed part of a message: kind and value; ends at the first that is torn.
-struct Attributes<'a>(&'a [u8]);
-
-impl<'a> Iterator for Attributes<'a> {
-    type Item = (u16, &'a [u8]);
-
-    fn next(&mut self) -> Option<Self::Item> {
-        let length = usize::from(u16_at(self.0, 0)?);
-        let value = self.0.get(4..length)?;
-        let kind = u16_at(self.0, 2)?;
-        self.0 = self.0.get(length.next_multiple_of(4)..).unwrap_or_default();
-        Some((kind, value))
-    }
-}
-
-fn u16_at(bytes: &[u8], offset: usize) -> Option<u16> {
-    Some(u16::from_ne_bytes(*bytes.get(offset..)?.first_chunk()?))
-}
-
-fn u32_at(bytes: &[u8], offset: usize) -> Option<u32> {
-    Some(u32::from_ne_bytes(*bytes.get(offset..)?.first_chunk()?))
-}
-
-fn i32_at(bytes: &[u8], offset: usize) -> Option<i32> {
-    Some(i32::from_ne_bytes(*bytes.get(offset..)?.first_chunk()?))
-}
-
-fn u16_be_at(bytes: &[u8], offset: usize) -> Option<u16> {
-    Some(u16::from_be_bytes(*bytes.get(offset..)?.first_chunk()?))
 }
 
 #[cfg(test)]

@@ -31,12 +31,11 @@ pub fn add_rates_of(fields: SystemFieldSet, previous: &System, current: &mut Sys
         disks::add_rates(&previous.disks, &mut current.disks, window);
     }
     if let (true, Some(previous), Some(current)) =
-        (fields.contains(bit::NETWORK_INTERFACES_RATES), &previous.network, &mut current.network)
+        (fields.intersects(network::FIELDS), &previous.network, &mut current.network)
     {
-        network::add_rates(&previous.interfaces, &mut current.interfaces, window);
+        network::add_rates(fields, &previous.interfaces, &mut current.interfaces, window);
     }
-    if let (true, Some(previous), Some(current)) =
-        (fields.contains(bit::CGROUP), &previous.cgroup, &mut current.cgroup)
+    if let (true, Some(previous), Some(current)) = (fields.contains(bit::CGROUP), &previous.cgroup, &mut current.cgroup)
     {
         cgroup::add_rates(previous, current, window);
     }

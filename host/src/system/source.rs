@@ -1,6 +1,6 @@
 //! A file of the table of fields: where it is and what comes from it.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use procwire_proto::SystemFieldSet;
 
@@ -17,6 +17,11 @@ impl Source {
     pub(super) fn of(roots: &Roots, name: &str) -> Self {
         let below_proc = name.strip_prefix("/proc/").unwrap_or(name);
         Self { file: KeptFile::new(roots.proc.join(below_proc)), fields: SystemFieldSet::from_source(name) }
+    }
+
+    /// The same in another place: below the folder of a process.
+    pub(super) fn at(path: PathBuf, name: &str) -> Self {
+        Self { file: KeptFile::new(path), fields: SystemFieldSet::from_source(name) }
     }
 
     /// Everything that is read from it.

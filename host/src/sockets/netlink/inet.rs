@@ -2,10 +2,15 @@
 
 use procwire_proto::v1::SocketFamily;
 
-use super::{Attributes, Share, u16_be_at, u32_at};
-use crate::sockets::{
-    row::{BOUND_INACTIVE, CLOSE, CLOSE_WAIT, ESTABLISHED, Endpoint, Ends, FIN_WAIT1, LAST_ACK, LISTEN, Row, SYN_SENT},
-    tables::Transport,
+use super::Share;
+use crate::{
+    netlink::message::{Attributes, u16_be_at, u32_at},
+    sockets::{
+        row::{
+            BOUND_INACTIVE, CLOSE, CLOSE_WAIT, ESTABLISHED, Endpoint, Ends, FIN_WAIT1, LAST_ACK, LISTEN, Row, SYN_SENT,
+        },
+        tables::Transport,
+    },
 };
 
 /// `AF_INET`; the other one is `AF_INET6`.

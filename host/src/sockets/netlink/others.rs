@@ -1,7 +1,9 @@
 //! `netlink_diag`, `packet_diag`, `vsock_diag` (include/uapi/linux/netlink_diag.h, packet_diag.h, vm_sockets_diag.h).
 
-use super::{Attributes, u16_at, u32_at};
-use crate::sockets::row::{CLOSE, Ends, Row};
+use crate::{
+    netlink::message::{Attributes, u16_at, u32_at},
+    sockets::row::{CLOSE, Ends, Row},
+};
 
 const AF_NETLINK: u8 = 16;
 const AF_PACKET: u8 = 17;

@@ -1,7 +1,10 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests fail by panicking")]
 
 use super::*;
-use crate::sockets::row::{CLOSE_WAIT, ESTABLISHED, Endpoint, Ends, LAST_ACK, LISTEN};
+use crate::{
+    netlink::message::u32_at,
+    sockets::row::{CLOSE_WAIT, ESTABLISHED, Endpoint, Ends, LAST_ACK, LISTEN},
+};
 
 /// An answer of inet_diag, attributes behind it.
 fn inet_message(family: u8, state: u8, inode: u32, attributes: &[u8]) -> Vec<u8> {
@@ -124,20 +127,6 @@ fn a_protocol_number_beyond_a_byte_is_an_attribute() {
     assert_eq!(inet::request(Transport::Udp, SocketFamily::Inet6, 1, Share::All).get(..2), Some(&[10, 17][..]));
 }
 
-#[test]
-fn torn_messages_end_the_datagram() {
-    let whole = with_header(SOCK_DIAG_BY_FAMILY, b"12345", 7);
-    let messages = |bytes: &[u8]| Messages(bytes).map(|message| message.payload.to_vec()).collect::<Vec<_>>();
-    // The kernel pads a message to 4 bytes, but not the last one.
-    let two = [whole.clone(), vec![0; 3], whole.clone()].concat();
-    assert_eq!(messages(&two), [b"12345", b"12345"]);
-    for length in 0..whole.len() {
-        assert!(messages(whole.get(..length).unwrap()).is_empty());
-    }
-    assert!(messages(&[0; 64]).is_empty(), "a length of 0 is no message and no endless loop");
-    assert_eq!(Attributes(&[0; 64]).count(), 0);
-}
-
 proptest::proptest! {
     #[test]
     fn any_bytes_are_parsed_without_a_panic(bytes: Vec<u8>) {
@@ -146,7 +135,6 @@ proptest::proptest! {
         others::parse_netlink(&bytes);
         others::parse_packet(&bytes);
         others::parse_vsock(&bytes);
-        proptest::prop_assert!(Messages(&bytes).count() <= bytes.len());
     }
 }
 
@@ -214,19 +202,4 @@ fn both_halves_and_both_families_are_the_whole_and_nothing_twice() {
     let mut first = whole;
     first.retain(|row| row.ports().is_some_and(|(local, remote)| remote == 0 || is_upper(local) != is_upper(remote)));
     assert_eq!(dumped(&[tcp(None, Share::First)], &ports).unwrap(), first);
-}
-
-#[test]
-fn nobody_answers_in_the_place_of_the_kernel() {
-    // Only who may administer the network could send to another's socket at all.
-    let Ok(asking) = DiagSocket::open() else { return };
-    let forger = socket_with(AddressFamily::NETLINK, SocketType::DGRAM, SocketFlags::CLOEXEC, Some(netlink::SOCK_DIAG));
-    let forger = forger.unwrap();
-    let asked_through = SocketAddrNetlink::try_from(rustix::net::getsockname(&asking.socket).unwrap()).unwrap();
-    let forged = with_header(SOCK_DIAG_BY_FAMILY, &inet_message(2, LISTEN, 666, &[]), 1);
-    let sent = rustix::net::sendto(&forger, &forged, SendFlags::empty(), &asked_through);
-    assert!(matches!(sent, Err(Errno::CONNREFUSED | Errno::PERM)), "{sent:?}");
-
-    let from = |pid| is_kernel(Some(&SocketAddrNetlink::new(pid, 0).into()));
-    assert!(from(0) && !from(asked_through.pid()) && !is_kernel(None));
 }

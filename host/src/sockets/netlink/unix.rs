@@ -1,7 +1,9 @@
 //! `unix_diag` (include/uapi/linux/unix_diag.h).
 
-use super::{Attributes, u32_at};
-use crate::sockets::row::{CLOSE, Ends, Row};
+use crate::{
+    netlink::message::{Attributes, u32_at},
+    sockets::row::{CLOSE, Ends, Row},
+};
 
 const AF_UNIX: u8 = 1;
 /// `UDIAG_SHOW_NAME`, `_PEER`, `_RQLEN`, `_UID` (kernel 5.3).
