@@ -3,6 +3,7 @@
 mod card;
 mod library;
 mod nvidia;
+mod sleep;
 
 use std::os::unix::ffi::OsStrExt as _;
 
@@ -47,9 +48,7 @@ impl Gpus {
         }
         let mut text = AttributeText::new();
         let mut rows: Vec<Gpu> = self.cards.iter_mut().map(|card| card.read(&mut text)).collect();
-        let sleeps = self.cards.iter_mut().any(|card| card.is_of(b"nvidia") && card.sleeps(&mut text));
-        let may_sleep = self.cards.iter_mut().any(|card| card.is_of(b"nvidia") && card.may_sleep(&mut text));
-        let has_driver = self.nvidia.add(&mut rows, sleeps, may_sleep, answer);
+        let has_driver = self.nvidia.add(&mut rows, &mut text, answer);
         match graphics {
             // A driver without a graphics card for the kernel: a server that computes.
             Err(error) if !has_driver => answer.unreadable(bit::GPUS, &error),

@@ -85,7 +85,7 @@ impl SensorFiles {
                 if answer.wants(field_of(channel.kind)) {
                     let reading = channel.read(&chip.folder, text);
                     has_gone |= reading.has_gone;
-                    push(sensors, channel.kind, chip.identity.of(channel), reading, &chip.errors);
+                    push(sensors, channel.kind, chip.identity.of(channel), reading, &chip.errors, &chip.folder);
                 }
             }
         }

@@ -12,9 +12,10 @@ use super::{
     super::{
         attribute::{Attribute, AttributeText, read_once},
         class_folder::Device,
-        parse::nvidia::is_pci_address,
+        parse::nvidia::{hexadecimal, is_pci_address},
     },
     last_component, report,
+    sleep::{ASLEEP, Sleep},
 };
 
 pub(super) struct Card {
@@ -24,9 +25,7 @@ pub(super) struct Card {
     vendor_id: Option<u32>,
     device_id: Option<u32>,
     model: Option<Vec<u8>>,
-    /// "suspended" while the card sleeps, "auto" if it may.
-    runtime_status: Attribute,
-    runtime_control: Attribute,
+    sleep: Sleep,
     memory_total: Option<Attribute>,
     memory_used: Option<Attribute>,
     busy: Option<Attribute>,
@@ -50,8 +49,7 @@ impl Card {
             vendor_id: id("vendor"),
             device_id: id("device"),
             model: read_once(folder.join("product_name")).ok().filter(|model| !model.is_empty()),
-            runtime_status: Attribute::new(folder.join("power/runtime_status")),
-            runtime_control: Attribute::new(folder.join("power/control")),
+            sleep: Sleep::of(&folder),
             memory_total: file(folder.join("mem_info_vram_total")),
             memory_used: file(folder.join("mem_info_vram_used")),
             busy: file(folder.join("gpu_busy_percent")),
@@ -59,19 +57,6 @@ impl Card {
             power: of_chip("power1_input").or_else(|| of_chip("power1_average")),
             address,
         }
-    }
-
-    pub(super) fn is_of(&self, driver: &[u8]) -> bool {
-        self.driver.as_deref() == Some(driver)
-    }
-
-    pub(super) fn sleeps(&mut self, text: &mut AttributeText) -> bool {
-        self.runtime_status.read(text).is_ok_and(|status| status == b"suspended")
-    }
-
-    /// True if the kernel may put it to sleep when nobody uses it (Documentation/ABI/testing/sysfs-devices-power).
-    pub(super) fn may_sleep(&mut self, text: &mut AttributeText) -> bool {
-        self.runtime_control.read(text).is_ok_and(|control| control == b"auto")
     }
 
     pub(super) fn read(&mut self, text: &mut AttributeText) -> Gpu {
@@ -87,7 +72,7 @@ impl Card {
         let is_size = |number: i64| u64::try_from(number).ok();
         row.memory_total_bytes = value(self.memory_total.as_mut(), "memory_total_bytes", &mut row, text, is_size);
         row.memory_used_bytes = value(self.memory_used.as_mut(), "memory_used_bytes", &mut row, text, is_size);
-        if self.sleeps(text) {
+        if self.sleep.is_now(text) {
             self.leave_asleep(&mut row);
             return row;
         }
@@ -107,9 +92,6 @@ impl Card {
         }
     }
 }
-
-/// What a card that sleeps says.
-pub(super) const ASLEEP: &str = "the card sleeps, and reading this would wake it";
 
 fn value<T>(
     file: Option<&mut Attribute>,
@@ -136,10 +118,4 @@ fn bus_folder(device: &Path) -> Option<PathBuf> {
 fn first_chip(device: &Path) -> Option<PathBuf> {
     let entries = fs::read_dir(device.join("hwmon")).into_iter().flatten().flatten();
     entries.map(|entry| entry.path()).min()
-}
-
-/// "0x1002".
-fn hexadecimal(text: &[u8]) -> Option<u32> {
-    let digits = std::str::from_utf8(text).ok()?.strip_prefix("0x")?;
-    u32::from_str_radix(digits, 16).ok()
 }

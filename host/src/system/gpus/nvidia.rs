@@ -7,12 +7,12 @@ use procwire_proto::v1::{FieldErrorReason, Gpu};
 use super::{
     super::{
         answer::Answer,
-        attribute::read_once,
+        attribute::{AttributeText, read_once},
         class_folder::ClassFolder,
-        parse::nvidia::{information, is_pci_address},
+        parse::nvidia::{hexadecimal, information, is_pci_address},
     },
-    card::ASLEEP,
     library, report,
+    sleep::{ASLEEP, Sleep},
 };
 use crate::{
     Roots,
@@ -36,6 +36,8 @@ struct Known {
     address: String,
     model: Option<Vec<u8>>,
     minor: Option<u32>,
+    device_id: Option<u32>,
+    sleep: Sleep,
 }
 
 pub(super) enum Library {
@@ -64,14 +66,18 @@ impl Nvidia {
     }
 
     /// Completes the rows of its cards and adds those that no graphics driver has. False if the driver is not there.
-    pub(super) fn add(&mut self, rows: &mut Vec<Gpu>, sleeps: bool, may_sleep: bool, answer: &mut Answer) -> bool {
+    pub(super) fn add(&mut self, rows: &mut Vec<Gpu>, text: &mut AttributeText, answer: &mut Answer) -> bool {
         if !self.is_there() {
             return false;
         }
         self.look();
-        for card in &self.cards {
+        let (mut sleeps, mut may_sleep) = (false, false);
+        for card in &mut self.cards {
+            sleeps |= card.sleep.is_now(text);
+            may_sleep |= card.sleep.may_be(text);
             if let Some(row) = row_of(rows, &card.address, card.minor) {
                 row.model = row.model.take().or_else(|| card.model.clone());
+                row.device_id = row.device_id.or(card.device_id);
             }
         }
         if let Library::NotLookedFor = self.library {
@@ -113,7 +119,10 @@ impl Nvidia {
         for device in self.folder.devices() {
             let text = read_once(device.folder.join("information")).unwrap_or_default();
             let told = information(&text);
+            let on_bus = self.roots.sys.join("bus/pci/devices").join(device.name);
             self.cards.push(Known {
+                device_id: read_once(on_bus.join("device")).ok().as_deref().and_then(hexadecimal),
+                sleep: Sleep::of(&on_bus),
                 address: String::from_utf8_lossy(device.name.as_bytes()).into_owned(),
                 model: told.model.map(<[u8]>::to_vec),
                 minor: told.minor,

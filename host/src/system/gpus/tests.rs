@@ -128,6 +128,7 @@ fn without_the_library_a_card_is_told_as_far_as_the_kernel_tells() {
         .with("proc/driver/nvidia", "version NVRM version: 550.0");
     tree.write(INFORMATION, "Model: \t\t NVIDIA Made Up\nDevice Minor: \t 0\n");
     tree.write("proc/driver/nvidia/gpus/0000:af:00.0/information", "Model: \t\t NVIDIA Server\nDevice Minor: \t 1\n");
+    tree.write("sys/bus/pci/devices/0000:af:00.0/device", "0x20b0\n");
     let rows = gpus(&tree);
     let told: Vec<_> = rows
         .iter()
@@ -142,6 +143,7 @@ fn without_the_library_a_card_is_told_as_far_as_the_kernel_tells() {
         "one row for each card"
     );
     assert!(rows.iter().all(|row| row.errors.is_empty() && row.memory_total_bytes.is_none()), "{rows:?}");
+    assert_eq!((rows[0].device_id, rows[1].device_id), (Some(0x2684), Some(0x20b0)));
 }
 
 /// What a reader with this library says.
@@ -212,8 +214,10 @@ fn a_library_that_is_there_and_no_use_says_why_in_each_row() {
 fn the_library_is_not_asked_while_a_card_of_its_sleeps() {
     let Some(library) = made(&[]) else { return };
     let tree = with_card(MadeTree::new(), 0, "0000:01:00.0", "nvidia", "vendor 0x10de")
-        .with("sys/devices/pci0000:00/0000:01:00.0/power", "runtime_status suspended\ncontrol auto");
+        .with("sys/devices/pci0000:00/0000:01:00.0/power", "runtime_status suspended\ncontrol auto")
+        .with_link("sys/bus/pci/devices/0000:01:00.0", "../../../devices/pci0000:00/0000:01:00.0");
     tree.write("dev/nvidiactl", "");
+    tree.write(INFORMATION, "Device Minor: 0\n");
     let system = with_library(&tree, library);
     assert_eq!((system.gpus.len(), system.gpus[0].celsius, system.gpus[0].errors.len()), (1, None, 5));
 }

@@ -35,6 +35,12 @@ pub(in crate::system) fn is_pci_address(name: &[u8]) -> bool {
         && name.iter().rev().nth(1) == Some(&b'.')
 }
 
+/// "0x10de", a number of the bus.
+pub(in crate::system) fn hexadecimal(text: &[u8]) -> Option<u32> {
+    let digits = std::str::from_utf8(text).ok()?.strip_prefix("0x")?;
+    u32::from_str_radix(digits, 16).ok()
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -71,6 +77,14 @@ mod tests {
             "0000:1:00.0",
         ] {
             assert!(!is_pci_address(other.as_bytes()), "{other}");
+        }
+    }
+
+    #[test]
+    fn numbers_of_the_bus() {
+        assert_eq!((hexadecimal(b"0x10de"), hexadecimal(b"0xffffffff")), (Some(0x10de), Some(u32::MAX)));
+        for odd in [&b"10de"[..], b"0x", b"0x1ffffffff", b"0x-1", b"", b"0x\xff"] {
+            assert_eq!(hexadecimal(odd), None, "{}", odd.escape_ascii());
         }
     }
 

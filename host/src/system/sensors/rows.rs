@@ -1,5 +1,7 @@
 //! A reading as a row: the units of the wire, and the names of its fields.
 
+use std::path::{Path, PathBuf};
+
 use procwire_proto::{
     SystemFieldSet,
     system_fields::bit,
@@ -34,9 +36,10 @@ pub(super) fn push(
     identity: SensorIdentity,
     reading: Reading,
     of_chip: &[FieldError],
+    folder: &Path,
 ) {
+    let mut row = Row { file: folder.join(&identity.channel), reading, errors: of_chip.to_vec() };
     let sensor = Some(identity);
-    let mut row = Row { reading, errors: of_chip.to_vec() };
     match kind {
         Kind::Temperature => sensors.temperatures.push(TemperatureSensor {
             current_celsius: row.value("current_celsius", celsius),
@@ -83,6 +86,8 @@ pub(super) fn push(
 }
 
 struct Row {
+    /// The beginning of the names of its files.
+    file: PathBuf,
     reading: Reading,
     errors: Vec<FieldError>,
 }
@@ -117,7 +122,7 @@ impl Row {
         let raw = raw?;
         let value = convert(raw);
         if value.is_none() {
-            let detail = format!("{raw} is beyond what can be");
+            let detail = format!("{}_*: {raw} is beyond what can be", self.file.display());
             let reason = FieldErrorReason::InvalidData.into();
             self.errors.push(FieldError { path: field.to_owned(), reason, detail });
         }
