@@ -144,6 +144,27 @@ fn a_key_that_others_can_read_is_refused() {
 }
 
 #[test]
+fn a_root_of_the_host_that_is_something_else_is_refused() {
+    let bench = Bench::new();
+    fs::create_dir(bench.folder.path().join("empty")).unwrap();
+    let empty = bench.folder.path().join("empty").display().to_string();
+    for (flag, key) in [
+        ("--proc-root", "host.proc"),
+        ("--sys-root", "host.sys"),
+        ("--etc-root", "host.etc"),
+        ("--run-root", "host.run"),
+        ("--dev-root", "host.dev"),
+    ] {
+        assert_refused(&bench.check(&[flag, "relative"]), key);
+        assert_refused(&bench.check(&[flag, &format!("{empty}/nothing")]), key);
+    }
+    assert_refused(&bench.check(&["--proc-root", &empty]), "is no procfs");
+    assert_refused(&bench.check(&["--sys-root", &empty]), "is no sysfs");
+    assert_refused(&bench.check(&["--sys-root", "/proc"]), "not a sysfs");
+    assert_refused(&bench.run(&["--config", "procwired.toml", "--proc-root", &empty]), "host.proc");
+}
+
+#[test]
 fn an_environment_variable_sets_a_key_and_is_named_when_it_is_wrong() {
     let bench = Bench::new();
     let run = |value: &str| {

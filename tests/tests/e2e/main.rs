@@ -16,6 +16,7 @@ mod command_line_process;
 mod command_line_sockets;
 mod conditions;
 mod configuration;
+mod container_mode;
 mod filters;
 mod health;
 mod large_table;
