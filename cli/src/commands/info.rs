@@ -9,7 +9,7 @@ use procwire_client::{
 };
 use procwire_proto::{ProcessFieldSet, json, process_fields::bit, v1::FieldCost};
 
-use super::target::Target;
+use super::{one_process::note_redacted, target::Target};
 use crate::{
     connection::Connection,
     error::CliError,
@@ -63,6 +63,7 @@ pub(crate) async fn run(args: &InfoArgs, connection: &Connection, out: &mut Outp
     if process.errors.iter().any(|error| error.reason() == FieldErrorReason::PermissionDenied) {
         out.note(unreadable::advice(connection.is_local))?;
     }
+    note_redacted(std::slice::from_ref(&process), out)?;
     Ok(Exit::Success)
 }
 

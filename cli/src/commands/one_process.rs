@@ -29,6 +29,7 @@ pub(crate) fn require(process: &Process, path: &str, is_there: bool, is_local: b
         FieldErrorReason::PermissionDenied => {
             format!("{}; {}", reason.as_words(), unreadable::advice(is_local))
         }
+        FieldErrorReason::Redacted => format!("{}; {}", reason.as_words(), unreadable::ROLE_ADVICE),
         _ if error.detail.is_empty() => reason.as_words(),
         _ => format!("{} ({})", reason.as_words(), escape::terminal(error.detail.as_bytes())),
     };
@@ -56,6 +57,15 @@ pub(crate) fn note_unreadable(
     }
     if is_denied {
         out.note(unreadable::advice(connection.is_local))?;
+    }
+    note_redacted(processes, out)
+}
+
+/// Says what role it takes to see what was kept back.
+pub(crate) fn note_redacted(processes: &[Process], out: &mut Output) -> Result<(), CliError> {
+    let mut errors = processes.iter().flat_map(|process| &process.errors);
+    if errors.any(|error| error.reason() == FieldErrorReason::Redacted) {
+        out.note(&format!("redacted: {}", unreadable::ROLE_ADVICE))?;
     }
     Ok(())
 }

@@ -26,6 +26,9 @@ pub(crate) fn footnote(processes: &[Process], is_local: bool) -> Option<String> 
     (!sentences.is_empty()).then(|| sentences.join("; "))
 }
 
+/// What to do where the agent keeps something back from this caller.
+pub(crate) const ROLE_ADVICE: &str = "your certificate needs the role inspector, or admin for the environment in full";
+
 /// What to do where permission was denied.
 pub(crate) fn advice(is_local: bool) -> &'static str {
     advice_for(is_local, is_root())
