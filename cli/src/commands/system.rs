@@ -5,12 +5,18 @@ use std::time::Duration;
 use clap::Args;
 use procwire_proto::json;
 
-use crate::{connection::Connection, error::CliError, exit::Exit, output::Output, render::system::write_page};
+use crate::{
+    connection::Connection,
+    error::CliError,
+    exit::Exit,
+    output::Output,
+    render::system::{PAGE_FIELDS, write_page},
+};
 
 /// What to show of the host, as typed.
 #[derive(Debug, Args)]
 pub(crate) struct SystemArgs {
-    /// Sections or fields to show: cpu,memory.available_bytes ("*": everything)
+    /// Only these sections or fields: cpu,memory.available_bytes ("*": everything)
     #[arg(short, long, value_name = "A,B,...", value_delimiter = ',', value_parser = clap::builder::NonEmptyStringValueParser::new())]
     fields: Vec<String>,
     /// Measure usage and rates over this time; 0s: counters only
@@ -21,9 +27,10 @@ pub(crate) struct SystemArgs {
 /// Shows the host.
 pub(crate) async fn run(args: &SystemArgs, connection: &Connection, out: &mut Output) -> Result<Exit, CliError> {
     let mut request = connection.client.system().get();
-    if !args.fields.is_empty() {
-        request = request.fields(&args.fields);
-    }
+    request = match args.fields.as_slice() {
+        [] => request.fields(PAGE_FIELDS),
+        fields => request.fields(fields),
+    };
     if !args.window.is_zero() {
         request = request.usage_window(args.window);
     }

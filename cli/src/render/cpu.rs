@@ -10,11 +10,11 @@ use std::io::{self, Write};
 use procwire_proto::v1::System;
 
 pub(crate) use facts::counts;
+pub(crate) use frequencies::frequency_table;
 pub(crate) use numbers::ranges;
 
 use self::{
     facts::facts,
-    frequencies::frequency_table,
     time_table::{share_table, time_table, title},
 };
 use super::page::Page;

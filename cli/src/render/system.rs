@@ -1,12 +1,15 @@
 //! The host as a page, and its samples as lines.
 
+mod attention;
 mod bar;
-mod devices;
+mod group;
 mod lines;
 mod memory;
+mod network;
 mod page;
 mod processors;
 mod sums;
+mod warmth;
 
 pub(crate) use lines::{SampleLines, WATCHED};
-pub(crate) use page::write_page;
+pub(crate) use page::{PAGE_FIELDS, write_page};

@@ -10,7 +10,7 @@ use crate::render::{
 };
 
 /// A row for the policies that are alike in all but the present clock: a host may have one for each of 256 processors.
-pub(super) fn frequency_table(policies: &[CpuFrequencyPolicy]) -> Table {
+pub(crate) fn frequency_table(policies: &[CpuFrequencyPolicy]) -> Table {
     let right = |header| Column::new(header, Align::Right);
     let mut table = Table::new(vec![
         Column::new("CPUS", Align::Left),

@@ -71,9 +71,8 @@ pub(super) fn node_table(nodes: &[MemoryNode], unit: SizeUnit) -> Option<Table> 
     let columns = vec![
         right("NODE"),
         right("TOTAL"),
-        right("USED"),
         right("FREE"),
-        right("USED%"),
+        right("FREE%"),
         Column::new("CPUS", Align::Left),
         Column::new("DISTANCES", Align::Left),
     ];
@@ -85,9 +84,8 @@ pub(super) fn node_table(nodes: &[MemoryNode], unit: SizeUnit) -> Option<Table> 
         let cells = [
             Some(node.number.to_string()),
             size(node.total_bytes),
-            size(node.used_bytes),
             size(node.free_bytes),
-            node.used_bytes.zip(node.total_bytes).map(|(used, total)| share(used, total)),
+            node.free_bytes.zip(node.total_bytes).map(|(free, total)| share(free, total)),
             list(ranges(&node.cpus)),
             list(distances.join(" ")),
         ];

@@ -21,7 +21,7 @@ fn host() -> System {
             cpus: vec![0, 1, 2],
             distances: vec![10, 21],
             total_bytes: Some(200),
-            used_bytes: Some(50),
+            free_bytes: Some(50),
             ..MemoryNode::default()
         }],
         ..Memory::default()
@@ -108,7 +108,7 @@ fn all_shows_devices_huge_pages_and_nodes() {
     assert!(after("Swap devices")[2].starts_with(r"  /swap\x1b[2J file"), "{text}");
     assert_eq!(after("Huge pages")[1].split_whitespace().collect::<Vec<_>>(), ["2.0M", "8", "-", "-", "-", "16M"]);
     let node: Vec<_> = after("NUMA nodes")[1].split_whitespace().collect();
-    assert_eq!(node, ["1", "200", "50", "-", "25.0", "0-2", "10", "21"]);
+    assert_eq!(node, ["1", "200", "50", "25.0", "0-2", "10", "21"]);
 }
 
 #[test]

@@ -14,7 +14,7 @@ use crate::render::{
 };
 
 /// The fields to ask for.
-pub(crate) const WATCHED: [&str; 7] = [
+pub(crate) const WATCHED: [&str; 9] = [
     "cpu.usage",
     "load",
     "memory.used_bytes",
@@ -22,6 +22,8 @@ pub(crate) const WATCHED: [&str; 7] = [
     "swap.used_bytes",
     "disks",
     "network.interfaces.rates",
+    "network.interfaces.flags",
+    "network.interfaces.kind",
 ];
 
 /// Prints samples under a header that comes again with each screenful.

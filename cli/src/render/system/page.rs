@@ -5,17 +5,90 @@ use std::{
     time::Duration,
 };
 
-use procwire_proto::{escape, json, v1::System};
+use procwire_proto::{
+    escape, json,
+    v1::{Mount, System},
+};
+use serde_json::Value;
 
 use super::{
-    devices::{disk_table, network_table, was_used},
+    attention::attention,
+    group::limits,
     memory::{memory_details, memory_summary},
+    network::network_table,
     processors::{busy_title, each_processor, processors},
+    warmth::warmth,
 };
-use crate::render::{clock::Clock, page::Page, units, unreadable, value};
+use crate::{
+    render::{
+        clock::Clock,
+        cpu::frequency_table,
+        disks::{Measured, rate_table, was_used},
+        filesystems::{self, Choice, choose, mount_table},
+        page::Page,
+        pressure::{pressure_table, resources},
+        sessions::session_table,
+        units, unreadable, value,
+    },
+    sizes::SizeUnit,
+};
 
-/// Sections in words of their own; others are shown as they come.
-const SHOWN_IN_WORDS: [&str; 9] = ["sampled", "host", "boot", "cpu", "load", "memory", "swap", "disks", "network"];
+/// What the page shows, and what tells one thing from another.
+pub(crate) const PAGE_FIELDS: [&str; 42] = [
+    "host",
+    "boot",
+    "cpu.times",
+    "cpu.usage",
+    "cpu.cpus.times",
+    "cpu.cpus.usage",
+    "cpu.logical_count",
+    "cpu.physical_count",
+    "cpu.usable_count",
+    "cpu.quota_cpus",
+    "cpu.context_switches",
+    "cpu.interrupts",
+    "cpu.soft_interrupts",
+    "cpu.forks",
+    "cpu.running_threads",
+    "cpu.blocked_threads",
+    "cpu.offline_cpus",
+    "cpu.models",
+    "load",
+    "memory.total_bytes",
+    "memory.available_bytes",
+    "memory.used_bytes",
+    "memory.free_bytes",
+    "memory.buffers_bytes",
+    "memory.cached_bytes",
+    "memory.shared_bytes",
+    "memory.active_bytes",
+    "memory.inactive_bytes",
+    "memory.slab_bytes",
+    "memory.used_ratio",
+    "swap",
+    "disks",
+    "mounts",
+    "network.interfaces",
+    "sensors.temperatures",
+    "sensors.fans",
+    "sensors.thermal_zones",
+    "power",
+    "users",
+    "pressure",
+    "cgroup",
+    "gpus",
+];
+
+/// Parts that are on the page only where they were asked for.
+const IN_DETAIL: [(&str, &str); 7] = [
+    ("memory", "statistics"),
+    ("memory", "nodes"),
+    ("memory", "huge_pages"),
+    ("sensors", "voltages"),
+    ("sensors", "powers"),
+    ("network", "protocols"),
+    ("network", "socket_statistics"),
+];
 
 /// Labels and values.
 pub(super) type Pairs = Vec<(String, String)>;
@@ -23,28 +96,70 @@ pub(super) type Pairs = Vec<(String, String)>;
 /// Prints the page of a host.
 pub(crate) fn write_page(out: &mut dyn Write, system: &System, clock: &Clock, width: Option<u16>) -> io::Result<()> {
     let mut page = Page::default();
+    let mut mounts = choose(&system.mounts, &Choice::default());
+    mounts.sort_by(|left, right| fullness(right).total_cmp(&fullness(left)));
     page.list(host_name(system), host(system, clock));
+    page.list("Attention", attention(system, &mounts));
     let (cpu, memory) = (system.cpu.clone().unwrap_or_default(), system.memory.clone().unwrap_or_default());
     page.list("Processors", processors(&cpu, system.load.as_ref()));
     page.grid(busy_title(&cpu), each_processor(&cpu));
     page.list("Memory", memory_summary(&memory, system.swap.as_ref()));
     page.grid("Memory in detail", memory_details(&memory, system.swap.as_ref()));
+    page.list("The agent's own control group", system.cgroup.as_ref().map(limits).unwrap_or_default());
+    devices(&mut page, system, &mounts, clock);
+    in_detail(&mut page, system, clock);
+    page.list("Not readable", unreadable::by_reason(&system.errors));
+    page.write(out, width)
+}
+
+/// The fullest first, and before them those that do not answer.
+fn fullness(mount: &Mount) -> f64 {
+    match &mount.usage {
+        Some(usage) => usage.used_ratio.unwrap_or_default(),
+        None => f64::INFINITY,
+    }
+}
+
+fn devices(page: &mut Page, system: &System, mounts: &[&Mount], clock: &Clock) {
+    if let Some(pressure) = system.pressure.filter(|pressure| resources(pressure).iter().any(|(_, one)| one.is_some()))
+    {
+        page.table("Pressure", pressure_table(&pressure));
+    }
+    if !mounts.is_empty() {
+        let shown = filesystems::Shown { unit: SizeUnit::Human, inodes: false, wide: false };
+        page.table("Filesystems", mount_table(mounts, shown));
+    }
     let disks: Vec<_> = system.disks.iter().filter(|disk| was_used(disk)).collect();
     if !disks.is_empty() {
-        page.table("Disks", disk_table(&disks));
+        let measured: Vec<_> = disks.iter().map(|disk| Measured::new(disk, &[])).collect();
+        page.table("Disks", rate_table(&measured, None, false));
     }
     let interfaces = system.network.as_ref().map_or(&[][..], |network| &network.interfaces);
     if !interfaces.is_empty() {
         page.table("Network", network_table(interfaces));
     }
-    let object = json::to_json(system);
-    for (name, section) in object.as_object().into_iter().flatten() {
-        if !SHOWN_IN_WORDS.contains(&name.as_str()) && name != "errors" {
-            page.value(value::title(name), section, clock);
-        }
+    page.list("Sensors and power", warmth(system));
+    if !system.users.is_empty() {
+        page.table("Users", session_table(&system.users, clock));
     }
-    page.list("Not readable", unreadable::by_reason(&system.errors));
-    page.write(out, width)
+}
+
+fn in_detail(page: &mut Page, system: &System, clock: &Clock) {
+    let policies = system.cpu.as_ref().map_or(&[][..], |cpu| &cpu.frequency_policies);
+    if !policies.is_empty() {
+        page.table("Frequency", frequency_table(policies));
+    }
+    let asked = System {
+        memory: system.memory.clone(),
+        network: system.network.clone(),
+        sensors: system.sensors.clone(),
+        ..System::default()
+    };
+    let object = json::to_json(&asked);
+    for (section, part) in IN_DETAIL {
+        let list = object.get(section).and_then(|section| section.get(part)).unwrap_or(&Value::Null);
+        page.value(format!("{}: {}", value::title(section), value::label(part)), list, clock);
+    }
 }
 
 fn host_name(system: &System) -> String {
@@ -68,12 +183,15 @@ fn host(system: &System, clock: &Clock) -> Pairs {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, reason = "tests fail by panicking")]
+#[allow(clippy::unwrap_used, clippy::panic, reason = "tests fail by panicking")]
 mod tests {
     use jiff::tz::TimeZone;
-    use procwire_proto::v1::{
-        Cpu, CpuUsage, Disk, DiskClass, FieldError, FieldErrorReason, HostIdentity, LoadAverage, LogicalCpu, Memory,
-        Network, NetworkInterface, Swap,
+    use procwire_proto::{
+        FieldMask, SystemFieldSet,
+        v1::{
+            Cpu, CpuFrequencyPolicy, CpuUsage, Disk, DiskClass, DiskUsage, FieldError, FieldErrorReason, HostIdentity,
+            LoadAverage, LogicalCpu, Memory, MemoryStatistic, Network, NetworkInterface, Swap, memory_statistic,
+        },
     };
 
     use super::*;
@@ -153,6 +271,44 @@ mod tests {
     fn a_disk_that_never_did_anything_is_left_out() {
         let page = printed(&system(), Some(80));
         assert!(page.contains("vda") && !page.contains("loop0"));
+    }
+
+    #[test]
+    fn every_field_asked_for_exists() {
+        let mask = FieldMask { paths: PAGE_FIELDS.map(str::to_owned).to_vec() };
+        SystemFieldSet::from_mask(Some(&mask), SystemFieldSet::EMPTY).unwrap();
+    }
+
+    #[test]
+    fn what_needs_attention_stands_before_everything_and_the_fullest_filesystem_first() {
+        let mount = |place: &str, minor, used_ratio| Mount {
+            mount_point: place.as_bytes().to_vec(),
+            physical: true,
+            minor,
+            id: minor.into(),
+            usage: Some(DiskUsage { total_bytes: 1 << 30, used_ratio: Some(used_ratio), ..DiskUsage::default() }),
+            ..Mount::default()
+        };
+        let mounts = vec![mount("/", 1, 0.2), mount("/full", 2, 0.95), mount("/half", 3, 0.5)];
+        let page = printed(&System { mounts, ..system() }, Some(80));
+        let at = |text: &str| page.find(text).unwrap_or_else(|| panic!("{text} is not in:\n{page}"));
+        assert!(at("Attention\n  filesystem  /full is 95 % full") < at("Processors\n"));
+        assert!(at("95% /full") < at("50% /half") && at("50% /half") < at("20% /\n"));
+    }
+
+    #[test]
+    fn parts_asked_for_in_detail_are_tables() {
+        let statistic = MemoryStatistic { name: "Dirty".to_owned(), value: Some(memory_statistic::Value::Bytes(4096)) };
+        let policy =
+            CpuFrequencyPolicy { cpus: vec![0], current_hz: Some(2_000_000_000), ..CpuFrequencyPolicy::default() };
+        let system = System {
+            memory: Some(Memory { statistics: vec![statistic], ..Memory::default() }),
+            cpu: Some(Cpu { frequency_policies: vec![policy], ..Cpu::default() }),
+            ..System::default()
+        };
+        let page = printed(&system, Some(80));
+        assert!(page.contains("Memory: statistics\n  NAME  BYTES\n  Dirty"), "{page}");
+        assert!(page.contains("Frequency\n") && page.contains("2.00GHz"), "{page}");
     }
 
     #[test]

@@ -2,22 +2,30 @@
 
 use std::time::Duration;
 
-use procwire_proto::v1::{Cpu, CpuUsage, LoadAverage};
+use procwire_proto::{
+    escape,
+    v1::{Cpu, CpuUsage, LoadAverage},
+};
 
 use super::{bar::bar, page::Pairs};
-use crate::render::units;
+use crate::render::{
+    cpu::{counts, ranges},
+    units,
+};
+
+/// So many processors are shown on a page about everything; of more, the busiest.
+const MOST: usize = 32;
+/// And so many of those.
+const BUSIEST: usize = 16;
 
 /// In words.
 pub(super) fn processors(cpu: &Cpu, load: Option<&LoadAverage>) -> Pairs {
     let mut pairs = Pairs::new();
     let mut push = |label: &str, text: Option<String>| pairs.extend(text.map(|text| (label.to_owned(), text)));
-    push(
-        "count",
-        cpu.logical_count.map(|count| match cpu.usable_count {
-            Some(usable) if usable != count => format!("{count}, {usable} usable by the agent"),
-            _ => count.to_string(),
-        }),
-    );
+    let models: Vec<_> = cpu.models.iter().map(|model| escape::terminal(model).into_owned()).collect();
+    push("model", Some(models.join(", ")).filter(|models| !models.is_empty()));
+    push("count", counts(cpu));
+    push("offline", (!cpu.offline_cpus.is_empty()).then(|| ranges(&cpu.offline_cpus)));
     push(
         "busy",
         cpu.usage.as_ref().map(|usage| format!("{}  {}", bar(usage.busy_ratio), units::percent(usage.busy_ratio))),
@@ -65,11 +73,43 @@ fn counters(cpu: &Cpu) -> Option<String> {
 /// Title of the section of each.
 pub(super) fn busy_title(cpu: &Cpu) -> String {
     let window = cpu.cpus.iter().find_map(|one| one.usage).map(|usage| Duration::from_nanos(usage.window_ns));
-    window.map_or_else(|| "Each processor".to_owned(), |window| format!("Each processor over {}", units::span(window)))
+    let which = if cpu.cpus.len() > MOST { "The busiest processors" } else { "Each processor" };
+    window.map_or_else(|| which.to_owned(), |window| format!("{which} over {}", units::span(window)))
 }
 
 /// How busy each is.
 pub(super) fn each_processor(cpu: &Cpu) -> Pairs {
-    let usage = cpu.cpus.iter().filter_map(|one| Some((one.number, one.usage?)));
-    usage.map(|(number, usage)| (format!("cpu {number}"), units::percent(usage.busy_ratio))).collect()
+    let mut usage: Vec<_> = cpu.cpus.iter().filter_map(|one| Some((one.number, one.usage?.busy_ratio))).collect();
+    if usage.len() > MOST {
+        usage.sort_by(|left, right| right.1.total_cmp(&left.1));
+        usage.truncate(BUSIEST);
+    }
+    usage.into_iter().map(|(number, busy)| (format!("cpu {number}"), units::percent(busy))).collect()
+}
+
+#[cfg(test)]
+#[allow(clippy::indexing_slicing, reason = "tests fail by panicking")]
+mod tests {
+    use procwire_proto::v1::LogicalCpu;
+
+    use super::*;
+
+    #[test]
+    fn of_many_processors_the_busiest_are_shown() {
+        let cpus = |count: u32| Cpu {
+            cpus: (0..count)
+                .map(|number| LogicalCpu {
+                    number,
+                    usage: Some(CpuUsage { busy_ratio: f64::from(number) / 1000.0, ..CpuUsage::default() }),
+                    ..LogicalCpu::default()
+                })
+                .collect(),
+            ..Cpu::default()
+        };
+        let few = each_processor(&cpus(32));
+        assert_eq!((few.len(), few[0].0.as_str()), (32, "cpu 0"));
+        let many = each_processor(&cpus(256));
+        assert_eq!((many.len(), many[0].clone()), (16, ("cpu 255".to_owned(), "25.5 %".to_owned())));
+        assert!(busy_title(&cpus(256)).starts_with("The busiest") && busy_title(&cpus(32)).starts_with("Each"));
+    }
 }
