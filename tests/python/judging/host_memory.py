@@ -70,8 +70,8 @@ def say_nodes(row):
 
 def say_pools(row, prefix, folder, fields):
     pools = glob.glob(f"{folder}/hugepages-*kB")
-    if not pools:
-        return row.say("kernel", f"{prefix}.huge_pages", absent("none" if os.path.exists(folder) else "unsupported"))
+    if not pools and prefix == "memory":
+        row.say("kernel", f"{prefix}.huge_pages", absent("none" if os.path.exists(folder) else "unsupported"))
     for pool in pools:
         size = int(re.search(r"(\d+)kB$", pool).group(1)) * 1024
         path = f"{prefix}.huge_pages[{size}]"

@@ -7,7 +7,7 @@ import subprocess
 
 import psutil
 
-from judging.rows import absent, octets, read, ticks_to_ns
+from judging.rows import ANYTHING, absent, octets, read, ticks_to_ns
 
 CPU = "/sys/devices/system/cpu"
 CPU_TIMES = ["user", "nice", "system", "idle", "iowait", "irq", "softirq", "steal", "guest", "guest_nice"]
@@ -77,22 +77,39 @@ def say_topology(row):
 
 
 def say_frequencies(row):
+    by_policy = say_policies(row)
     frequencies = psutil.cpu_freq(percpu=True)
-    for place, number in enumerate(online()):
-        # psutil lists them without their numbers.
-        hertz = round(frequencies[place].current * 1e6) if place < len(frequencies) else absent("unsupported")
-        row.say("psutil", f"cpu.cpus[{number}].frequency_hz", hertz)
+    working = online()
+    for place, number in enumerate(working):
+        path = f"cpu.cpus[{number}].frequency_hz"
+        if len(frequencies) == len(working):
+            # psutil lists them without their numbers, and up to 7.2 one for each policy where cpuinfo tells none.
+            row.say("psutil", path, round(frequencies[place].current * 1e6))
+        else:
+            row.say("kernel", path, by_policy.get(number, absent("unsupported")))
+
+
+def say_policies(row):
     policies = glob.glob(f"{CPU}/cpufreq/policy*")
     if not policies:
         row.say("kernel", "cpu.frequency_policies", absent("unsupported"))
+    by_policy = {}
     for folder in policies:
+        try:
+            cpus = sorted(map(int, read(f"{folder}/affected_cpus").split()))
+        except OSError:
+            continue  # None of them is online.
         number = int(folder.rpartition("policy")[2])
         path = f"cpu.frequency_policies[{number}]"
         row.say("kernel", f"{path}.number", number)
-        row.say("kernel", f"{path}.cpus", sorted(map(int, read(f"{folder}/affected_cpus").split())))
+        row.say("kernel", f"{path}.cpus", cpus)
         row.say("kernel", f"{path}.governor", read(f"{folder}/scaling_governor").decode().strip())
         for field, name in POLICY.items():
-            row.say("kernel", f"{path}.{field}", int(read(f"{folder}/{name}")) * 1000)
+            text = read(f"{folder}/{name}").strip()
+            row.say("kernel", f"{path}.{field}", int(text) * 1000 if text.isdigit() else ANYTHING)
+            if field == "current_hz" and text.isdigit():
+                by_policy.update(dict.fromkeys(cpus, int(text) * 1000))
+    return by_policy
 
 
 def say_load(row):
