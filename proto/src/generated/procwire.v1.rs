@@ -6492,7 +6492,7 @@ pub struct NetworkInterface {
     /// Addresses. psutil: net_if_addrs().
     #[prost(message, repeated, tag = "4")]
     pub addresses: ::prost::alloc::vec::Vec<InterfaceAddress>,
-    /// Hardware address.
+    /// Hardware address; absent without error if it has none (a tun). psutil: the address of family AF_LINK, padded to 6 bytes.
     #[prost(bytes = "vec", optional, tag = "5")]
     pub hardware_address: ::core::option::Option<::prost::alloc::vec::Vec<u8>>,
     /// IFF_* flags. psutil: flags.
@@ -6501,22 +6501,22 @@ pub struct NetworkInterface {
     /// True if it is up and has a carrier: IFF_RUNNING. psutil: isup.
     #[prost(bool, optional, tag = "7")]
     pub running: ::core::option::Option<bool>,
-    /// Speed of the link. psutil: speed, Mbit/s.
+    /// Speed of the link; absent without error if its driver does not know it (loopback, no cable). psutil: speed, Mbit/s, 0 if unknown.
     #[prost(uint64, optional, tag = "8")]
     pub bits_per_second: ::core::option::Option<u64>,
-    /// Duplex of the link. psutil: duplex.
+    /// Duplex of the link; absent without error if its driver does not know it. psutil: duplex.
     #[prost(enumeration = "Duplex", optional, tag = "9")]
     pub duplex: ::core::option::Option<i32>,
     /// Largest packet. psutil: mtu.
     #[prost(uint32, optional, tag = "10")]
     pub mtu_bytes: ::core::option::Option<u32>,
-    /// Index of the interface.
+    /// Index of the interface. Where it is at hand it comes with rates and counters_reset too: another interface may have the name.
     #[prost(uint32, optional, tag = "11")]
     pub index: ::core::option::Option<u32>,
-    /// "veth", "bridge", "vlan", ...; absent without error for hardware.
+    /// "veth", "bridge", "vlan", ...; absent without error for hardware and loopback.
     #[prost(string, optional, tag = "12")]
     pub kind: ::core::option::Option<::prost::alloc::string::String>,
-    /// Index of the bridge or bond it belongs to.
+    /// Index of the bridge or bond it belongs to; absent without error if none.
     #[prost(uint32, optional, tag = "13")]
     pub controller_index: ::core::option::Option<u32>,
     /// State of the link (RFC 2863): "up", "down", "dormant", "lowerlayerdown", "notpresent", "testing", "unknown".
@@ -6554,16 +6554,16 @@ pub struct InterfaceAddress {
     /// Leading bits that name the network.
     #[prost(uint32, tag = "2")]
     pub prefix_length: u32,
-    /// Broadcast address.
+    /// Broadcast address; absent without error if none. psutil: broadcast, never of a network of one address.
     #[prost(bytes = "vec", optional, tag = "3")]
     pub broadcast: ::core::option::Option<::prost::alloc::vec::Vec<u8>>,
-    /// Other end of a point-to-point link. psutil: ptp.
+    /// Other end of a point-to-point link; absent without error if none. psutil: ptp.
     #[prost(bytes = "vec", optional, tag = "4")]
     pub peer: ::core::option::Option<::prost::alloc::vec::Vec<u8>>,
     /// Scope: 0 global, 253 link, 254 host.
     #[prost(uint32, tag = "5")]
     pub scope: u32,
-    /// Label: "eth0:1"; absent without error if none.
+    /// Label: "eth0:1"; absent without error if it is the name of the interface, as it is unless somebody said otherwise.
     #[prost(bytes = "vec", optional, tag = "6")]
     pub label: ::core::option::Option<::prost::alloc::vec::Vec<u8>>,
 }
@@ -6673,7 +6673,8 @@ impl ::prost::Name for ProtocolStatistic {
         "/procwire.v1.ProtocolStatistic".into()
     }
 }
-/// Sensors.
+/// Sensors. A chip that fails keeps its row: the value is absent, and the row's errors say why. Limits that a chip does not have are absent
+/// without error; limits and labels are read again once a minute.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct Sensors {
     /// Temperatures: /sys/class/hwmon. psutil: sensors_temperatures().
@@ -6717,7 +6718,7 @@ pub struct SensorIdentity {
     /// Name of the chip: "coretemp". psutil: key of the dictionary.
     #[prost(bytes = "vec", tag = "1")]
     pub chip: ::prost::alloc::vec::Vec<u8>,
-    /// Device behind it: "platform/coretemp.0".
+    /// Device behind it, below /sys/devices: "platform/coretemp.0"; that of the chip if it has none.
     #[prost(bytes = "vec", tag = "2")]
     pub device: ::prost::alloc::vec::Vec<u8>,
     /// Label of the sensor; absent without error if none. psutil: label.
@@ -6951,10 +6952,10 @@ impl ::prost::Name for ThermalZone {
 /// Batteries and mains.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct Power {
-    /// Batteries.
+    /// Batteries, those of devices too; empty bays are left out.
     #[prost(message, repeated, tag = "1")]
     pub batteries: ::prost::alloc::vec::Vec<Battery>,
-    /// True if mains power is connected; absent without error if it cannot be told. psutil: power_plugged.
+    /// True if mains power is connected, whatever the adapter is called; absent without error if it cannot be told. psutil: power_plugged.
     #[prost(bool, optional, tag = "2")]
     pub mains_connected: ::core::option::Option<bool>,
 }
@@ -6968,7 +6969,7 @@ impl ::prost::Name for Power {
         "/procwire.v1.Power".into()
     }
 }
-/// One battery.
+/// One battery. What its driver has no file for is absent without error.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct Battery {
     /// "BAT0".
@@ -6977,7 +6978,7 @@ pub struct Battery {
     /// Charge, 0 to 1. psutil: percent / 100.
     #[prost(double, optional, tag = "2")]
     pub charge_ratio: ::core::option::Option<f64>,
-    /// Time left, when discharging. psutil: secsleft.
+    /// Time left, when discharging: energy by power, else time_to_empty_now; absent without error if it cannot be told. psutil: secsleft.
     #[prost(uint64, optional, tag = "3")]
     pub time_left_ns: ::core::option::Option<u64>,
     /// "Charging", "Discharging", "Full", ...
@@ -6989,7 +6990,7 @@ pub struct Battery {
     /// Energy when full.
     #[prost(double, optional, tag = "6")]
     pub full_energy_watt_hours: ::core::option::Option<f64>,
-    /// Power drawn or charged.
+    /// Power drawn or charged, never negative.
     #[prost(double, optional, tag = "7")]
     pub power_watts: ::core::option::Option<f64>,
     /// Energy when new and full.
@@ -7030,7 +7031,7 @@ impl ::prost::Name for Battery {
         "/procwire.v1.Battery".into()
     }
 }
-/// One graphics processor.
+/// One graphics processor. What its driver does not tell is absent without error.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct Gpu {
     /// Its name for the kernel or the library: "card0", "nvidia0".
@@ -7080,7 +7081,8 @@ impl ::prost::Name for Gpu {
         "/procwire.v1.Gpu".into()
     }
 }
-/// One login session. psutil: suser.
+/// One login session: a record of utmp, or a session of class "user" of systemd-logind where there is no utmp. Sessions whose process is gone
+/// are left out, as who(1) leaves them out. psutil: suser.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct UserSession {
     /// User. psutil: name.
@@ -7098,10 +7100,10 @@ pub struct UserSession {
     /// Process that logged the user in. psutil: pid.
     #[prost(uint32, optional, tag = "5")]
     pub pid: ::core::option::Option<u32>,
-    /// Session of systemd-logind: "3"; absent without error where it comes from utmp.
+    /// Session of systemd-logind: "3"; this and what follows is absent without error where the session comes from utmp.
     #[prost(string, optional, tag = "6")]
     pub session_id: ::core::option::Option<::prost::alloc::string::String>,
-    /// "user", "greeter", "manager", ...
+    /// "user", "user-early", ...: greeters, screen locks and managers of services are no logins, and left out.
     #[prost(string, optional, tag = "7")]
     pub session_class: ::core::option::Option<::prost::alloc::string::String>,
     /// "tty", "x11", "wayland", "unspecified", ...
