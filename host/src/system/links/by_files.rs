@@ -38,7 +38,7 @@ const DORMANT: u32 = 1 << 17;
 const MADE_UP: u32 = RUNNING | LOWER_UP | DORMANT;
 
 /// Kinds that sysfs names as the kernel's netlink does: their `DEVTYPE`.
-const KINDS: [&str; 7] = ["bridge", "bond", "vlan", "vxlan", "geneve", "macvlan", "hsr"];
+const KINDS: [&str; 9] = ["bridge", "bond", "vlan", "vxlan", "geneve", "macvlan", "hsr", "ppp", "wireguard"];
 
 /// Files that stand in for netlink.
 pub(super) struct Files {
@@ -72,7 +72,7 @@ impl Files {
                 }
                 Some(class_net) => {
                     for row in rows.iter_mut() {
-                        match folder(class_net, &row.name) {
+                        match folder(class_net, &row.name).filter(|folder| folder.is_dir()) {
                             Some(folder) => Interface { folder, answer, no_netlink: &self.no_netlink, row }.tell(),
                             None => absent(in_sysfs, row, &gone(), answer),
                         }
