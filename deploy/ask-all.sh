@@ -1,8 +1,12 @@
-# What the client of docker-compose.yml runs: asks each host who it is and what runs there. Ends with 0 if all of them answered.
+# What the client of docker-compose.yml runs: asks each host who it is, what runs there and how much memory there is. Ends with 0 if all
+# of them answered.
 set -eu
 for host in host-a host-b host-c; do
   echo "== $host"
   procwire --context "$host" agent info
+  echo
   procwire --context "$host" ps
-  procwire --context "$host" system --fields memory.total_bytes,memory.available_bytes,cgroup.memory.effective_limit_bytes -o json
+  echo
+  procwire --context "$host" free
+  echo
 done
