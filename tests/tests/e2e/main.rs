@@ -11,6 +11,7 @@
 mod bad_input;
 mod certificates;
 mod command_line;
+mod command_line_host;
 mod command_line_lists;
 mod command_line_process;
 mod command_line_sockets;

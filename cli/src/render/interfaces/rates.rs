@@ -103,7 +103,7 @@ fn total(interfaces: &[&NetworkInterface]) -> Option<(&'static str, NetworkRates
         _ => ("all hardware", hardware().collect()),
     };
     // Of a single one the sum would say it twice.
-    if summed.len() < 2 && label == "all but lo" {
+    if summed.len() < 2 {
         return None;
     }
     let sum = summed.iter().filter_map(|interface| interface.rates).reduce(|left, right| NetworkRates {
@@ -182,6 +182,8 @@ mod tests {
         assert!(printed(&two, Unit::Bytes, None)[3].starts_with("all but lo   2.0K"));
         assert_eq!(printed(&two[..1], Unit::Bytes, None).len(), 2);
         assert_eq!(printed(&[interface(b"lo", 1.0, None)], Unit::Bytes, None).len(), 2);
+        let behind_one = [interface(b"eth0", 1024.0, None), interface(b"docker0", 1024.0, Some("bridge"))];
+        assert_eq!(printed(&behind_one, Unit::Bytes, None).len(), 3);
     }
 
     #[test]
