@@ -9,8 +9,13 @@ const MILLISECONDS_WRAP_NS: u64 = (1 << 32) * 1_000_000;
 
 pub(super) fn add_rates(previous: &[Disk], current: &mut [Disk], window: Window) {
     for (index, disk) in current.iter_mut().enumerate() {
-        disk.rates =
-            find(previous, index, |before| is_same(before, disk)).and_then(|before| rates(before, disk, window));
+        let before = find(previous, index, |before| is_same(before, disk));
+        disk.counters_reset = match before {
+            Some(before) => went_back(before, disk),
+            // A device that came is none that was replaced.
+            None => previous.iter().any(|before| is_replaced_by(before, disk)),
+        };
+        disk.rates = before.filter(|_| !disk.counters_reset).and_then(|before| rates(before, disk, window));
     }
 }
 
@@ -18,8 +23,36 @@ fn is_same(left: &Disk, right: &Disk) -> bool {
     left.minor == right.minor && left.major == right.major && left.name == right.name
 }
 
-/// All or none: a counter that went back means that the device was replaced or its counters reset, and then none of them tells
-/// how far it came.
+/// Another device under the same name or the same number.
+fn is_replaced_by(before: &Disk, disk: &Disk) -> bool {
+    before.name == disk.name || (before.major == disk.major && before.minor == disk.minor)
+}
+
+/// Counters of a device never go back: if one does, this is another device, or they were reset, and then none of them tells how far it
+/// came. A device that was replaced by one that did more meanwhile looks like one that did much; its size tells nothing, because
+/// devices grow in use.
+fn went_back(previous: &Disk, current: &Disk) -> bool {
+    let counters = |disk: &Disk| {
+        [
+            disk.reads,
+            disk.writes,
+            disk.read_bytes,
+            disk.write_bytes,
+            disk.reads_merged,
+            disk.writes_merged,
+            disk.discards,
+            disk.discarded_bytes,
+            disk.flushes,
+        ]
+    };
+    let times = |disk: &Disk| [disk.read_time_ns, disk.write_time_ns, disk.busy_time_ns, disk.weighted_time_ns];
+    let is_less = |(before, after): (Option<u64>, Option<u64>)| before.zip(after).is_some_and(|(a, b)| b < a);
+    let is_reset = |(before, after)| is_less((before, after)) && advance_of_time(before, after).is_none();
+    counters(previous).into_iter().zip(counters(current)).any(is_less)
+        || times(previous).into_iter().zip(times(current)).any(is_reset)
+}
+
+/// All or none.
 fn rates(previous: &Disk, current: &Disk, window: Window) -> Option<DiskRates> {
     let per_second = |before, after| advance(before, after).map(|count| window.per_second(count));
     let busy_ns = advance_of_time(previous.busy_time_ns, current.busy_time_ns)?;
@@ -70,8 +103,16 @@ mod tests {
         }
     }
 
+    fn compared(previous: &Disk, current: &Disk) -> (Option<DiskRates>, bool) {
+        let mut current = [current.clone()];
+        add_rates(std::slice::from_ref(previous), &mut current, TWO_SECONDS);
+        (current[0].rates, current[0].counters_reset)
+    }
+
     fn between(previous: &Disk, current: &Disk) -> Option<DiskRates> {
-        rates(previous, current, TWO_SECONDS)
+        let (rates, counters_reset) = compared(previous, current);
+        assert!(!counters_reset);
+        rates
     }
 
     #[test]
@@ -101,21 +142,35 @@ mod tests {
     }
 
     #[test]
-    fn a_reset_gives_no_rates() {
-        assert_eq!(between(&disk(0, 10, 1000), &disk(0, 9, 1500)), None, "counters went back");
-        assert_eq!(between(&disk(0, 10, 1000), &disk(0, 10, 0)), None, "only the times went back");
+    fn a_reset_gives_no_rates_and_is_told() {
+        assert_eq!(compared(&disk(0, 10, 1000), &disk(0, 9, 1500)), (None, true), "counters went back");
+        assert_eq!(compared(&disk(0, 10, 1000), &disk(0, 10, 0)), (None, true), "only the times went back");
+        let flushes = |count| Disk { flushes: Some(count), ..disk(0, 10, 1000) };
+        assert_eq!(compared(&flushes(2), &flushes(1)), (None, true), "a counter that no rate is made of");
+        let old = |count| Disk { busy_time_ns: None, weighted_time_ns: None, ..disk(0, count, 0) };
+        assert_eq!(compared(&old(2), &old(1)), (None, true), "a device without rates");
         assert_eq!(advance_of_time(Some(MILLISECONDS_WRAP_NS * 2), Some(0)), None, "no 32-bit time");
     }
 
     #[test]
     fn a_device_is_its_name_and_its_number() {
-        let mut current = [disk(1, 7, 0), disk(0, 20, 0), disk(2, 5, 0)];
+        let new = Disk { name: b"vdb".to_vec(), ..disk(16, 5, 0) };
+        let mut current = [disk(1, 7, 0), disk(0, 20, 0), new];
         add_rates(&[disk(0, 10, 0), disk(1, 5, 0)], &mut current, TWO_SECONDS);
         let reads: Vec<_> = current.iter().map(|disk| disk.rates.map(|rates| rates.reads_per_second)).collect();
         assert_eq!(reads, [Some(1.0), Some(5.0), None]);
         let mut renamed = [Disk { name: b"vdb".to_vec(), ..disk(0, 20, 0) }];
         add_rates(&[disk(0, 10, 0)], &mut renamed, TWO_SECONDS);
-        assert_eq!(renamed[0].rates, None);
+        assert_eq!((renamed[0].rates, renamed[0].counters_reset), (None, true), "another device has its number");
+        assert!(current.iter().all(|disk| !disk.counters_reset), "one that came is none that was replaced");
+        let moved = Disk { major: 8, ..disk(0, 20, 0) };
+        assert_eq!(compared(&disk(0, 10, 0), &moved), (None, true), "another device has its name");
+    }
+
+    #[test]
+    fn a_device_that_grows_is_the_same() {
+        let sized = |count, size| Disk { size_bytes: Some(size), ..disk(0, count, 0) };
+        assert!(between(&sized(10, 1 << 30), &sized(20, 2 << 30)).is_some());
     }
 
     #[test]
