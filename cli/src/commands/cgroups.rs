@@ -1,6 +1,11 @@
 //! `procwire cgroups`
 
-use std::{collections::BTreeMap, ffi::OsString, os::unix::ffi::OsStrExt as _, time::Duration};
+use std::{
+    collections::BTreeMap,
+    ffi::{OsStr, OsString},
+    os::unix::ffi::OsStrExt as _,
+    time::Duration,
+};
 
 use clap::{
     Args,
@@ -55,7 +60,7 @@ WAITS    what its tasks waited for most, and in how much of the last ten seconds
 What a group uses includes what those below it use.")]
 pub(crate) struct CgroupsArgs {
     /// Only these groups and those below them: /system.slice, also as /sys/fs/cgroup/system.slice
-    #[arg(value_name = "PATH", value_parser = OsStringValueParser::new().try_map(parse_path))]
+    #[arg(value_name = "PATH", value_parser = OsStringValueParser::new().try_map(|path| parse_path(&path)))]
     paths: Vec<OsString>,
     /// Measure over this time
     #[arg(short, long, value_name = "TIME", default_value = "1s", value_parser = one_host::parse_window)]
@@ -122,7 +127,7 @@ fn request(args: &CgroupsArgs, connection: &Connection) -> ListCgroups {
 }
 
 /// A path of the tree, also as it is seen below the place where the tree is mounted.
-fn parse_path(path: OsString) -> Result<OsString, &'static str> {
+fn parse_path(path: &OsStr) -> Result<OsString, &'static str> {
     let bytes = path.as_bytes();
     let below = bytes.strip_prefix(b"/sys/fs/cgroup").filter(|rest| rest.is_empty() || rest.starts_with(b"/"));
     let mut path = below.unwrap_or(bytes);
@@ -132,7 +137,7 @@ fn parse_path(path: OsString) -> Result<OsString, &'static str> {
     while let Some(shorter) = path.strip_suffix(b"/") {
         path = shorter;
     }
-    Ok(std::ffi::OsStr::from_bytes(if path.is_empty() { b"/" } else { path }).to_owned())
+    Ok(OsStr::from_bytes(if path.is_empty() { b"/" } else { path }).to_owned())
 }
 
 /// An error if groups were named and none of them is there.
@@ -189,10 +194,10 @@ mod tests {
             ("/sys/fs/cgroup/a/b", "/a/b"),
             ("/sys/fs/cgroups", "/sys/fs/cgroups"),
         ] {
-            assert_eq!(parse_path(typed.into()), Ok(wanted.into()), "{typed}");
+            assert_eq!(parse_path(typed.as_ref()), Ok(wanted.into()), "{typed}");
         }
         for wrong in ["", "system.slice"] {
-            assert!(parse_path(wrong.into()).is_err(), "{wrong}");
+            assert!(parse_path(wrong.as_ref()).is_err(), "{wrong}");
         }
     }
 }

@@ -130,8 +130,8 @@ pub(super) fn note_nothing(returned: u32, selectors: &SelectorArgs, out: &mut Ou
 }
 
 /// An error if pids were named and none of those processes is there.
-pub(super) fn require_some(pids: Vec<u32>, returned: u32) -> Result<(), CliError> {
-    match pids.as_slice() {
+pub(super) fn require_some(pids: &[u32], returned: u32) -> Result<(), CliError> {
+    match pids {
         [] => Ok(()),
         _ if returned > 0 => Ok(()),
         [pid] => Err(CliError::TargetGone(format!("no process {pid}, or it is not among those selected"))),

@@ -63,7 +63,7 @@ pub(crate) async fn run(args: &MemArgs, connection: &Connection, out: &mut Outpu
         let fields = layout.fields().into_iter().chain(["ref", "memory_footprint"]);
         listing::print_json(request.fields(fields), &selectors, connection, out).await?
     };
-    listing::require_some(selectors.named_pids(), returned)?;
+    listing::require_some(&selectors.named_pids(), returned)?;
     listing::note_nothing(returned, &selectors, out)?;
     Ok(Exit::Success)
 }

@@ -13,7 +13,7 @@ use crate::{
     exit::Exit,
     output::Output,
     render::interfaces::{
-        protocols::{counted, protocol_table},
+        protocols::{Counted, counted, protocol_table},
         rates::{Unit, rate_table, sort_by_traffic},
     },
 };
@@ -84,7 +84,7 @@ async fn show_protocols(args: &NettopArgs, connection: &Connection, out: &mut Ou
     let after = one_host::read(PROTOCOLS, None, connection).await?;
     let counted = counted(statistics(&before), statistics(&after), between_ns(&before, &after), args.all);
     if !out.is_for_people() {
-        write_rows(out, counted.iter().map(|counted| counted.to_json()))?;
+        write_rows(out, counted.iter().map(Counted::to_json))?;
     } else if counted.is_empty() {
         writeln!(out.answer, "nothing was counted in {}", humantime::format_duration(args.window))?;
     } else {

@@ -69,7 +69,7 @@ pub(crate) async fn run(args: &PsArgs, connection: &Connection, out: &mut Output
         Format::Json | Format::Ndjson => print_json(args, request, connection, out).await?,
         Format::Table | Format::Wide => print_table(args, request, connection, out).await?,
     };
-    listing::require_some(selectors.named_pids(), returned)?;
+    listing::require_some(&selectors.named_pids(), returned)?;
     listing::note_nothing(returned, &selectors, out)?;
     Ok(Exit::Success)
 }

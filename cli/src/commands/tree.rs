@@ -79,8 +79,8 @@ pub(crate) async fn run(args: &TreeArgs, connection: &Connection, out: &mut Outp
         write_rows(out, rows)?;
     }
     listing::note(&list, &selectors, connection, out)?;
-    let named = selectors.named_pids().into_iter().chain(args.root.map(|target| target.pid)).collect();
-    listing::require_some(named, list.summary.returned)?;
+    let named: Vec<_> = selectors.named_pids().into_iter().chain(args.root.map(|target| target.pid)).collect();
+    listing::require_some(&named, list.summary.returned)?;
     listing::note_nothing(list.summary.returned, &selectors, out)?;
     Ok(Exit::Success)
 }

@@ -102,7 +102,10 @@ impl Counted {
     }
 
     fn trouble(&self) -> Option<&'static str> {
-        let found = TROUBLES.iter().find(|(protocol, name, _)| self.protocol == *protocol && self.name == *name);
+        let found = TROUBLES
+            .iter()
+            .filter(|_| self.difference > 0)
+            .find(|(protocol, name, _)| self.protocol == *protocol && self.name == *name);
         found.map(|(_, _, trouble)| *trouble)
     }
 }
@@ -120,8 +123,8 @@ pub(crate) fn protocol_table(counted: &[Counted]) -> Table {
     for counted in counted {
         let trouble = counted.trouble();
         let style = match trouble {
-            Some(_) if counted.difference > 0 => AnsiColor::Yellow.on_default(),
-            _ => Style::new(),
+            Some(_) => AnsiColor::Yellow.on_default(),
+            None => Style::new(),
         };
         let cells = vec![
             escape::terminal(counted.protocol.as_bytes()).into_owned(),
@@ -180,6 +183,7 @@ mod tests {
         assert!(lines[1].contains("\u{1b}[33m") && !lines[2].contains('\u{1b}'), "{lines:?}");
         let all = counted(&before, &after, 0, true);
         assert_eq!(all.iter().map(|one| one.name.as_str()).collect::<Vec<_>>(), ["RetransSegs", "InSegs", "InErrors"]);
+        assert!(!printed(&all, Some(200))[3].contains("datagrams"), "what did not happen is no trouble");
         assert_eq!(all[0].per_second, 0.0, "two readings at one moment have no rate");
     }
 
