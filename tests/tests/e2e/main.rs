@@ -15,6 +15,7 @@ mod command_line_host;
 mod command_line_lists;
 mod command_line_process;
 mod command_line_sockets;
+mod command_line_system;
 mod conditions;
 mod configuration;
 mod container_mode;

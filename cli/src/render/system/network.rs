@@ -1,7 +1,10 @@
 //! Network interfaces.
 
 use anstyle::Style;
-use procwire_proto::{escape, v1::NetworkInterface};
+use procwire_proto::{
+    escape,
+    v1::{NetworkCounters, NetworkInterface},
+};
 
 use crate::render::{
     table::{Align, Column, Table},
@@ -9,8 +12,14 @@ use crate::render::{
     value::MISSING,
 };
 
+/// True if it carried anything, or its counters were not asked for: the kernel makes interfaces that nobody ever uses.
+pub(super) fn is_worth_a_row(interface: &NetworkInterface) -> bool {
+    let carried = |counters: &NetworkCounters| counters.received_packets != Some(0) || counters.sent_packets != Some(0);
+    interface.counters.as_ref().is_none_or(carried)
+}
+
 /// A row for each interface.
-pub(super) fn network_table(interfaces: &[NetworkInterface]) -> Table {
+pub(super) fn network_table(interfaces: &[&NetworkInterface]) -> Table {
     let right = |header| Column::new(header, Align::Right);
     let mut table = Table::new(vec![
         Column::new("NAME", Align::Left),

@@ -15,7 +15,7 @@ use super::{
     attention::attention,
     group::limits,
     memory::{memory_details, memory_summary},
-    network::network_table,
+    network::{is_worth_a_row, network_table},
     processors::{busy_title, each_processor, processors},
     warmth::warmth,
 };
@@ -134,9 +134,10 @@ fn devices(page: &mut Page, system: &System, mounts: &[&Mount], clock: &Clock) {
         let measured: Vec<_> = disks.iter().map(|disk| Measured::new(disk, &[])).collect();
         page.table("Disks", rate_table(&measured, None, false));
     }
-    let interfaces = system.network.as_ref().map_or(&[][..], |network| &network.interfaces);
-    if !interfaces.is_empty() {
-        page.table("Network", network_table(interfaces));
+    let interfaces: Vec<_> = system.network.iter().flat_map(|network| &network.interfaces).collect();
+    let shown: Vec<_> = interfaces.into_iter().filter(|interface| is_worth_a_row(interface)).collect();
+    if !shown.is_empty() {
+        page.table("Network", network_table(&shown));
     }
     page.list("Sensors and power", warmth(system));
     if !system.users.is_empty() {
@@ -190,7 +191,8 @@ mod tests {
         FieldMask, SystemFieldSet,
         v1::{
             Cpu, CpuFrequencyPolicy, CpuUsage, Disk, DiskClass, DiskUsage, FieldError, FieldErrorReason, HostIdentity,
-            LoadAverage, LogicalCpu, Memory, MemoryStatistic, Network, NetworkInterface, Swap, memory_statistic,
+            LoadAverage, LogicalCpu, Memory, MemoryStatistic, Network, NetworkCounters, NetworkInterface, Swap,
+            memory_statistic,
         },
     };
 
@@ -271,6 +273,22 @@ mod tests {
     fn a_disk_that_never_did_anything_is_left_out() {
         let page = printed(&system(), Some(80));
         assert!(page.contains("vda") && !page.contains("loop0"));
+    }
+
+    #[test]
+    fn an_interface_that_never_carried_anything_is_left_out() {
+        let interface = |name: &str, packets| NetworkInterface {
+            name: name.as_bytes().to_vec(),
+            counters: Some(NetworkCounters {
+                received_packets: Some(packets),
+                sent_packets: Some(0),
+                ..NetworkCounters::default()
+            }),
+            ..NetworkInterface::default()
+        };
+        let network = Network { interfaces: vec![interface("eth0", 1), interface("ifb0", 0)], ..Network::default() };
+        let page = printed(&System { network: Some(network), ..System::default() }, Some(80));
+        assert!(page.contains("  eth0") && !page.contains("ifb0"), "{page}");
     }
 
     #[test]
