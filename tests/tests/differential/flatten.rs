@@ -100,6 +100,8 @@ fn row_name(row: &DynamicMessage) -> String {
         "MemoryMapGroup" if value("deleted") == Reflected::Bool(true) => {
             format!("{}!", text(scalar(&first, &row.get_field(&first))))
         }
+        // Several have the same source, and some none.
+        "Mount" => value("id").as_u64().unwrap().to_string(),
         // Its first field is a list.
         "CpuFrequencyPolicy" => value("number").as_u32().unwrap().to_string(),
         "SocketHolder" => format!("{}/{}", row_name(value("ref").as_message().unwrap()), value("fd").as_u32().unwrap()),

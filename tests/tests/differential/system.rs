@@ -53,7 +53,9 @@ const MAY_BE_LACKING: &[(&str, &str)] = &[
 
 /// Served fields that one reading can have: rates and usage need two (e2e: a window gives rates).
 fn compared_fields() -> impl Iterator<Item = &'static str> {
-    let needs_two = |path: &str| ["usage", "rates", "per_second"].iter().any(|end| path.ends_with(end));
+    let needs_two = |path: &str| {
+        path != "mounts.usage" && ["usage", "rates", "per_second"].iter().any(|end| path.ends_with(end))
+    };
     let named_by_rows = |path: &str| path == "network.interfaces.name";
     let served = System::FIELDS.iter().filter(|field| field.is_served()).map(|field| field.path);
     served.filter(move |path| !needs_two(path) && !named_by_rows(path))
