@@ -3,6 +3,7 @@
 One JSON document per line of standard input:
   "processes [PID ...]"  {"PID START_TICKS": {PATH: {JUDGE: VALUE, ...}, ...}, ...}
   "system"               {PATH: {JUDGE: VALUE, ...}, ...}
+  "hardware"             the same, of sensors, power supplies, graphics processors and users only
   "connections"          [{PATH: VALUE, ..., "pid": PID or null, "fd": FD or -1}, ...], psutil's
   "usage PID"            {"now_ns": MONOTONIC, "cpu_ns": NANOSECONDS, "percent": SINCE THE LAST SUCH QUESTION}, psutil's
   "relatives PID"        {"children": [PID, ...], "descendants": [PID, ...], "parents": [PID, ...]}, psutil's
@@ -24,6 +25,7 @@ sys.dont_write_bytecode = True
 
 import psutil
 
+from judging.hardware import hardware
 from judging.processes import processes
 from judging.sockets import connections
 from judging.system import system
@@ -31,6 +33,7 @@ from judging.system import system
 QUESTIONS = {
     "processes": lambda pids: processes(set(map(int, pids))),
     "system": lambda _: system(),
+    "hardware": lambda _: hardware(),
     "connections": lambda _: connections(),
     "relatives": lambda pid: relatives(psutil.Process(int(pid[0]))),
     "usage": lambda pid: usage(int(pid[0])),

@@ -5,6 +5,7 @@ import time
 
 import psutil
 
+from judging.hardware import say_hardware
 from judging.host_disks import say_disks, say_mounts
 from judging.host_memory import say_memory
 from judging.host_processors import say_processors
@@ -28,6 +29,7 @@ def system():
     kernel("boot.id", BOOT_ID)
     say_processors(row)
     say_memory(row)
+    say_hardware(row)
     say_disks(row)
     say_mounts(row)
     for name, interface in psutil.net_io_counters(pernic=True, nowrap=False).items():

@@ -105,6 +105,12 @@ fn row_name(row: &DynamicMessage) -> String {
         // Its first field is a list.
         "CpuFrequencyPolicy" => value("number").as_u32().unwrap().to_string(),
         "SocketHolder" => format!("{}/{}", row_name(value("ref").as_message().unwrap()), value("fd").as_u32().unwrap()),
+        // Sensors: the device and the channel tell them apart.
+        _ if first.name() == "sensor" => {
+            let sensor = value("sensor");
+            let part = |name: &str| sensor.as_message().unwrap().get_field_by_name(name).unwrap().into_owned();
+            format!("{}/{}", octets(part("device").as_bytes().unwrap()), part("channel").as_str().unwrap())
+        }
         _ => text(scalar(&first, &row.get_field(&first))),
     }
 }

@@ -3,6 +3,7 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     io::{BufRead as _, BufReader, Write as _},
+    path::Path,
     process::{Child, ChildStdin, ChildStdout, Command, Stdio},
 };
 
@@ -26,6 +27,22 @@ impl Judge {
         if let Some(uid) = uid {
             command.args(["--uid", &uid.to_string()]);
         }
+        Self::spawn(command)
+    }
+
+    /// Where folders of the machine are replaced by others: pairs of what is there and what it shall show.
+    pub(crate) fn start_seeing<'a>(folders: impl IntoIterator<Item = (&'a str, &'a Path)>) -> Self {
+        let mut command = Command::new("unshare");
+        command.args(["--mount", "sh", "-ec"]);
+        command.arg(r#"while [ "$1" != -- ]; do mount --bind "$2" "$1"; shift 2; done; shift; exec "$@""#).arg("sh");
+        for (place, shown) in folders {
+            command.arg(place).arg(shown);
+        }
+        command.arg("--").arg(python::python()).arg(python::script("judge.py"));
+        Self::spawn(command)
+    }
+
+    fn spawn(mut command: Command) -> Self {
         let mut process = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
         let questions = process.stdin.take().unwrap();
         let answers = BufReader::new(process.stdout.take().unwrap());
@@ -60,6 +77,11 @@ impl Judge {
 
     pub(crate) fn system(&mut self) -> Opinions {
         serde_json::from_str(&self.ask("system")).unwrap()
+    }
+
+    /// Of sensors, power supplies, graphics processors and users only.
+    pub(crate) fn hardware(&mut self) -> Opinions {
+        serde_json::from_str(&self.ask("hardware")).unwrap()
     }
 
     fn ask(&mut self, question: &str) -> String {

@@ -13,6 +13,7 @@ mod documented;
 mod flatten;
 mod generic_client;
 mod judge;
+mod made_hardware;
 mod processes;
 mod relatives;
 mod rules;

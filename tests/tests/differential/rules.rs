@@ -112,6 +112,22 @@ pub(crate) const SYSTEM: &[(&str, Rule)] = &[
     ("pressure.io.some.total_ns", Counter(0.0)),
     ("pressure.io.full.total_ns", Counter(0.0)),
     ("pressure.irq.full.total_ns", Counter(0.0)),
+    // What sensors of a running machine say between two looks.
+    ("sensors.temperatures.current_celsius", Near(10.0)),
+    ("sensors.thermal_zones.current_celsius", Near(10.0)),
+    ("sensors.thermal_zones.number", Same),
+    ("sensors.fans.revolutions_per_minute", Near(500.0)),
+    ("sensors.voltages.volts", Near(0.5)),
+    ("sensors.powers.watts", Near(200.0)),
+    ("sensors.currents.amperes", Near(5.0)),
+    ("sensors.energies.joules", Counter(0.0)),
+    ("sensors.humidities.humidity_ratio", Near(0.05)),
+    ("power.batteries.charge_ratio", Near(0.01)),
+    // psutil cuts seconds.
+    ("power.batteries.time_left_ns", Near(1e9)),
+    ("gpus.memory_used_bytes", Near(256.0 * MIB)),
+    // psutil has whole seconds.
+    ("users.started", Near(1e9)),
     ("disks", Counter(0.0)),
     // the rows of the judges have the same names
     ("disks.name", Elsewhere),

@@ -48,6 +48,10 @@ const MAY_BE_LACKING: &[(&str, &str)] = &[
     ("memory.nodes", "kernels without CONFIG_NUMA"),
     ("memory.huge_pages", "kernels without CONFIG_HUGETLBFS"),
     ("swap.devices", "a machine without swap"),
+    ("sensors", "guests have none"),
+    ("power", "servers and guests have no batteries, and kernels without CONFIG_POWER_SUPPLY do not say so"),
+    ("gpus", "few machines have one"),
+    ("users", "nobody is logged in, or nobody keeps a record"),
     ("pressure", "kernels without CONFIG_PSI, or where it is off"),
 ];
 
