@@ -40,5 +40,6 @@ mod terminate;
 mod terminate_refusals;
 mod unprivileged;
 mod usage_window;
+mod users;
 mod wait;
 mod watch;
