@@ -37,7 +37,7 @@ fn read_stat(reader: &mut SystemReader, answer: &mut Answer) {
         (false, true) => PerCpu::Numbers,
         (false, false) => PerCpu::Nothing,
     };
-    let Stat { mut cpu, boot_time_seconds } = match reader.stat.read(&mut reader.buffer) {
+    let Stat { mut cpu, boot_time_seconds } = match reader.stat.read_value(&mut reader.buffer) {
         Ok(text) => stat::parse(text, per_cpu, reader.host.machine(), reader.cpu_rows),
         Err(error) => return answer.unreadable(reader.stat.fields().union(OF_ROWS), &error),
     };

@@ -48,11 +48,10 @@ impl Frequencies {
         }
         if self.online.has_changed(buffer) {
             self.cpuinfo_may_tell = true;
-            self.policies.clear();
-        }
-        if self.policies.is_empty() {
-            // Also where there are none: a driver may be loaded later.
-            self.policies = policies(&self.folder, buffer);
+            self.policies = policies(&self.folder, folders(&self.folder));
+        } else if self.policies.is_empty() {
+            // A driver may have been loaded.
+            self.policies = policies(&self.folder, policy_folders(&self.folder));
         }
         if answer.wants(bit::CPU_FREQUENCY_POLICIES) {
             self.fill_policies(buffer, answer);
@@ -119,22 +118,30 @@ impl Frequencies {
     }
 }
 
-/// The policies that govern a processor that is online: folders policyN, or, before kernel 4.3, cpuN/cpufreq, which processors of one
-/// policy shared.
-fn policies(folder: &Path, buffer: &mut ReadBuffer) -> Vec<Policy> {
-    let mut folders = numbered(&folder.join("cpufreq"), "policy");
-    if folders.is_empty() {
-        folders = numbered(folder, "cpu").into_iter().map(|(number, path)| (number, path.join("cpufreq"))).collect();
-        folders.retain(|(_, path)| path.is_dir());
-    }
+/// The policies among these folders that govern a processor that is online, each once.
+fn policies(cpu: &Path, folders: Vec<(u32, PathBuf)>) -> Vec<Policy> {
     let mut policies: Vec<Policy> = Vec::new();
     for (number, path) in folders {
-        let policy = Policy::open(number, &path, &folder.join(format!("cpu{number}/online")), buffer);
+        let policy = Policy::open(number, &path, &cpu.join(format!("cpu{number}/online")));
         if let Some(policy) = policy.filter(|policy| policies.iter().all(|known| known.cpus() != policy.cpus())) {
             policies.push(policy);
         }
     }
     policies
+}
+
+/// Folders policyN, or, before kernel 4.3, cpuN/cpufreq, which processors of one policy share.
+fn folders(cpu: &Path) -> Vec<(u32, PathBuf)> {
+    let folders = policy_folders(cpu);
+    if !folders.is_empty() {
+        return folders;
+    }
+    let below = numbered(cpu, "cpu").into_iter().map(|(number, path)| (number, path.join("cpufreq")));
+    below.filter(|(_, path)| path.is_dir()).collect()
+}
+
+fn policy_folders(cpu: &Path) -> Vec<(u32, PathBuf)> {
+    numbered(&cpu.join("cpufreq"), "policy")
 }
 
 #[cfg(test)]

@@ -69,8 +69,8 @@ impl KeptFile {
         Ok(buffer.bytes.get(..filled).unwrap_or_default())
     }
 
-    /// The one value of a file of sysfs or procfs that holds no more, in one read: the kernel hands it out whole and would make it anew
-    /// to say that there is no more (fs/seq_file.c, `traverse`).
+    /// The whole of a file that the kernel makes in one piece (`single_open`, sysfs): /proc/stat, meminfo and loadavg are such, lists of
+    /// devices are not. A read that does not fill the buffer was the last, which saves the one that says that there is no more.
     pub(super) fn read_value<'b>(&mut self, buffer: &'b mut ReadBuffer) -> Result<&'b [u8], HostError> {
         let kept = self.file.take().map(|file| self.read_value_of(file, buffer));
         let filled = match kept {
@@ -84,14 +84,22 @@ impl KeptFile {
     }
 
     fn read_value_of(&mut self, file: File, buffer: &mut ReadBuffer) -> Result<usize, HostError> {
+        let mut filled = 0;
         loop {
-            match file.read_at(buffer.room(0, usize::MAX), 0) {
-                Ok(filled) => {
-                    self.file = Some(file);
-                    return Ok(filled);
-                }
-                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            let room = buffer.room(filled, usize::MAX);
+            if room.is_empty() {
+                return Err(self.too_large());
+            }
+            let length = room.len();
+            let count = match file.read_at(room, filled as u64) {
+                Ok(count) => count,
+                Err(error) if error.kind() == ErrorKind::Interrupted => continue,
                 Err(error) => return Err(self.failure("read", error)),
+            };
+            filled += count;
+            if count < length {
+                self.file = Some(file);
+                return Ok(filled);
             }
         }
     }
@@ -108,8 +116,7 @@ impl KeptFile {
         while filled < limit {
             let room = buffer.room(filled, limit);
             if room.is_empty() {
-                let detail = format!("is larger than {LARGEST_FILE_BYTES} bytes");
-                return Err(HostError::InvalidData { path: self.path.clone(), detail });
+                return Err(self.too_large());
             }
             match file.read_at(room, filled as u64) {
                 Ok(0) => break,
@@ -120,6 +127,10 @@ impl KeptFile {
         }
         self.file = Some(file);
         Ok(filled)
+    }
+
+    fn too_large(&self) -> HostError {
+        HostError::InvalidData { path: self.path.clone(), detail: format!("is larger than {LARGEST_FILE_BYTES} bytes") }
     }
 
     fn failure(&self, operation: &'static str, source: io::Error) -> HostError {
@@ -175,7 +186,12 @@ mod tests {
         let text: Vec<u8> =
             (0..FIRST_BUFFER_BYTES * 3 + 7).map(|index| b'a' + u8::try_from(index % 26).unwrap()).collect();
         fs::write(&path, &text).unwrap();
-        assert_eq!(KeptFile::new(path).read(&mut ReadBuffer::new()).unwrap(), text);
+        assert_eq!(KeptFile::new(path.clone()).read(&mut ReadBuffer::new()).unwrap(), text);
+        assert_eq!(KeptFile::new(path.clone()).read_value(&mut ReadBuffer::new()).unwrap(), text);
+        for length in [FIRST_BUFFER_BYTES, FIRST_BUFFER_BYTES * 2] {
+            fs::write(&path, text.get(..length).unwrap()).unwrap();
+            assert_eq!(KeptFile::new(path.clone()).read_value(&mut ReadBuffer::new()).unwrap().len(), length);
+        }
     }
 
     #[test]
@@ -229,6 +245,8 @@ mod tests {
 
     #[test]
     fn an_endless_file_is_refused() {
+        let error = KeptFile::new("/dev/zero".into()).read_value(&mut ReadBuffer::new()).unwrap_err();
+        assert!(matches!(error, HostError::InvalidData { .. }), "{error}");
         let error = KeptFile::new("/dev/zero".into()).read(&mut ReadBuffer::new()).unwrap_err();
         assert!(matches!(error, HostError::InvalidData { .. }), "{error}");
     }

@@ -11,7 +11,7 @@ pub(super) fn read(reader: &mut SystemReader, answer: &mut Answer) {
     if !answer.wants(bit::LOAD) {
         return;
     }
-    let load = match reader.loadavg.read(&mut reader.buffer) {
+    let load = match reader.loadavg.read_value(&mut reader.buffer) {
         Ok(text) => loadavg::parse(text),
         Err(error) => return answer.unreadable(bit::LOAD, &error),
     };

@@ -37,7 +37,7 @@ pub(super) fn read(reader: &mut SystemReader, answer: &mut Answer) {
 }
 
 fn read_meminfo(reader: &mut SystemReader, answer: &mut Answer) {
-    let text = match reader.meminfo.read(&mut reader.buffer) {
+    let text = match reader.meminfo.read_value(&mut reader.buffer) {
         Ok(text) => text,
         Err(error) => return answer.unreadable(reader.meminfo.fields(), &error),
     };

@@ -76,7 +76,7 @@ impl Node {
 
     fn read(&mut self, buffer: &mut ReadBuffer) -> MemoryNode {
         let mut row = MemoryNode { number: self.number, ..MemoryNode::default() };
-        match self.meminfo.read(buffer) {
+        match self.meminfo.read_value(buffer) {
             Ok(text) => row.statistics = meminfo::statistics_of_node(text),
             Err(error) => {
                 let failure = Failure::from(error);
@@ -117,6 +117,7 @@ impl Node {
     }
 
     fn cpus(&mut self, buffer: &mut ReadBuffer) -> Result<Vec<u32>, Failure> {
+        // A list longer than a page comes in several reads (fs/kernfs/file.c, kernfs_file_read_iter).
         let text = self.cpus.read(buffer)?;
         cpu_list::parse(text).ok_or_else(|| Failure::invalid(self.cpus.path(), text))
     }

@@ -37,6 +37,11 @@ impl Source {
         self.file.read(buffer)
     }
 
+    /// The whole of a file that the kernel makes in one piece: see [`KeptFile::read_value`].
+    pub(super) fn read_value<'b>(&mut self, buffer: &'b mut ReadBuffer) -> Result<&'b [u8], HostError> {
+        self.file.read_value(buffer)
+    }
+
     /// The first `limit` bytes.
     pub(super) fn read_start<'b>(&mut self, buffer: &'b mut ReadBuffer, limit: usize) -> Result<&'b [u8], HostError> {
         self.file.read_start(buffer, limit)

@@ -87,7 +87,7 @@ impl Topology {
     /// not see in `online` (lxcfs).
     fn offline_cpus(&mut self, buffer: &mut ReadBuffer) -> Result<Vec<u32>, Failure> {
         let mut list = |file: &mut KeptFile| {
-            let text = file.read(buffer)?;
+            let text = file.read_value(buffer)?;
             // The kernel adds numbers above the highest possible one, and they can follow a comma alone (drivers/base/cpu.c,
             // print_cpus_offline).
             let text = text.strip_prefix(b",").unwrap_or(text);

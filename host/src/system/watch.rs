@@ -17,7 +17,7 @@ impl Watch {
 
     /// True the first time, when its text is another than the time before, and always where there is no such file.
     pub(super) fn has_changed(&mut self, buffer: &mut ReadBuffer) -> bool {
-        let Ok(text) = self.file.read(buffer) else {
+        let Ok(text) = self.file.read_value(buffer) else {
             self.seen = None;
             return true;
         };

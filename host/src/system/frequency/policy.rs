@@ -25,16 +25,17 @@ pub(super) struct Policy {
 }
 
 impl Policy {
-    /// Nothing if none of its processors is online: the kernel keeps its folder and refuses to read it.
-    pub(super) fn open(number: u32, folder: &Path, online: &Path, buffer: &mut ReadBuffer) -> Option<Self> {
-        let file = |name: &str| KeptFile::new(folder.join(name));
+    /// Nothing if none of its processors is online: the kernel keeps its folder and refuses to read it. `online` is the file that says so
+    /// of the processor whose number the folder has.
+    pub(super) fn open(number: u32, folder: &Path, online: &Path) -> Option<Self> {
         let cpus = match fs::read(folder.join("affected_cpus")) {
             Ok(text) => numbers(&text),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => vec![number],
+            Err(error) if error.kind() == io::ErrorKind::NotFound && !is_off(online) => vec![number],
             // EBUSY: it is inactive (drivers/cpufreq/cpufreq.c, show).
             Err(_) => vec![],
         };
-        let mut policy = Self {
+        let file = |name: &str| KeptFile::new(folder.join(name));
+        (!cpus.is_empty()).then(|| Self {
             number,
             cpus,
             current: file("scaling_cur_freq"),
@@ -44,10 +45,7 @@ impl Policy {
             hardware_min: file("cpuinfo_min_freq"),
             hardware_max: file("cpuinfo_max_freq"),
             governor: file("scaling_governor"),
-        };
-        let is_off = |online: &Path| fs::read(online).is_ok_and(|text| text.trim_ascii() == b"0");
-        let is_dead = policy.cpus.is_empty() || (policy.current_hz(buffer).is_err() && is_off(online));
-        (!is_dead).then_some(policy)
+        })
     }
 
     /// The processors it governs that are online.
@@ -89,6 +87,10 @@ impl Policy {
             file.close();
         }
     }
+}
+
+fn is_off(online: &Path) -> bool {
+    fs::read(online).is_ok_and(|text| text.trim_ascii() == b"0")
 }
 
 /// Files are in kHz; 0 is what a driver says that does not know.

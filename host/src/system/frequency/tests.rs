@@ -186,6 +186,17 @@ fn frequencies_are_those_of_now_and_policies_those_of_the_processors_that_are_on
 }
 
 #[test]
+fn a_driver_that_is_loaded_later_is_found() {
+    let tree = host(&[0]);
+    let mut reader = tree.reader();
+    assert_eq!(errors(&reader.read(bit::CPU_FREQUENCY_POLICIES)).len(), 1);
+    policy(&tree, "cpufreq/policy0", &[("affected_cpus", "0"), ("scaling_cur_freq", "800000")]);
+    let system = reader.read(BOTH);
+    assert_eq!(policies(&system)[0].current_hz, Some(800 * MHZ));
+    assert_eq!(frequencies(&system), [(0, Some(800 * MHZ))]);
+}
+
+#[test]
 fn many_policies_do_not_use_up_the_descriptors_of_the_agent() {
     let numbers: Vec<u32> = (0..64).collect();
     let tree = host(&numbers);
