@@ -18,6 +18,7 @@ pub mod server;
 pub mod services;
 pub mod shutdown;
 pub mod status;
+mod units;
 
 pub use app::{Agent, RunError, StartError};
 pub use config::{Config, ConfigError};

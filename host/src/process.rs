@@ -40,6 +40,11 @@ pub use plan::{EnvironDisclosure, ProcessPlan};
 pub use reader::ProcessReader;
 pub use usage::UsageBaseline;
 
+/// Masks secrets of a command line in place, as those of processes are; true if there were any.
+pub fn scrub_command(arguments: &mut [Vec<u8>]) -> bool {
+    scrub::scrub_arguments(arguments)
+}
+
 pub(crate) use cgroup::parse as cgroup_membership;
 pub(crate) use exit::may_trace_zombie;
 pub(crate) use stat::Stat;

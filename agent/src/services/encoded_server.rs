@@ -12,8 +12,8 @@ use std::{
 use http::Request as HttpRequest;
 use http_body::Body as HttpBody;
 use procwire_proto::v1::{
-    GetProcessRequest, ListProcessesRequest, ListSocketsRequest, WatchSystemRequest,
-    process_service_server::ProcessServiceServer, system_service_server::SystemServiceServer,
+    GetProcessRequest, ListCgroupsRequest, ListProcessesRequest, ListSocketsRequest, ListUnitsRequest,
+    WatchSystemRequest, process_service_server::ProcessServiceServer, system_service_server::SystemServiceServer,
 };
 use tonic::{
     Request, Response, Status,
@@ -40,12 +40,14 @@ pub struct EncodedProcessServer {
     request_bytes: usize,
 }
 
-/// SystemService; a sample of WatchSystem is encoded once for all who watch, ListSockets by whoever reads the rows.
+/// SystemService; a sample of WatchSystem is encoded once for all who watch, lists by whoever reads the rows.
 #[derive(Clone)]
 pub struct EncodedSystemServer {
     generated: SystemServiceServer<SystemService>,
     watch: WatchSystem,
     sockets: ListSockets,
+    cgroups: ListCgroups,
+    units: ListUnits,
     request_bytes: usize,
 }
 
@@ -61,7 +63,8 @@ impl EncodedSystemServer {
     pub(super) fn new(service: Arc<SystemService>, request_bytes: usize) -> Self {
         let generated = SystemServiceServer::from_arc(Arc::clone(&service)).max_decoding_message_size(request_bytes);
         let sockets = ListSockets(Arc::clone(&service));
-        Self { generated, watch: WatchSystem(service), sockets, request_bytes }
+        let (cgroups, units) = (ListCgroups(Arc::clone(&service)), ListUnits(Arc::clone(&service)));
+        Self { generated, watch: WatchSystem(service), sockets, cgroups, units, request_bytes }
     }
 }
 
@@ -109,6 +112,12 @@ where
             }
             "/procwire.v1.SystemService/ListSockets" => {
                 stream::<_, _, ListSocketsRequest>(self.sockets.clone(), request, self.request_bytes)
+            }
+            "/procwire.v1.SystemService/ListCgroups" => {
+                stream::<_, _, ListCgroupsRequest>(self.cgroups.clone(), request, self.request_bytes)
+            }
+            "/procwire.v1.SystemService/ListUnits" => {
+                stream::<_, _, ListUnitsRequest>(self.units.clone(), request, self.request_bytes)
             }
             _ => self.generated.call(request),
         }
@@ -201,6 +210,32 @@ impl ServerStreamingService<ListSocketsRequest> for ListSockets {
 
     fn call(&mut self, request: Request<ListSocketsRequest>) -> Self::Future {
         std::future::ready(self.0.sockets(request).map(Response::new))
+    }
+}
+
+#[derive(Clone)]
+struct ListCgroups(Arc<SystemService>);
+
+impl ServerStreamingService<ListCgroupsRequest> for ListCgroups {
+    type Response = Encoded;
+    type ResponseStream = Outgoing;
+    type Future = std::future::Ready<Result<Response<Outgoing>, Status>>;
+
+    fn call(&mut self, request: Request<ListCgroupsRequest>) -> Self::Future {
+        std::future::ready(self.0.cgroups(request).map(Response::new))
+    }
+}
+
+#[derive(Clone)]
+struct ListUnits(Arc<SystemService>);
+
+impl ServerStreamingService<ListUnitsRequest> for ListUnits {
+    type Response = Encoded;
+    type ResponseStream = Outgoing;
+    type Future = std::future::Ready<Result<Response<Outgoing>, Status>>;
+
+    fn call(&mut self, request: Request<ListUnitsRequest>) -> Self::Future {
+        std::future::ready(self.0.units(request).map(Response::new))
     }
 }
 

@@ -1,16 +1,19 @@
 //! SystemService: the host at one moment, and at an interval.
 
 mod admission;
+mod cgroups;
 mod disk_usage;
+mod open_lists;
 mod query;
 mod sockets;
+mod units;
 mod watch;
 
 use std::sync::Arc;
 
 use procwire_host::{SystemReader, system::add_rates_of};
 use procwire_proto::{
-    SystemFieldSet,
+    DataClass, SystemFieldSet,
     v1::{
         GetDiskUsageRequest, GetDiskUsageResponse, GetSystemRequest, GetSystemResponse, ListCgroupsRequest,
         ListCgroupsResponse, ListSocketsRequest, ListSocketsResponse, ListUnitsRequest, ListUnitsResponse, System,
@@ -22,16 +25,14 @@ use tonic::{Request, Response, Status};
 
 use self::{
     admission::Admission,
+    cgroups::{CgroupList, CgroupsQuery},
+    open_lists::OpenLists,
     query::{SnapshotQuery, WatchSpec},
-    sockets::{OpenLists, SocketList, SocketsQuery},
+    sockets::{SocketList, SocketsQuery},
+    units::{UnitList, UnitsQuery},
     watch::Watch,
 };
-use super::{
-    encoded::{Decoded, Unserved},
-    idle::Idle,
-    outgoing::Outgoing,
-    request,
-};
+use super::{encoded::Decoded, idle::Idle, outgoing::Outgoing, process::unmasked_role, request};
 use crate::{
     context::Context,
     host_pool::HostPool,
@@ -47,15 +48,25 @@ pub(crate) struct SystemService {
     readers: Arc<Idle<Box<SystemReader>>>,
     samplers: Samplers<SystemFieldSet>,
     admission: Admission,
-    open_lists: OpenLists,
+    socket_lists: OpenLists,
+    cgroup_lists: OpenLists,
+    unit_lists: OpenLists,
 }
 
 impl SystemService {
     pub(crate) fn new(context: Context, pool: Arc<HostPool>) -> Self {
         let samplers = Samplers::new(Arc::clone(&pool), Arc::clone(&context.counters));
         let admission = Admission::new(&context.config.limits, Arc::clone(&context.counters));
-        let open_lists = OpenLists::default();
-        Self { context, pool, readers: Arc::default(), samplers, admission, open_lists }
+        Self {
+            context,
+            pool,
+            readers: Arc::default(),
+            samplers,
+            admission,
+            socket_lists: OpenLists::new("socket lists at a time"),
+            cgroup_lists: OpenLists::new("control group lists at a time"),
+            unit_lists: OpenLists::new("unit lists at a time"),
+        }
     }
 
     /// WatchSystem, as messages that are encoded already.
@@ -71,9 +82,9 @@ impl SystemService {
         let intervals = limits.stream_interval_min..=limits.stream_interval_max;
         let spec = WatchSpec::parse(request.into_inner(), intervals)?;
         let admitted = self.admission.admit(&caller.name)?;
-        let subscription = self.samplers.subscribe(spec.fields, spec.interval, query::lane(spec.fields), || {
-            self.sampler_of(spec.fields)
-        })?;
+        let subscription = self
+            .samplers
+            .subscribe(spec.fields, spec.interval, query::lane(spec.fields), || self.sampler_of(spec.fields))?;
         let watch = Watch::new(&self.context, spec, subscription, admitted, shutdown);
         Ok(Outgoing::new(watch, limits.stream_lag, self.context.host_name.clone()))
     }
@@ -104,8 +115,35 @@ impl SystemService {
     fn begin_sockets(&self, request: Request<ListSocketsRequest>) -> Result<Outgoing, Failure> {
         request::caller(request.extensions())?;
         let query = SocketsQuery::parse(request.into_inner())?;
-        let list = SocketList::open(&self.open_lists, Arc::clone(&self.context.host), Arc::clone(&self.pool), query)?;
+        let list = SocketList::open(&self.socket_lists, Arc::clone(&self.context.host), Arc::clone(&self.pool), query)?;
         Ok(Outgoing::new(list, self.context.config.limits.stream_lag, self.context.host_name.clone()))
+    }
+
+    /// ListCgroups, as messages that are encoded already.
+    pub(crate) fn cgroups(&self, request: Request<ListCgroupsRequest>) -> Result<Outgoing, Status> {
+        self.begin_cgroups(request).map_err(|failure| failure.on(&self.context.host_name))
+    }
+
+    fn begin_cgroups(&self, request: Request<ListCgroupsRequest>) -> Result<Outgoing, Failure> {
+        request::caller(request.extensions())?;
+        let query = CgroupsQuery::parse(request.into_inner())?;
+        let list = CgroupList::open(&self.cgroup_lists, Arc::clone(&self.context.host), Arc::clone(&self.pool), query)?;
+        Ok(Outgoing::new(list, self.context.config.limits.stream_lag, self.context.host_name.clone()))
+    }
+
+    /// ListUnits, as messages that are encoded already.
+    pub(crate) fn units(&self, request: Request<ListUnitsRequest>) -> Result<Outgoing, Status> {
+        self.begin_units(request).map_err(|failure| failure.on(&self.context.host_name))
+    }
+
+    fn begin_units(&self, request: Request<ListUnitsRequest>) -> Result<Outgoing, Failure> {
+        let caller = request::caller(request.extensions())?;
+        let query = UnitsQuery::parse(request.into_inner())?;
+        let limits = &self.context.config.limits;
+        let sees_secrets = caller.roles.allows(unmasked_role(DataClass::CommandLine));
+        let host = Arc::clone(&self.context.host);
+        let list = UnitList::open(&self.unit_lists, host, query, limits.host_slow_timeout, sees_secrets)?;
+        Ok(Outgoing::new(list, limits.stream_lag, self.context.host_name.clone()))
     }
 
     async fn get(&self, request: Request<GetSystemRequest>) -> Result<GetSystemResponse, Failure> {
@@ -137,10 +175,6 @@ impl SystemService {
         };
         self.readers.put_back(reader);
         Ok(GetSystemResponse { system: Some(system), effective_mask: Some(fields.to_mask()) })
-    }
-
-    fn not_served<T>(&self, method: &str, instead: &str) -> Result<T, Status> {
-        Err(Failure::not_served(method, instead).on(&self.context.host_name))
     }
 }
 
@@ -177,16 +211,21 @@ impl system_service_server::SystemService for SystemService {
         self.room(request).await.map(Response::new).map_err(|failure| failure.on(&self.context.host_name))
     }
 
-    type ListUnitsStream = Unserved<ListUnitsResponse>;
+    type ListUnitsStream = Decoded<Outgoing, ListUnitsResponse>;
 
-    async fn list_units(&self, _: Request<ListUnitsRequest>) -> Result<Response<Self::ListUnitsStream>, Status> {
-        self.not_served("ListUnits", "run systemctl on the host")
+    /// As `watch_system`: for callers in the process.
+    async fn list_units(&self, request: Request<ListUnitsRequest>) -> Result<Response<Self::ListUnitsStream>, Status> {
+        self.units(request).map(Decoded::new).map(Response::new)
     }
 
-    type ListCgroupsStream = Unserved<ListCgroupsResponse>;
+    type ListCgroupsStream = Decoded<Outgoing, ListCgroupsResponse>;
 
-    async fn list_cgroups(&self, _: Request<ListCgroupsRequest>) -> Result<Response<Self::ListCgroupsStream>, Status> {
-        self.not_served("ListCgroups", "run systemd-cgls on the host")
+    /// As `watch_system`: for callers in the process.
+    async fn list_cgroups(
+        &self,
+        request: Request<ListCgroupsRequest>,
+    ) -> Result<Response<Self::ListCgroupsStream>, Status> {
+        self.cgroups(request).map(Decoded::new).map(Response::new)
     }
 }
 

@@ -1,7 +1,6 @@
 //! ListSockets: the table is read once, on the host pool, and kept compact until its last chunk is encoded.
 
 mod chunk;
-mod open;
 mod query;
 
 use std::{
@@ -16,8 +15,9 @@ use procwire_host::{
 };
 use procwire_proto::v1::{ListSocketsHeader, ListSocketsSummary, SampleTime, Socket};
 
-use self::{chunk::Chunk, open::Opened};
-pub(super) use self::{open::OpenLists, query::SocketsQuery};
+use self::chunk::Chunk;
+pub(super) use self::query::SocketsQuery;
+use super::open_lists::{OpenLists, Opened};
 use crate::{
     host_pool::{HostPool, Lane},
     services::{encoded::Encoded, outgoing, stop_on_drop::StopOnDrop},

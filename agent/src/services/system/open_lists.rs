@@ -1,4 +1,4 @@
-//! How many lists of sockets there may be at a time: each keeps what it has not sent yet.
+//! How many lists of one kind there may be at a time: each keeps what it has not sent yet, or what it needs to go on.
 
 use std::{sync::Arc, time::Duration};
 
@@ -12,21 +12,23 @@ const RETRY_AFTER: Duration = Duration::from_secs(1);
 
 /// The lists that are open.
 #[derive(Debug)]
-pub(in crate::services::system) struct OpenLists(Arc<Semaphore>);
+pub(super) struct OpenLists {
+    /// Names the limit: "socket lists at a time".
+    limit: &'static str,
+    room: Arc<Semaphore>,
+}
 
 /// One of them; dropping it makes room.
 pub(super) type Opened = OwnedSemaphorePermit;
 
-impl Default for OpenLists {
-    fn default() -> Self {
-        Self(Arc::new(Semaphore::new(LISTS_MAX)))
-    }
-}
-
 impl OpenLists {
+    pub(super) fn new(limit: &'static str) -> Self {
+        Self { limit, room: Arc::new(Semaphore::new(LISTS_MAX)) }
+    }
+
     pub(super) fn admit(&self) -> Result<Opened, Failure> {
-        let room = Arc::clone(&self.0).try_acquire_owned();
-        room.map_err(|_| Failure::limit_reached("socket lists at a time", LISTS_MAX, RETRY_AFTER))
+        let room = Arc::clone(&self.room).try_acquire_owned();
+        room.map_err(|_| Failure::limit_reached(self.limit, LISTS_MAX, RETRY_AFTER))
     }
 }
 
@@ -39,7 +41,7 @@ mod tests {
 
     #[test]
     fn lists_are_limited_and_one_that_ends_makes_room() {
-        let lists = OpenLists::default();
+        let lists = OpenLists::new("socket lists at a time");
         let mut opened: Vec<Opened> = (0..LISTS_MAX).map(|_| lists.admit().unwrap()).collect();
         let refused = lists.admit().unwrap_err();
         assert_eq!(refused.reason(), ErrorReason::LimitReached);
