@@ -79,7 +79,7 @@ impl Client {
         ProcessCalls::new(self.clone())
     }
 
-    /// The host: one snapshot, samples at an interval, its sockets.
+    /// The host: one snapshot, samples at an interval, its sockets, control groups and units, the room at a path.
     pub fn system(&self) -> SystemCalls {
         SystemCalls::new(self.clone())
     }

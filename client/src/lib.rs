@@ -20,7 +20,8 @@
 //!   HTTP/2 connection. It needs a tokio runtime with time (and, for [`Client::builder`], I/O) enabled around its calls,
 //!   starts none, keeps no global state and never prints.
 //! - Every call returns a builder: set what you need, then `.await` it. Each has a deadline, named in its documentation
-//!   and changed by `timeout`; the agent is told of it.
+//!   and changed by its `timeout`, or for all calls of a client by [`ClientBuilder::default_timeout`]; the agent is told
+//!   of it.
 //! - Dropping a future or a stream cancels the call. Each method says what the agent then does.
 //! - Reads are retried (at most [`ClientBuilder::read_attempts`] times, within the deadline) when the agent cannot be
 //!   reached or says that it is unavailable. Nothing that acts is ever sent twice.
@@ -61,6 +62,18 @@
 //! let servers = SocketSelect::new().tcp().listening();
 //! let listeners = client.system().sockets().matching(servers).with_holders().await?;
 //! println!("{:?}", listeners.sockets);
+//!
+//! // psutil.cpu_percent(interval=1), psutil.virtual_memory().available, psutil.disk_io_counters().read_bytes
+//! let fields = ["cpu.usage", "memory.available_bytes", "disks"];
+//! let answer = client.system().get().fields(fields).usage_window(Duration::from_secs(1)).await?;
+//! let system = answer.system.unwrap_or_default();
+//! let busy = system.cpu.as_ref().and_then(|cpu| cpu.usage).map(|usage| usage.busy_ratio);
+//! let available = system.memory.as_ref().and_then(|memory| memory.available_bytes);
+//! println!("{busy:?} {available:?} {:?}", system.disk_totals());
+//!
+//! // psutil.disk_usage("/").percent
+//! let usage = client.system().disk_usage("/").await?.usage.unwrap_or_default();
+//! println!("{:?}", usage.used_ratio);
 //! # Ok(())
 //! # }
 //! ```

@@ -25,9 +25,9 @@ use crate::{
 #[command(
     disable_help_flag = true,
     after_help = "\
-Without --all: filesystems on disks and of other hosts, and the root; each once, however often it is mounted.
-USED% is of what users other than root can have, as df counts. A filesystem that does not answer, as of a server that
-is gone, is shown with \"timeout\" and holds up nothing else."
+Without --all: filesystems on disks and of other hosts, and the root; each once, however often
+it is mounted. USED% is of what users other than root can have, as df counts. A filesystem that
+does not answer, as of a server that is gone, is shown with \"timeout\" and holds up nothing else."
 )]
 pub(crate) struct DfArgs {
     /// Only the filesystems of these paths of the host

@@ -44,7 +44,8 @@ BUFF/CACHE  contents of files, most of it given up when it is needed
 AVAILABLE   what new programs can have without swapping
 SHARED      memory that is shared as a file: tmpfs, shared memory
 
-The figures are those of the host, also where the agent runs in a container; if that has a limit, a line says so."
+The figures are those of the host, also where the agent runs in a container; if that has a limit,
+a line says so."
 )]
 pub(crate) struct FreeArgs {
     #[command(flatten)]

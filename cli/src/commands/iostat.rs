@@ -3,7 +3,7 @@
 use std::{ffi::OsString, os::unix::ffi::OsStrExt as _, time::Duration};
 
 use clap::Args;
-use procwire_client::v1::Disk;
+use procwire_client::v1::{Disk, DiskClass};
 use procwire_proto::{escape, json};
 
 use super::{one_host, rows::write_rows, two_readings};
@@ -14,12 +14,12 @@ use crate::{
     output::{Format, Output},
     render::disks::{Measured, extended_table, rate_table, was_used},
 };
-use procwire_client::v1::DiskClass;
 
 /// Which disks to measure, as typed.
 #[derive(Debug, Args)]
 #[command(after_help = "\
-BUSY%  share of the time with at least one request under way; fast disks do many at once and have more to give
+BUSY%  share of the time with at least one request under way; disks that do many at once have
+       more to give at 100
 RWAIT  mean time of a read in ms, from its being handed over to its being done; WWAIT of a write
 QUEUE  mean number of requests under way
 RSIZE  mean size of a read; WSIZE of a write

@@ -177,6 +177,16 @@ async fn a_handshake_that_never_ends_is_a_timeout() {
 }
 
 #[tokio::test]
+async fn the_time_for_all_calls_covers_connecting_too() {
+    let authority = Authority::new("ours");
+    let silent = something_else(b"").await;
+    let builder = client_of(silent, &authority).connect_timeout(Duration::from_secs(600));
+    let error = refusal(builder.default_timeout(Duration::from_millis(100))).await;
+    assert_eq!(error.kind(), ErrorKind::Timeout, "{error}");
+    assert!(error.detail().contains("no answer within 100ms"), "{error}");
+}
+
+#[tokio::test]
 async fn nobody_listening_and_no_such_host_are_told_apart() {
     let authority = Authority::new("ours");
     let address = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
