@@ -106,7 +106,8 @@ pub(crate) async fn run(args: &CgroupsArgs, connection: &Connection, out: &mut O
     if out.is_for_people() {
         cgroup_table(&chosen, shape, Strokes::of_locale(args.ascii), out.width).write(&mut out.answer, out.width)?;
         if !left_out.is_empty() {
-            out.note(&format!("{} without processes left out: --all shows all", left_out.len()))?;
+            let noun = if left_out.len() == 1 { "group" } else { "groups" };
+            out.note(&format!("{} {noun} without processes left out: --all shows all", left_out.len()))?;
         }
     } else {
         write_rows(out, chosen.iter().map(|one| json::to_json(one.group.now)))?;
@@ -151,10 +152,11 @@ fn require_some(args: &CgroupsArgs, list: &CgroupList) -> Result<(), CliError> {
 
 fn note_summary(summary: &ListCgroupsSummary, out: &mut Output) -> Result<(), CliError> {
     for error in &summary.errors {
-        let words = error.reason().as_words();
-        let said: Vec<_> =
-            [error.path.as_str(), &words, &error.detail].into_iter().filter(|part| !part.is_empty()).collect();
-        out.note(&escape::terminal(said.join(": ").as_bytes()))?;
+        let said = match error.detail.as_str() {
+            "" => format!("{}: {}", error.path, error.reason().as_words()),
+            detail => detail.to_owned(),
+        };
+        out.note(&escape::terminal(said.as_bytes()))?;
     }
     Ok(())
 }

@@ -74,8 +74,16 @@ pub(crate) fn choose<'a>(
     }
 }
 
-/// What is not known comes last.
+/// What is not known comes last; equals by memory, which most groups tell.
 fn compare(order: Order, left: &Group<'_>, right: &Group<'_>) -> Ordering {
+    let by_path = || left.path().cmp(right.path());
+    match order {
+        Order::Path => by_path(),
+        _ => by_quantity(order, left, right).then_with(|| by_quantity(Order::Memory, left, right)).then_with(by_path),
+    }
+}
+
+fn by_quantity(order: Order, left: &Group<'_>, right: &Group<'_>) -> Ordering {
     let number = |group: &Group<'_>| match order {
         Order::Cpu => group.used_cpus(),
         Order::Memory => group.memory_bytes().map(|bytes| bytes as f64),
@@ -84,11 +92,10 @@ fn compare(order: Order, left: &Group<'_>, right: &Group<'_>) -> Ordering {
         Order::Stall => group.stall().map(|(_, ratio)| ratio),
         Order::Path => None,
     };
-    let descending = match (number(left), number(right)) {
+    match (number(left), number(right)) {
         (Some(left), Some(right)) => right.total_cmp(&left),
         (left, right) => right.is_some().cmp(&left.is_some()),
-    };
-    descending.then_with(|| left.path().cmp(right.path()))
+    }
 }
 
 /// Each after its parent, siblings in the order that they have.
@@ -207,6 +214,14 @@ pub(super) mod tests {
         assert_eq!(paths(&level), ["/", "/init.scope", "/system.slice", "/system.slice-not"]);
         let named = chosen(&all[2..5], Order::Path, Shape::Tree, Some(1), None);
         assert_eq!(named.iter().map(|(depth, ..)| *depth).collect::<Vec<_>>(), [0, 1, 1]);
+    }
+
+    #[test]
+    fn of_equals_the_greater_in_memory_comes_first() {
+        let unknown = |path: &[u8], bytes| Cgroup { cpu: None, ..cgroup(path, 0.0, bytes) };
+        let all = [unknown(b"/a", 1), unknown(b"/b", 2), cgroup(b"/c", 0.0, 0)];
+        assert_eq!(paths(&chosen(&all, Order::Cpu, Shape::Flat, None, None)), ["/c", "/b", "/a"]);
+        assert_eq!(paths(&chosen(&all, Order::Path, Shape::Flat, None, None)), ["/a", "/b", "/c"]);
     }
 
     #[test]
