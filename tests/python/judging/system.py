@@ -8,13 +8,10 @@ import psutil
 from judging.hardware import say_hardware
 from judging.host_disks import say_disks, say_mounts
 from judging.host_memory import say_memory
+from judging.host_network import say_network
 from judging.host_processors import say_processors
 from judging.rows import BOOT_ID, NS, Row, octets
 
-NETWORK = {
-    "bytes_recv": "received_bytes", "packets_recv": "received_packets", "errin": "receive_errors", "dropin": "receive_drops",
-    "bytes_sent": "sent_bytes", "packets_sent": "sent_packets", "errout": "send_errors", "dropout": "send_drops",
-}  # fmt: skip
 
 
 def system():
@@ -32,12 +29,5 @@ def system():
     say_hardware(row)
     say_disks(row)
     say_mounts(row)
-    for name, interface in psutil.net_io_counters(pernic=True, nowrap=False).items():
-        for key, path in NETWORK.items():
-            say(f"network.interfaces[{octets(name)}].counters.{path}", getattr(interface, key))
-    for line in open("/proc/net/dev").read().splitlines()[2:]:
-        name, _, numbers = line.rpartition(":")
-        numbers = numbers.split()
-        kernel(f"network.interfaces[{octets(name.strip())}].counters.received_multicast", int(numbers[7]))
-        kernel(f"network.interfaces[{octets(name.strip())}].counters.collisions", int(numbers[13]))
+    say_network(row)
     return row.values

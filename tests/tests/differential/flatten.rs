@@ -104,6 +104,9 @@ fn row_name(row: &DynamicMessage) -> String {
         "Mount" => value("id").as_u64().unwrap().to_string(),
         // Its first field is a list.
         "CpuFrequencyPolicy" => value("number").as_u32().unwrap().to_string(),
+        "ProtocolStatistic" => {
+            format!("{}.{}", text(scalar(&first, &row.get_field(&first))), value("name").as_str().unwrap())
+        }
         "SocketHolder" => format!("{}/{}", row_name(value("ref").as_message().unwrap()), value("fd").as_u32().unwrap()),
         // Sensors: the device and the channel tell them apart.
         _ if first.name() == "sensor" => {

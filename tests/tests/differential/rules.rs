@@ -147,6 +147,14 @@ pub(crate) const SYSTEM: &[(&str, Rule)] = &[
     ("network.interfaces.name", Elsewhere),
     ("network.interfaces.counters", Counter(0.0)),
     // the rows of the judges have the same names
+    ("network.protocols.protocol", Elsewhere),
+    ("network.protocols.name", Elsewhere),
+    ("network.socket_statistics.protocol", Elsewhere),
+    ("network.socket_statistics.name", Elsewhere),
+    // A few are gauges (CurrEstab), and other tests open and close connections.
+    ("network.protocols.value", Near(16.0)),
+    ("network.socket_statistics.value", Near(64.0)),
+    // the rows of the judges have the same names
     ("memory.statistics.name", Elsewhere),
     ("cpu.cpus.number", Same),
 ];

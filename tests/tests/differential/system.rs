@@ -53,13 +53,20 @@ const MAY_BE_LACKING: &[(&str, &str)] = &[
     ("gpus", "few machines have one"),
     ("users", "nobody is logged in, or nobody keeps a record"),
     ("pressure", "kernels without CONFIG_PSI, or where it is off"),
+    (
+        "network.interfaces.bits_per_second",
+        "virtual network cards do not know it; e2e: links that are made for the test",
+    ),
+    ("network.interfaces.duplex", "virtual network cards do not know it; e2e: links that are made for the test"),
+    ("network.interfaces.kind", "hardware has none; e2e: links that are made for the test"),
+    ("network.interfaces.controller_index", "a machine without bridges; e2e: links that are made for the test"),
+    ("network.interfaces.alias", "somebody must give one; e2e: links that are made for the test"),
 ];
 
 /// Served fields that one reading can have: rates and usage need two (e2e: a window gives rates).
 fn compared_fields() -> impl Iterator<Item = &'static str> {
-    let needs_two = |path: &str| {
-        path != "mounts.usage" && ["usage", "rates", "per_second"].iter().any(|end| path.ends_with(end))
-    };
+    let needs_two =
+        |path: &str| path != "mounts.usage" && ["usage", "rates", "per_second"].iter().any(|end| path.ends_with(end));
     let named_by_rows = |path: &str| path == "network.interfaces.name";
     let served = System::FIELDS.iter().filter(|field| field.is_served()).map(|field| field.path);
     served.filter(move |path| !needs_two(path) && !named_by_rows(path))
