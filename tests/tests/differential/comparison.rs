@@ -261,10 +261,8 @@ mod tests {
         let reasons = Reasons::new();
         comparison.add(&Case { key: "", ours: &ours, reasons: &reasons, before: &theirs, after: &theirs });
         let is_enough = |field: &'static str, listed: &[(&str, &str)]| {
-            std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-                comparison.assert_covers_or_lacks([field], listed)
-            }))
-            .is_ok()
+            let demand = || comparison.assert_covers_or_lacks([field], listed);
+            std::panic::catch_unwind(std::panic::AssertUnwindSafe(demand)).is_ok()
         };
         assert!(is_enough("nice", &[]) && is_enough("io.read", &[("io", "why")]));
         assert!(!is_enough("io.read", &[]), "not listed");
