@@ -1,6 +1,6 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests fail by panicking")]
 
-use std::{fs, path::Path, sync::Arc};
+use std::{fs, os::unix::fs::PermissionsExt as _, path::Path, sync::Arc};
 
 use procwire_proto::{
     FieldMask,
@@ -121,6 +121,18 @@ fn an_odd_line_and_a_file_that_is_missing_are_told() {
     let mut tree = Tree { reader: SystemReader::new(Arc::clone(&tree.reader.host)), ..tree };
     let system = tree.read(&["mounts.id"]);
     assert_eq!((system.mounts.len(), system.errors[0].path.as_str()), (0, "mounts.id"));
+}
+
+#[test]
+fn where_filesystems_are_hidden_every_source_is_a_device() {
+    let mut tree = Tree::new(TABLE, FILESYSTEMS);
+    let hidden = tree.folder.path().join("proc/filesystems");
+    fs::set_permissions(&hidden, fs::Permissions::from_mode(0)).unwrap();
+    if fs::read(&hidden).is_ok() {
+        return eprintln!("skipped: nothing is hidden from root");
+    }
+    let physical: Vec<_> = tree.read(&["mounts.physical"]).mounts.iter().map(|mount| mount.physical).collect();
+    assert_eq!(physical, [true, true, true, false, true]);
 }
 
 #[test]
