@@ -5682,7 +5682,8 @@ pub struct System {
     /// Stalls for want of CPU, memory or I/O: /proc/pressure.
     #[prost(message, optional, tag = "14")]
     pub pressure: ::core::option::Option<Pressure>,
-    /// Limits and usage of the agent's own control group, beside the host's figures.
+    /// Limits and usage of the agent's own control group, beside the host's figures: everything but memory.statistics, which ListCgroups
+    /// has. cpu.used_cpus is a rate.
     #[prost(message, optional, tag = "15")]
     pub cgroup: ::core::option::Option<Cgroup>,
     /// Graphics processors: /sys/class/drm, and NVIDIA's library where it is installed.
@@ -5778,7 +5779,8 @@ pub struct Cpu {
     /// Processors the agent may run on: sched_getaffinity(2).
     #[prost(uint32, optional, tag = "6")]
     pub usable_count: ::core::option::Option<u32>,
-    /// Processors that the agent's control group may use: cpu.max.
+    /// Processors that the agent's control group may use: the least cpu.max of it and those above it that it sees, of v1 cpu.cfs_quota_us by
+    /// cpu.cfs_period_us. Absent without error if unlimited.
     #[prost(double, optional, tag = "7")]
     pub quota_cpus: ::core::option::Option<f64>,
     /// Context switches: "ctxt" of /proc/stat. psutil: cpu_stats().ctx_switches.
@@ -6317,7 +6319,7 @@ pub struct Disk {
     #[prost(uint64, optional, tag = "20")]
     pub size_bytes: ::core::option::Option<u64>,
     /// True if counters went back since the reading before, or the device was replaced: its rates are absent then. Wrapping at 32 or 64
-    /// bits cannot be told from that, but for the times: theirs is undone.
+    /// bits cannot be told from that.
     #[prost(bool, tag = "21")]
     pub counters_reset: bool,
 }
@@ -6396,7 +6398,7 @@ pub struct Mount {
     /// Directory of the filesystem that is mounted here.
     #[prost(bytes = "vec", tag = "9")]
     pub root: ::prost::alloc::vec::Vec<u8>,
-    /// Space and inodes. Absent (UNSUPPORTED) for a mount that another lies over: no path leads to it.
+    /// Space and inodes.
     #[prost(message, optional, tag = "10")]
     pub usage: ::core::option::Option<DiskUsage>,
     /// Number of the mount, unlike those of all others at this time: first column of mountinfo.
@@ -6419,7 +6421,7 @@ impl ::prost::Name for Mount {
         "/procwire.v1.Mount".into()
     }
 }
-/// Space and inodes of a filesystem: fstatfs(2) on a descriptor that does not trigger automounts. psutil: disk_usage().
+/// Space and inodes of a filesystem: statvfs(2). psutil: disk_usage().
 #[derive(Clone, Copy, PartialEq, ::prost::Message)]
 pub struct DiskUsage {
     /// f_blocks. psutil: total.
@@ -7201,10 +7203,11 @@ impl ::prost::Name for PressureStall {
 /// One control group, v2 unless said otherwise.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct Cgroup {
-    /// Path in the unified tree; absent where only v1 trees are mounted.
+    /// Path in the unified tree; absent for a group that is in v1 trees only. In System.cgroup as /proc/self/cgroup has it, in a list from
+    /// the root of the tree that is mounted at /sys/fs/cgroup.
     #[prost(bytes = "vec", optional, tag = "1")]
     pub path: ::core::option::Option<::prost::alloc::vec::Vec<u8>>,
-    /// Paths in v1 trees.
+    /// Paths in v1 trees, as path.
     #[prost(message, repeated, tag = "2")]
     pub v1: ::prost::alloc::vec::Vec<CgroupV1Membership>,
     /// Processor time and limits.
@@ -7219,19 +7222,22 @@ pub struct Cgroup {
     /// Tasks and limits.
     #[prost(message, optional, tag = "6")]
     pub pids: ::core::option::Option<CgroupPids>,
-    /// Stalls within the group.
+    /// Stalls within the group: *.pressure of the unified tree, v1 does not tell. irq is absent without error where the kernel does not
+    /// account for it.
     #[prost(message, optional, tag = "7")]
     pub pressure: ::core::option::Option<Pressure>,
-    /// True if a process lives in it or below: "populated" of cgroup.events; v1 does not tell.
+    /// True if a process lives in it or below: "populated" of cgroup.events. Absent without error for the root, and in v1, which does not
+    /// tell.
     #[prost(bool, optional, tag = "8")]
     pub populated: ::core::option::Option<bool>,
-    /// True if it is frozen: "frozen" of cgroup.events, v1: freezer.state.
+    /// True if it is frozen: "frozen" of cgroup.events, v1: freezer.state. Absent without error for the root, and in v1 without freezer.
     #[prost(bool, optional, tag = "9")]
     pub frozen: ::core::option::Option<bool>,
     /// Controllers in force: cgroup.controllers; v1: those whose tree has it.
     #[prost(string, repeated, tag = "10")]
     pub controllers: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
-    /// Why parts are absent.
+    /// Why parts are absent. What concerns several fields of a section is said once, under its name: "memory" speaks of those fields of memory
+    /// that are absent.
     #[prost(message, repeated, tag = "100")]
     pub errors: ::prost::alloc::vec::Vec<FieldError>,
 }
@@ -7245,7 +7251,7 @@ impl ::prost::Name for Cgroup {
         "/procwire.v1.Cgroup".into()
     }
 }
-/// Processor time of a control group: cpu.stat, cpu.max.
+/// Processor time of a control group: cpu.stat, cpu.max; of v1 cpuacct.usage, cpuacct.stat, cpu.stat, cpu.cfs_quota_us.
 #[derive(Clone, Copy, PartialEq, ::prost::Message)]
 pub struct CgroupCpu {
     /// "usage_usec".
@@ -7266,16 +7272,16 @@ pub struct CgroupCpu {
     /// Periods throttled: "nr_throttled".
     #[prost(uint64, optional, tag = "6")]
     pub throttled_periods: ::core::option::Option<u64>,
-    /// cpu.max as processors; absent without error if unlimited.
+    /// cpu.max as processors; absent without error if unlimited, as the root always is.
     #[prost(double, optional, tag = "7")]
     pub limit_cpus: ::core::option::Option<f64>,
     /// Least cpu.max of the group and those above it; absent without error if unlimited.
     #[prost(double, optional, tag = "8")]
     pub effective_limit_cpus: ::core::option::Option<f64>,
-    /// cpu.weight.
+    /// cpu.weight; of v1 cpu.shares as the kernel converts it, 1024 is 100.
     #[prost(uint32, optional, tag = "9")]
     pub weight: ::core::option::Option<u32>,
-    /// Processors used over the window of the request: 1.5 is one and a half.
+    /// Processors used over the window of the request, or between two samples of a stream: 1.5 is one and a half.
     #[prost(double, optional, tag = "10")]
     pub used_cpus: ::core::option::Option<f64>,
 }
@@ -7289,7 +7295,7 @@ impl ::prost::Name for CgroupCpu {
         "/procwire.v1.CgroupCpu".into()
     }
 }
-/// Memory of a control group: memory.current, memory.max, memory.events.
+/// Memory of a control group: memory.current, memory.max, memory.events; of v1 memory.usage_in_bytes, memory.limit_in_bytes and others.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct CgroupMemory {
     /// memory.current.
@@ -7301,19 +7307,20 @@ pub struct CgroupMemory {
     /// memory.max; absent without error if unlimited.
     #[prost(uint64, optional, tag = "3")]
     pub limit_bytes: ::core::option::Option<u64>,
-    /// Least memory.max of the group and those above it; absent without error if unlimited.
+    /// Least memory.max of the group and those above it that the agent sees; of v1 "hierarchical_memory_limit" of memory.stat. Absent without
+    /// error if unlimited.
     #[prost(uint64, optional, tag = "4")]
     pub effective_limit_bytes: ::core::option::Option<u64>,
-    /// memory.swap.current.
+    /// memory.swap.current; of v1 memory.memsw.usage_in_bytes less memory.usage_in_bytes.
     #[prost(uint64, optional, tag = "5")]
     pub swap_bytes: ::core::option::Option<u64>,
-    /// memory.swap.max; absent without error if unlimited.
+    /// memory.swap.max; of v1 memory.memsw.limit_in_bytes less memory.limit_in_bytes. Absent without error if unlimited.
     #[prost(uint64, optional, tag = "6")]
     pub swap_limit_bytes: ::core::option::Option<u64>,
-    /// Kills for want of memory: "oom_kill".
+    /// Kills for want of memory: "oom_kill"; of v1 in memory.oom_control, of this group alone.
     #[prost(uint64, optional, tag = "7")]
     pub oom_kills: ::core::option::Option<u64>,
-    /// Times the limit was hit: "max".
+    /// Times the limit was hit: "max"; of v1 memory.failcnt.
     #[prost(uint64, optional, tag = "8")]
     pub limit_hits: ::core::option::Option<u64>,
     /// memory.high; absent without error if unlimited.
@@ -7328,7 +7335,7 @@ pub struct CgroupMemory {
     /// Every line of memory.stat; names without a unit are counts.
     #[prost(message, repeated, tag = "12")]
     pub statistics: ::prost::alloc::vec::Vec<MemoryStatistic>,
-    /// usage_bytes without "inactive_file", as container tools show it ("working set").
+    /// usage_bytes without "inactive_file" (of v1 "total_inactive_file"), as container tools show it ("working set").
     #[prost(uint64, optional, tag = "13")]
     pub working_set_bytes: ::core::option::Option<u64>,
 }
@@ -7342,7 +7349,7 @@ impl ::prost::Name for CgroupMemory {
         "/procwire.v1.CgroupMemory".into()
     }
 }
-/// Block I/O of a control group on one device: io.stat.
+/// Block I/O of a control group on one device: io.stat; of v1 blkio.throttle.io_service_bytes and blkio.throttle.io_serviced.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct CgroupIo {
     /// Device number.
@@ -7827,8 +7834,7 @@ impl ::prost::Name for ListSocketsSummary {
 /// Request of GetDiskUsage.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct GetDiskUsageRequest {
-    /// Absolute path on the host, from its root also where the agent runs in a container. Links are followed; an automount point that the path
-    /// ends in is not triggered. At most 4095 bytes.
+    /// Absolute path on the host.
     #[prost(bytes = "vec", tag = "1")]
     pub path: ::prost::alloc::vec::Vec<u8>,
 }
@@ -7928,7 +7934,8 @@ pub struct ListUnitsSummary {
     /// Rows sent.
     #[prost(uint32, tag = "1")]
     pub returned: u32,
-    /// Units that could not be asked for all their properties; at most 64.
+    /// Units that could not be asked for all their properties, by their names; at most 64. One more of "command" (REDACTED) if secrets of
+    /// commands were masked.
     #[prost(message, repeated, tag = "2")]
     pub errors: ::prost::alloc::vec::Vec<FieldError>,
 }
@@ -7963,7 +7970,7 @@ pub struct Unit {
     /// "enabled", "disabled", "static", "masked", ...
     #[prost(string, tag = "6")]
     pub unit_file_state: ::prost::alloc::string::String,
-    /// Main process of a service.
+    /// Main process of a service, if it runs.
     #[prost(uint32, optional, tag = "7")]
     pub main_pid: ::core::option::Option<u32>,
     /// Memory of its control group.
@@ -7975,13 +7982,14 @@ pub struct Unit {
     /// Automatic restarts.
     #[prost(uint64, optional, tag = "10")]
     pub restarts: ::core::option::Option<u64>,
-    /// Path of its control group.
+    /// Path of its control group; absent if it has none.
     #[prost(bytes = "vec", optional, tag = "11")]
     pub cgroup: ::core::option::Option<::prost::alloc::vec::Vec<u8>>,
-    /// User it runs as; empty means root.
+    /// User it runs as; empty means root. Absent for kinds of units that run nothing.
     #[prost(string, optional, tag = "12")]
     pub user: ::core::option::Option<::prost::alloc::string::String>,
-    /// Program and arguments of ExecStart.
+    /// Program and arguments of the first ExecStart; more than 64 KiB is cut (TRUNCATED). Masked for roles that do not include unscrubbed
+    /// command lines, as Process.cmdline is.
     #[prost(bytes = "vec", repeated, tag = "13")]
     pub command: ::prost::alloc::vec::Vec<::prost::alloc::vec::Vec<u8>>,
 }
@@ -8248,9 +8256,7 @@ pub mod system_service_client {
                 .insert(GrpcMethod::new("procwire.v1.SystemService", "ListSockets"));
             self.inner.server_streaming(req, path, codec).await
         }
-        /// Space and inodes of the filesystem that holds a path, within two seconds: HOST_READ_TIMEOUT if it does not answer, NOT_FOUND if nothing
-        /// is there. It tells the caller whether a path exists, and that with the privileges of the agent: also where file modes would hide
-        /// it from him on the host. Nothing is opened to read. psutil: disk_usage().
+        /// Space and inodes of the filesystem that holds a path. psutil: disk_usage().
         pub async fn get_disk_usage(
             &mut self,
             request: impl tonic::IntoRequest<super::GetDiskUsageRequest>,
@@ -8275,7 +8281,7 @@ pub mod system_service_client {
                 .insert(GrpcMethod::new("procwire.v1.SystemService", "GetDiskUsage"));
             self.inner.unary(req, path, codec).await
         }
-        /// systemd units; the Linux twin of psutil's win_service_iter().
+        /// systemd units: org.freedesktop.systemd1 on the system bus; the Linux twin of psutil's win_service_iter().
         pub async fn list_units(
             &mut self,
             request: impl tonic::IntoRequest<super::ListUnitsRequest>,
@@ -8377,9 +8383,7 @@ pub mod system_service_server {
             tonic::Response<Self::ListSocketsStream>,
             tonic::Status,
         >;
-        /// Space and inodes of the filesystem that holds a path, within two seconds: HOST_READ_TIMEOUT if it does not answer, NOT_FOUND if nothing
-        /// is there. It tells the caller whether a path exists, and that with the privileges of the agent: also where file modes would hide
-        /// it from him on the host. Nothing is opened to read. psutil: disk_usage().
+        /// Space and inodes of the filesystem that holds a path. psutil: disk_usage().
         async fn get_disk_usage(
             &self,
             request: tonic::Request<super::GetDiskUsageRequest>,
@@ -8393,7 +8397,7 @@ pub mod system_service_server {
             >
             + std::marker::Send
             + 'static;
-        /// systemd units; the Linux twin of psutil's win_service_iter().
+        /// systemd units: org.freedesktop.systemd1 on the system bus; the Linux twin of psutil's win_service_iter().
         async fn list_units(
             &self,
             request: tonic::Request<super::ListUnitsRequest>,
