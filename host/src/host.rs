@@ -2,7 +2,10 @@
 
 use std::{
     fs,
-    os::fd::{AsFd, BorrowedFd, OwnedFd},
+    os::{
+        fd::{AsFd, BorrowedFd, OwnedFd},
+        unix::fs::MetadataExt as _,
+    },
     path::{Path, PathBuf},
     sync::atomic::{AtomicU8, Ordering},
     time::{Duration, SystemTime, UNIX_EPOCH},
@@ -10,7 +13,7 @@ use std::{
 
 use procwire_proto::{Timestamp, v1::SampleTime};
 use rustix::{
-    fs::{Mode, OFlags},
+    fs::{Mode, OFlags, PROC_SUPER_MAGIC},
     time::{ClockId, clock_gettime},
 };
 
@@ -158,6 +161,16 @@ impl Host {
         self.roots.proc == Path::new("/proc") && self.has_own_pids()
     }
 
+    /// True if a socket that the agent opens is one of the host's network: its own, or a container's that shares it. Which namespace
+    /// process 1 lives in takes the right to trace it; but files of procfs about a network are others in each namespace (proc_net of
+    /// fs/proc/proc_net.c), with inodes of their own (proc_alloc_inum) that everybody may see, in whichever mount of procfs.
+    pub(crate) fn has_own_network(&self) -> bool {
+        let inode = |process: &Path| fs::metadata(process.join("net/dev")).ok().map(|file| file.ino());
+        let of_host = || inode(&self.namespace_process());
+        self.has_own_namespaces()
+            || is_procfs(&self.proc) && of_host().is_some_and(|of_host| Some(of_host) == inode(Path::new("/proc/self")))
+    }
+
     /// The folder in procfs of a process whose namespaces are the host's: below it are the host's `mountinfo`, `net` and `root`. It is
     /// the agent itself, and process 1 where the host's procfs is not the agent's own; procfs itself in a tree that has neither.
     pub(crate) fn namespace_process(&self) -> PathBuf {
@@ -165,6 +178,11 @@ impl Host {
         let folders = candidates.iter().map(|name| self.roots.proc.join(name));
         folders.into_iter().find(|folder| folder.is_dir()).unwrap_or_else(|| self.roots.proc.clone())
     }
+}
+
+/// Inodes of another filesystem say nothing.
+fn is_procfs(directory: &OwnedFd) -> bool {
+    rustix::fs::fstatfs(directory).is_ok_and(|filesystem| filesystem.f_type == PROC_SUPER_MAGIC)
 }
 
 /// The answer of a question that is asked once.
@@ -219,6 +237,23 @@ mod tests {
         assert!(!is_own_status(b"Tgid:\t4711\nNSpid:\t4711\t7\n", 7), "the host's procfs in a container");
         assert!(!is_own_status(b"Tgid:\t7\nNSpid:\t7\t7\n", 7), "the same number in both by chance");
         assert!(!is_own_status(b"", 7));
+    }
+
+    #[test]
+    fn a_container_that_shares_the_network_of_its_host_is_known() {
+        // Process 1 may live elsewhere, in a sandbox.
+        let of_first = fs::read_link("/proc/1/ns/net").ok();
+        let container = Host::open(Roots { proc: "/proc/../proc".into(), ..Roots::default() }).unwrap();
+        if let Some(of_first) = of_first {
+            assert_eq!(container.has_own_network(), of_first == fs::read_link("/proc/self/ns/net").unwrap());
+        }
+        assert!(Host::open(Roots::default()).unwrap().has_own_network());
+        let folder = tempfile::tempdir().unwrap();
+        fs::create_dir_all(folder.path().join("1/net")).unwrap();
+        fs::write(folder.path().join("1/net/dev"), "").unwrap();
+        let machine = Machine { page_size_bytes: 4096, ticks_per_second: 100, boot_id: Default::default() };
+        let captured = Host::with_machine(Roots { proc: folder.path().to_path_buf(), ..Roots::default() }, machine);
+        assert!(!captured.unwrap().has_own_network());
     }
 
     #[test]

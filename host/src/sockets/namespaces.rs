@@ -24,7 +24,7 @@ use crate::{
 /// One network namespace, and the way into it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Namespace {
-    /// Inode of `/proc/PID/ns/net`; `None`: not known, which only happens to our own.
+    /// Inode of `/proc/PID/ns/net`; `None`: not known, which only happens to our own, and to the host's where we may not see it.
     pub(super) inode: Option<u64>,
     pub(super) way: Way,
     /// Other processes that live in it, should that one end.
@@ -40,6 +40,9 @@ pub(super) enum Way {
     /// Through a file that it is bound to.
     Bound(PathBuf),
 }
+
+/// Init, which lives in the host's own namespaces.
+const FIRST_PROCESS: u32 = 1;
 
 /// So many other processes of a namespace are remembered.
 const SPARE_MAX: usize = 3;
@@ -60,6 +63,20 @@ impl Namespace {
         Self::new(stat("/proc/self/ns/net").ok().map(|file| file.st_ino), Way::Own)
     }
 
+    /// The one that stands for the host: our own, or that of process 1 where we see the host's procfs from a container. Which one that
+    /// is takes CAP_SYS_PTRACE to learn, and CAP_SYS_ADMIN to enter; its text tables are for everybody.
+    pub(super) fn of_host(host: &Host) -> Self {
+        if host.has_own_network() {
+            return Self::own();
+        }
+        match Self::of_process(host, FIRST_PROCESS, None) {
+            Ok(namespace) => namespace,
+            Err(Errno::ACCESS | Errno::PERM) => Self::new(None, Way::Process(FIRST_PROCESS.to_string())),
+            // A captured tree, in which nobody lives.
+            Err(_) => Self::own(),
+        }
+    }
+
     /// The one that a process lives in, or the thread that stands for it.
     pub(super) fn of_process(host: &Host, pid: u32, thread: Option<u32>) -> Result<Self, Errno> {
         let directory = thread.map_or_else(|| pid.to_string(), |thread| format!("{pid}/task/{thread}"));
@@ -68,12 +85,12 @@ impl Namespace {
         Ok(if own.inode == inode { own } else { Self::new(inode, Way::Process(directory)) })
     }
 
-    /// Our own, and those of these processes and below `/run/netns`, each once.
+    /// The host's, and those of these processes and below `/run/netns`, each once.
     pub(super) fn find(host: &Host, pids: &[u32]) -> Found {
-        let own = Self::own();
+        let of_host = Self::of_host(host);
         // Where in the list each is.
-        let mut known: BTreeMap<u64, usize> = own.inode.map(|inode| (inode, 0)).into_iter().collect();
-        let mut found = Found { namespaces: vec![own], homes: Vec::new(), hidden: Vec::new() };
+        let mut known: BTreeMap<u64, usize> = of_host.inode.map(|inode| (inode, 0)).into_iter().collect();
+        let mut found = Found { namespaces: vec![of_host], homes: Vec::new(), hidden: Vec::new() };
         let mut buffer = Buffer::new();
         for &pid in pids {
             let file = statat(host.proc(), ProcessPath::new(pid).file("ns/net"), AtFlags::empty());
@@ -121,6 +138,8 @@ impl Namespace {
     pub(super) fn is_there(&self, host: &Host) -> bool {
         match &self.way {
             Way::Own => true,
+            // Process 1 does not end before its host does.
+            Way::Process(_) if self.inode.is_none() => true,
             Way::Process(directory) => {
                 let file = statat(host.proc(), format!("{directory}/ns/net"), AtFlags::empty());
                 file.is_ok_and(|file| Some(file.st_ino) == self.inode)
@@ -145,7 +164,7 @@ impl Namespace {
             _ => DumpError::Refused(errno),
         })?;
         let inode = fstat(&file).map_err(DumpError::Failed)?.st_ino;
-        if self.inode != Some(inode) {
+        if self.inode.is_some_and(|known| known != inode) {
             return Err(DumpError::Gone);
         }
         within(file.as_fd(), DiagSocket::open)
@@ -194,6 +213,22 @@ mod tests {
         assert_eq!(found[0], own);
         let link = std::fs::read_link("/proc/self/ns/net").unwrap();
         assert_eq!(own.name(), link.to_str().unwrap());
+    }
+
+    #[test]
+    fn in_a_container_that_of_process_1_comes_first_seen_or_not() {
+        let host = Host::open(Roots { proc: "/proc/../proc".into(), ..Roots::default() }).unwrap();
+        let of_host = Namespace::of_host(&host);
+        assert_eq!(Namespace::find(&host, &[]).namespaces.first(), Some(&of_host));
+        match stat("/proc/1/ns/net") {
+            Ok(file) => assert_eq!(of_host.inode, Some(file.st_ino)),
+            Err(_) if host.has_own_network() => assert_eq!(of_host, Namespace::own()),
+            Err(_) => assert_eq!(of_host, Namespace::new(None, Way::Process("1".to_owned()))),
+        }
+        assert!(of_host.is_there(&host));
+        let unseen = Namespace::new(None, Way::Process("1".to_owned()));
+        assert!(unseen.is_there(&host) && !unseen.is_own());
+        assert_eq!(unseen.name(), "net:[?]");
     }
 
     #[test]

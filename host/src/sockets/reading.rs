@@ -118,7 +118,7 @@ impl SocketTable {
             homes = found.homes;
             found.namespaces
         } else {
-            vec![Namespace::own()]
+            vec![Namespace::of_host(host)]
         };
         let is_asked = |namespace: &Namespace| {
             filter.may_match_namespace(namespace.inode)

@@ -160,7 +160,8 @@ fn the_machine_is_seen_from_a_container(stack: &Stack) {
 /// An agent with pids and a network of its own, which was given no more than the machine's files.
 fn the_network_of_the_machine_is_seen_from_another(stack: &Stack) {
     let identity = format!("{}_identity-this-host:/identity:ro", stack.project);
-    let files = ["/proc:/host/proc:ro", "/sys:/host/sys:ro", "/etc:/host/etc:ro"];
+    let client = format!("{}_identity-client:/client:ro", stack.project);
+    let files = [&*client, "/proc:/host/proc:ro", "/sys:/host/sys:ro", "/etc:/host/etc:ro"];
     let name = format!("{}-apart", stack.project);
     let mut run = docker(["run", "--detach", "--rm", "--read-only", "--cap-drop", "ALL", "--name", &name, "--volume"]);
     run.arg(&identity).args(files.iter().flat_map(|file| ["--volume", file])).arg(&stack.images.shipped);
@@ -191,6 +192,18 @@ fn the_network_of_the_machine_is_seen_from_another(stack: &Stack) {
         .filter_map(|row| Some((row["mount_point"].as_str()?, ())))
         .collect();
     assert!(points.contains_key("/") && !points.contains_key("/identity"), "{points:?}");
+    // Which namespace it is the agent may not see, and not enter; its tables are text for everybody.
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port().to_string();
+    let inspector =
+        ["--cert", "/client/tls.crt", "--key", "/client/tls.key", "netstat", "--listening", "--port", &port];
+    let told = said(docker(["exec", &apart.0]).args(endpoint_and_authority()).args(inspector).args(["-o", "json"]));
+    let sockets: Value = serde_json::from_str(&told).unwrap();
+    assert_eq!(sockets.as_array().map(Vec::len), Some(1), "the listener of this test: {told}");
+}
+
+fn endpoint_and_authority() -> Vec<String> {
+    as_health(7443).into_iter().take(5).collect()
 }
 
 struct Apart(String);

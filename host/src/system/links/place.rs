@@ -37,7 +37,7 @@ pub(super) enum NoSocket {
 impl Place {
     pub(super) fn new(host: &Host) -> Self {
         Self {
-            is_own: host.has_own_namespaces(),
+            is_own: host.has_own_network(),
             namespace: host.namespace_process().join("ns/net"),
             net: net_folder(host),
             sys: host.roots().sys.clone(),
