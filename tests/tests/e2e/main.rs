@@ -26,6 +26,7 @@ mod hung_mounts;
 mod large_table;
 mod made_sockets;
 mod made_up_proc;
+mod network;
 mod nothing_leaks;
 mod odd_processes;
 mod order;
