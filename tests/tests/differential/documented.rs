@@ -9,7 +9,7 @@ fn every_difference_that_the_judges_name_is_on_the_page() {
     let page = fs::read_to_string(workspace().join("docs/psutil-differences.md")).unwrap();
     let headings: BTreeSet<_> = page.lines().filter_map(|line| line.strip_prefix("### ")).collect();
     let mut named = 0;
-    for file in ["by_psutil.py", "by_kernel.py", "memory.py", "files.py", "sockets.py"] {
+    for file in ["by_psutil.py", "by_kernel.py", "memory.py", "files.py", "sockets.py", "host_network.py"] {
         let text = fs::read_to_string(python::script("judging").join(file)).unwrap();
         for heading in text.lines().filter_map(named_heading) {
             assert!(headings.contains(heading), "{file} names {heading:?}, the page has {headings:?}");
