@@ -122,6 +122,39 @@ fn interfaces_are_shown_in_blocks_in_lines_and_as_rows() {
 }
 
 #[test]
+fn an_interface_with_a_hostile_name_is_shown_and_not_obeyed() {
+    let shell = Shell::new();
+    let make = "ip link set lo up && ip link add name \"$(printf 'e\\033[2J')\" type bridge";
+    let in_namespace = |script: &str, arguments: &[&str]| {
+        let tool = shell.command(&[]).get_program().to_owned();
+        let script = format!("{make} || exit 99; {script}");
+        Command::new("unshare").args(["-n", "sh", "-c", &script]).arg(tool).args(arguments).output()
+    };
+    match in_namespace("exec \"$0\" \"$@\"", &["ifconfig", "--all"]) {
+        Ok(output) if output.status.success() => {
+            let page = String::from_utf8(output.stdout).unwrap();
+            assert!(
+                page.contains("\ne\\x1b[2J: switched off\n  kind      bridge\n") && !page.contains('\u{1b}'),
+                "{page}"
+            );
+        }
+        Ok(output) => {
+            println!("skipped: no interface can be made here: {}", String::from_utf8_lossy(&output.stderr));
+            return;
+        }
+        Err(error) => {
+            println!("skipped: unshare: {error}");
+            return;
+        }
+    }
+    let output = in_namespace("exec \"$0\" \"$@\"", &["ifconfig", "e\u{1b}[2J", "--short"]).unwrap();
+    assert!(String::from_utf8_lossy(&output.stdout).contains("e\\x1b[2J switched off"), "{output:?}");
+    let output = in_namespace("exec \"$0\" \"$@\"", &["ifconfig", "-o", "json"]).unwrap();
+    let rows: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!((&rows[0]["name"], rows.as_array().unwrap().len()), (&Value::from("lo"), 1), "{rows}");
+}
+
+#[test]
 fn nettop_measures_what_passes_and_what_protocols_complain_of() {
     let shell = Shell::new();
     let _traffic = Traffic::start();
@@ -291,12 +324,33 @@ fn control_groups_are_a_tree_with_the_group_of_this_process_in_it() {
     let table = shell.answer(&["cgroups", "-w", "10ms", "--sort", "memory", "--ascii"]);
     assert!(table.starts_with("GROUP") && table.lines().nth(1).unwrap().starts_with("/ "), "{table}");
 
+    let partly = shell.run(&["cgroups", "/", "/nosuch", "--depth", "0", "-w", "10ms"]);
+    let said = String::from_utf8_lossy(&partly.stderr).into_owned();
+    assert!(partly.status.success() && said.contains("there is no control group /nosuch"), "{said}");
     let said = shell.fails_with(1, &["cgroups", "/no\u{1b}such", "-w", "10ms"]);
     assert!(said.contains(r"no control group /no\x1bsuch"), "{said}");
     for wrong in [&["system.slice"][..], &["--sort", "name"], &["-n", "0"], &["--depth", "-1"], &["--ascii", "--flat"]]
     {
         shell.fails_with(2, &[&["cgroups"], wrong].concat());
     }
+}
+
+#[test]
+fn units_are_listed_or_it_is_said_that_there_is_no_systemd() {
+    let shell = Shell::new();
+    for wrong in [&["--failed", "--all"][..], &[""], &["--state", ""]] {
+        shell.fails_with(2, &[&["units"], wrong].concat());
+    }
+    // sd_booted(3).
+    if !Path::new("/run/systemd/system").is_dir() {
+        let said = shell.fails_with(7, &["units"]);
+        assert!(said.contains("systemd"), "{said}");
+        return;
+    }
+    let rows = shell.rows(&["units", "--all"]);
+    assert!(rows.iter().any(|row| row["name"] == "-.mount" || row["name"] == "init.scope"), "{rows:?}");
+    let said = shell.fails_with(1, &["units", "no-such-unit-here"]);
+    assert!(said.contains("no-such-unit-here.service"), "{said}");
 }
 
 #[test]
