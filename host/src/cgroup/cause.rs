@@ -20,6 +20,10 @@ pub(super) enum Cause {
     NotInTree(&'static str),
     /// The controller's tree is not mounted, or shows other groups.
     Unseen(&'static str),
+    /// The unified tree, which tells of it, is not mounted or does not show this group.
+    NoUnified,
+    /// v1 does not tell.
+    NotInV1,
     /// The kernel has no such file.
     NoFile(&'static CStr),
     /// It has no such line.
@@ -39,6 +43,8 @@ impl Cause {
             | Self::NotInForce(_)
             | Self::NotInTree(_)
             | Self::Unseen(_)
+            | Self::NoUnified
+            | Self::NotInV1
             | Self::NoFile(_)
             | Self::NoLine(..)
             // Pressure is not measured (psi=0), swap is not accounted.
@@ -64,6 +70,10 @@ impl Cause {
             Self::Unseen(controller) => {
                 format!("no tree of the {controller} controller that shows this group is mounted here")
             }
+            Self::NoUnified => {
+                "only the unified tree tells of it, and none that shows this group is mounted here".to_owned()
+            }
+            Self::NotInV1 => "v1 of control groups does not tell".to_owned(),
             Self::NoFile(file) => format!("this kernel has no {}", name(file)),
             Self::NoLine(file, line) => format!("{} has no line {line:?}", name(file)),
             Self::Malformed(file) => format!("{} makes no sense", name(file)),

@@ -211,8 +211,9 @@ impl<'a, F: Files> Filler<'a, F> {
         if !self.wants(bit::PRESSURE) {
             return;
         }
-        let home = self.homes.unified.map_or(Home::Unseen, Home::Unified);
-        let Some(place) = self.place_of(home, "unified", bit::PRESSURE) else { return };
+        let Some(place) = self.homes.unified.filter(|place| self.files.is_in(*place)) else {
+            return self.causes.add(bit::PRESSURE, Cause::NoUnified);
+        };
         let mut read = |name, missing| {
             let parse = |text: &[u8]| Some(pressure_text(text)).filter(|read| *read != PressureResource::default());
             self.take((place, ANY_CONTROLLER, name), bit::PRESSURE, missing, parse)

@@ -121,7 +121,7 @@ impl<F: Files> Filler<'_, F> {
             }
             kills => kills.flatten(),
         };
-        self.causes.add(V2_ALONE, Cause::NoFile(c"memory.events"));
+        self.causes.add(V2_ALONE, Cause::NotInV1);
         let memory = self.row.memory.get_or_insert_default();
         memory.usage_bytes = usage;
         memory.peak_bytes = peak;
