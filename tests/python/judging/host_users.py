@@ -24,11 +24,13 @@ def say_users(row):
 def say_utmp(row):
     # psutil keeps records of sessions whose process has gone; who does not.
     users = [user for user in psutil.users() if not user.pid or os.path.exists(f"/proc/{user.pid}")]
-    paths = numbered(user.name for user in users)
+    # Where a field has no end, psutil 7.2.2 reads on into the next.
+    cut = lambda value, length: os.fsdecode(os.fsencode(value)[:length])
+    paths = numbered(cut(user.name, 32) for user in users)
     for path, user in zip(paths, users, strict=True):
-        row.say("psutil", f"{path}.name", octets(user.name))
-        row.say("psutil", f"{path}.terminal", octets(user.terminal) if user.terminal else absent("none"))
-        host = user.host
+        row.say("psutil", f"{path}.name", octets(cut(user.name, 32)))
+        row.say("psutil", f"{path}.terminal", octets(cut(user.terminal, 32)) if user.terminal else absent("none"))
+        host = user.host and cut(user.host, 256)
         is_local = not host or host == "localhost" or re.fullmatch(r":\d+(\.\d+)?", host)
         row.say("psutil", f"{path}.host", absent("none") if is_local else octets(host))
         row.say("psutil", f"{path}.started", round(user.started) * NS)

@@ -25,7 +25,7 @@ const NO_PROCESS: u32 = 4_194_305;
 const MACHINES: [&str; 4] = ["server", "laptop", "arm-board", "router"];
 
 #[tokio::test]
-async fn psutil_says_the_same_of_the_sensors_and_batteries_of_made_machines() {
+async fn psutil_and_who_say_the_same_of_the_sensors_batteries_and_logins_of_made_machines() {
     if !can_replace_sysfs() {
         return;
     }
@@ -43,6 +43,7 @@ async fn psutil_says_the_same_of_the_sensors_and_batteries_of_made_machines() {
         let sys = root.path().join("sys");
         compare(machine, &sys, &run, &["sensors", "power", "gpus"], &mut comparison).await;
     }
+    compare_logins(&mut comparison).await;
     comparison.assert_agreed();
     comparison.assert_covers([
         "sensors.temperatures.current_celsius",
@@ -57,14 +58,15 @@ async fn psutil_says_the_same_of_the_sensors_and_batteries_of_made_machines() {
         "power.batteries.charge_ratio",
         "power.batteries.time_left_ns",
         "power.mains_connected",
+        "users.name",
+        "users.terminal",
+        "users.host",
+        "users.started",
+        "users.pid",
     ]);
 }
 
-#[tokio::test]
-async fn psutil_and_who_say_the_same_of_a_made_utmp() {
-    if !can_replace_sysfs() {
-        return;
-    }
+async fn compare_logins(comparison: &mut Comparison) {
     let root = tempfile::tempdir().unwrap();
     let [sys, run] = ["sys", "run"].map(|name| root.path().join(name));
     fs::create_dir_all(sys.join("devices")).unwrap();
@@ -80,10 +82,7 @@ async fn psutil_and_who_say_the_same_of_a_made_utmp() {
         record(7, other.pid(), "pts/3", &"u".repeat(32), &"h".repeat(256), 1_790_000_006),
     ];
     fs::write(run.join("utmp"), records.concat()).unwrap();
-    let mut comparison = Comparison::new(rules::SYSTEM);
-    let system = compare("utmp", &sys, &run, &["users"], &mut comparison).await;
-    comparison.assert_agreed();
-    comparison.assert_covers(["users.name", "users.terminal", "users.host", "users.started", "users.pid"]);
+    let system = compare("utmp", &sys, &run, &["users"], comparison).await;
     let names: Vec<_> = system.users.iter().map(|user| user.name.len()).collect();
     assert_eq!(names, [5, 5, 32], "the session whose process is gone is left out");
 }
