@@ -2,12 +2,8 @@
 //! could finish.
 
 pub(crate) mod address;
-#[cfg(test)]
-mod captured;
 pub(crate) mod link;
 pub(crate) mod message;
-#[cfg(test)]
-pub(crate) mod other_network;
 pub(crate) mod watch;
 
 use std::{
@@ -170,24 +166,4 @@ fn is_kernel(sender: Option<&SocketAddrAny>) -> bool {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, reason = "tests fail by panicking")]
-mod tests {
-    use rustix::net::netlink::SOCK_DIAG;
-
-    use super::*;
-
-    #[test]
-    fn nobody_answers_in_the_place_of_the_kernel() {
-        // Only who may administer the network could send to another's socket at all.
-        let Ok(asking) = KernelSocket::open(Some(SOCK_DIAG)) else { return };
-        let forger = socket_with(AddressFamily::NETLINK, SocketType::DGRAM, SocketFlags::CLOEXEC, Some(SOCK_DIAG));
-        let forger = forger.unwrap();
-        let asked_through = SocketAddrNetlink::try_from(rustix::net::getsockname(&asking.socket).unwrap()).unwrap();
-        let forged = with_header(20, REQUEST, &[0; 72], 1);
-        let sent = rustix::net::sendto(&forger, &forged, SendFlags::empty(), &asked_through);
-        assert!(matches!(sent, Err(Errno::CONNREFUSED | Errno::PERM)), "{sent:?}");
-
-        let from = |pid| is_kernel(Some(&SocketAddrNetlink::new(pid, 0).into()));
-        assert!(from(0) && !from(asked_through.pid()) && !is_kernel(None));
-    }
-}
+pub(crate) mod tests;

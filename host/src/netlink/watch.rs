@@ -55,7 +55,7 @@ mod tests {
     use rustix::net::{SendFlags, sendto};
 
     use super::*;
-    use crate::netlink::{message::with_header, other_network::OtherNetwork};
+    use crate::netlink::{message::with_header, tests::OtherNetwork};
 
     /// Messages such as the kernel sends when something changes. These do not come from it, which is as good for a watch.
     fn tell(count: usize) {

@@ -1,7 +1,7 @@
 #![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
 
 use super::*;
-use crate::netlink::captured::{attribute, payloads};
+use crate::netlink::tests::{attribute, payloads};
 
 /// An address of interface 7.
 fn address(family: u8, prefix_length: u8, attributes: &[Vec<u8>]) -> Option<InterfaceAddress> {

@@ -1,7 +1,7 @@
 #![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
 
 use super::*;
-use crate::netlink::captured::{attribute, payloads};
+use crate::netlink::tests::{attribute, payloads};
 
 fn link(attributes: &[Vec<u8>]) -> NetworkInterface {
     let header = [&[0; 4][..], &7_u32.to_ne_bytes(), &0x1043_u32.to_ne_bytes(), &[0; 4]].concat();

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use procwire_proto::{FieldMask, SystemFieldSet, v1::System};
 
 use super::*;
-use crate::{Host, Roots, SystemReader, netlink::other_network::OtherNetwork};
+use crate::{Host, Roots, SystemReader, netlink::tests::OtherNetwork};
 
 fn fields(paths: &[&str]) -> SystemFieldSet {
     let mask = FieldMask { paths: paths.iter().map(|path| format!("network.interfaces.{path}")).collect() };
