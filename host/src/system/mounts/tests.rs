@@ -127,7 +127,7 @@ fn an_odd_line_and_a_file_that_is_missing_are_told() {
 fn where_filesystems_are_hidden_every_source_is_a_device() {
     let mut tree = Tree::new(TABLE, FILESYSTEMS);
     let hidden = tree.folder.path().join("proc/filesystems");
-    fs::set_permissions(&hidden, fs::Permissions::from_mode(0)).unwrap();
+    fs::set_permissions(&hidden, fs::Permissions::from_mode(0o0)).unwrap();
     if fs::read(&hidden).is_ok() {
         return eprintln!("skipped: nothing is hidden from root");
     }
