@@ -50,8 +50,8 @@ impl Roots {
     /// The first root that is not what it is said to be.
     pub fn check(&self) -> Result<(), RootError> {
         let usual = Self::default();
-        let roots: [(_, _, _, fn(&Path) -> Result<(), String>); 5] = [
-            ("host.proc", &self.proc, &usual.proc, is_procfs),
+        let roots = [
+            ("host.proc", &self.proc, &usual.proc, is_procfs as Look),
             ("host.sys", &self.sys, &usual.sys, is_sysfs),
             ("host.etc", &self.etc, &usual.etc, is_directory),
             ("host.run", &self.run, &usual.run, is_directory),
@@ -70,6 +70,9 @@ impl Roots {
         self.etc == Path::new("/etc")
     }
 }
+
+/// Says what is wrong with a root.
+type Look = fn(&Path) -> Result<(), String>;
 
 /// A mount of procfs, or a tree with the file that every reading of a host needs: procfs of a sandbox (gVisor) or of lxcfs, or captured.
 fn is_procfs(path: &Path) -> Result<(), String> {
