@@ -200,3 +200,29 @@ fn addresses_are_told_of_the_interfaces_that_routes_name() {
     assert_eq!(told, [(4, 24), (16, 64)]);
     assert_eq!(eth0.addresses[0].broadcast.as_deref(), Some(&[192, 0, 2, 255][..]));
 }
+
+#[test]
+fn ten_thousand_interfaces_have_their_addresses() {
+    let names: Vec<_> = (0..10_000).map(|number| format!("if{number}")).collect();
+    let tree = Tree(tempfile::tempdir().unwrap());
+    let lines = |line: fn((usize, &String)) -> String| names.iter().enumerate().map(line).collect::<String>();
+    tree.write("proc/net/dev", &format!("heading\nheading\n{}", lines(|(_, name)| format!("{name}: 1 2 3\n"))));
+    // In another order.
+    let addresses: Vec<_> =
+        (0..10_000).rev().map(|number| format!("{number:032x} {number:x} 40 00 80 if{number}\n")).collect();
+    tree.write("proc/net/if_inet6", &addresses.concat());
+    tree.write("proc/net/fib_trie", "");
+    tree.write("proc/net/route", "");
+    let system = tree.read(bit::NETWORK_INTERFACES_ADDRESSES);
+    assert_eq!(system.errors, []);
+    let interfaces = system.network.unwrap().interfaces;
+    assert_eq!(interfaces.len(), 10_000);
+    for (number, row) in interfaces.iter().enumerate() {
+        let expected = u128::try_from(number).unwrap().to_be_bytes();
+        assert_eq!(
+            row.addresses.iter().map(|address| address.ip.as_slice()).collect::<Vec<_>>(),
+            [&expected],
+            "{row:?}"
+        );
+    }
+}
