@@ -6319,7 +6319,7 @@ pub struct Disk {
     #[prost(uint64, optional, tag = "20")]
     pub size_bytes: ::core::option::Option<u64>,
     /// True if counters went back since the reading before, or the device was replaced: its rates are absent then. Wrapping at 32 or 64
-    /// bits cannot be told from that.
+    /// bits cannot be told from that, but for the times: theirs is undone.
     #[prost(bool, tag = "21")]
     pub counters_reset: bool,
 }
@@ -6398,7 +6398,7 @@ pub struct Mount {
     /// Directory of the filesystem that is mounted here.
     #[prost(bytes = "vec", tag = "9")]
     pub root: ::prost::alloc::vec::Vec<u8>,
-    /// Space and inodes.
+    /// Space and inodes. Absent (UNSUPPORTED) for a mount that another lies over: no path leads to it.
     #[prost(message, optional, tag = "10")]
     pub usage: ::core::option::Option<DiskUsage>,
     /// Number of the mount, unlike those of all others at this time: first column of mountinfo.
@@ -6421,7 +6421,7 @@ impl ::prost::Name for Mount {
         "/procwire.v1.Mount".into()
     }
 }
-/// Space and inodes of a filesystem: statvfs(2). psutil: disk_usage().
+/// Space and inodes of a filesystem: fstatfs(2) on a descriptor that does not trigger automounts. psutil: disk_usage().
 #[derive(Clone, Copy, PartialEq, ::prost::Message)]
 pub struct DiskUsage {
     /// f_blocks. psutil: total.
@@ -7834,7 +7834,8 @@ impl ::prost::Name for ListSocketsSummary {
 /// Request of GetDiskUsage.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct GetDiskUsageRequest {
-    /// Absolute path on the host.
+    /// Absolute path on the host, from its root also where the agent runs in a container. Links are followed; an automount point that the path
+    /// ends in is not triggered. At most 4095 bytes.
     #[prost(bytes = "vec", tag = "1")]
     pub path: ::prost::alloc::vec::Vec<u8>,
 }
@@ -8256,7 +8257,9 @@ pub mod system_service_client {
                 .insert(GrpcMethod::new("procwire.v1.SystemService", "ListSockets"));
             self.inner.server_streaming(req, path, codec).await
         }
-        /// Space and inodes of the filesystem that holds a path. psutil: disk_usage().
+        /// Space and inodes of the filesystem that holds a path, within two seconds: HOST_READ_TIMEOUT if it does not answer, NOT_FOUND if nothing
+        /// is there. It tells the caller whether a path exists, and that with the privileges of the agent: also where file modes would hide
+        /// it from him on the host. Nothing is opened to read. psutil: disk_usage().
         pub async fn get_disk_usage(
             &mut self,
             request: impl tonic::IntoRequest<super::GetDiskUsageRequest>,
@@ -8383,7 +8386,9 @@ pub mod system_service_server {
             tonic::Response<Self::ListSocketsStream>,
             tonic::Status,
         >;
-        /// Space and inodes of the filesystem that holds a path. psutil: disk_usage().
+        /// Space and inodes of the filesystem that holds a path, within two seconds: HOST_READ_TIMEOUT if it does not answer, NOT_FOUND if nothing
+        /// is there. It tells the caller whether a path exists, and that with the privileges of the agent: also where file modes would hide
+        /// it from him on the host. Nothing is opened to read. psutil: disk_usage().
         async fn get_disk_usage(
             &self,
             request: tonic::Request<super::GetDiskUsageRequest>,
