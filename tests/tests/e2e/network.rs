@@ -44,6 +44,7 @@ struct Network {
     proc: TempDir,
 }
 
+#[allow(clippy::print_stderr, reason = "a test that is skipped says why")]
 impl Network {
     /// `None`, with the reason printed, where such a network cannot be made.
     fn with(links: &str) -> Option<Self> {
