@@ -9,8 +9,9 @@ use anstyle::Style;
 use procwire_proto::v1::{Memory, Swap, System};
 
 pub(crate) use limit::limit_sentence;
+pub(crate) use parts::{huge_page_table, node_table};
 
-use self::parts::{device_table, huge_page_table, node_table};
+use self::parts::device_table;
 use super::{
     page::Page,
     table::{Align, Column, Table},

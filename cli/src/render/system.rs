@@ -11,5 +11,6 @@ mod processors;
 mod sums;
 mod warmth;
 
+pub(crate) use group::path_of;
 pub(crate) use lines::{SampleLines, WATCHED};
 pub(crate) use page::{PAGE_FIELDS, write_page};

@@ -2,7 +2,7 @@
 
 use procwire_proto::{escape, v1::System};
 
-use crate::render::{units, wrap::wrap};
+use crate::render::{system::path_of, units, wrap::wrap};
 
 /// A sentence about the limit on the memory of the agent's control group; `None` if it has none.
 pub(crate) fn limit_sentence(system: &System, width: Option<u16>) -> Option<String> {
@@ -13,7 +13,7 @@ pub(crate) fn limit_sentence(system: &System, width: Option<u16>) -> Option<Stri
     if system.memory.as_ref().and_then(|memory| memory.total_bytes).is_some_and(|total| limit >= total) {
         return None;
     }
-    let path = cgroup.path.as_ref().map(|path| format!(" {}", escape::terminal(path))).unwrap_or_default();
+    let path = path_of(cgroup).map(|path| format!(" {}", escape::terminal(path))).unwrap_or_default();
     let used = memory.usage_bytes.map(|used| match limit {
         0 => format!(" and uses {}", units::bytes(used)),
         _ => format!(" and uses {} ({})", units::bytes(used), units::percent(used as f64 / limit as f64)),

@@ -45,7 +45,7 @@ pub(super) fn device_table(devices: &[SwapDevice], unit: SizeUnit) -> Option<Tab
 }
 
 /// A row for each size of huge pages; `None` without any.
-pub(super) fn huge_page_table(pools: &[HugePagePool], unit: SizeUnit) -> Option<Table> {
+pub(crate) fn huge_page_table(pools: &[HugePagePool], unit: SizeUnit) -> Option<Table> {
     let right = |header| Column::new(header, Align::Right);
     let headers = ["PAGE", "PAGES", "FREE", "RESERVED", "SURPLUS", "SIZE"];
     let mut table = Table::new(headers.map(right).to_vec());
@@ -66,7 +66,7 @@ pub(super) fn huge_page_table(pools: &[HugePagePool], unit: SizeUnit) -> Option<
 }
 
 /// A row for each NUMA node; `None` without any.
-pub(super) fn node_table(nodes: &[MemoryNode], unit: SizeUnit) -> Option<Table> {
+pub(crate) fn node_table(nodes: &[MemoryNode], unit: SizeUnit) -> Option<Table> {
     let right = |header| Column::new(header, Align::Right);
     let columns = vec![
         right("NODE"),

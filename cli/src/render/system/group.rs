@@ -1,11 +1,14 @@
 //! What the agent's own control group may use and uses: on a page about the host the place where a container shows.
 
-use procwire_proto::{escape, v1::Cgroup};
+use procwire_proto::{
+    escape,
+    v1::{Cgroup, CgroupV1Membership},
+};
 
 use super::page::Pairs;
 use crate::render::units;
 
-/// Label and value for each limit that there is; nothing without any.
+/// Where it is, and label and value for each limit that there is.
 pub(super) fn limits(cgroup: &Cgroup) -> Pairs {
     let mut pairs = Pairs::new();
     if let Some(cpu) = &cgroup.cpu
@@ -28,10 +31,21 @@ pub(super) fn limits(cgroup: &Cgroup) -> Pairs {
     {
         pairs.push(("tasks".to_owned(), of_limit(pids.current, limit, units::count)));
     }
-    if let (false, Some(path)) = (pairs.is_empty(), &cgroup.path) {
+    if pairs.is_empty() {
+        pairs.push(("limits".to_owned(), "none".to_owned()));
+    }
+    if let Some(path) = path_of(cgroup) {
         pairs.insert(0, ("path".to_owned(), escape::terminal(path).into_owned()));
     }
     pairs
+}
+
+/// In the unified tree; where that has no controllers, in the tree of memory.
+pub(crate) fn path_of(cgroup: &Cgroup) -> Option<&[u8]> {
+    let has_memory =
+        |one: &&CgroupV1Membership| one.controllers.split(|byte| *byte == b',').any(|name| name == b"memory");
+    let in_tree_of_memory = cgroup.v1.iter().find(has_memory).map(|one| one.path.as_slice());
+    in_tree_of_memory.or(cgroup.path.as_deref())
 }
 
 fn of_limit(used: Option<u64>, limit: u64, show: fn(u64) -> String) -> String {
@@ -80,8 +94,12 @@ mod tests {
     }
 
     #[test]
-    fn a_group_without_limits_has_nothing_to_say() {
-        let group = Cgroup { path: Some(b"/".to_vec()), cpu: Some(CgroupCpu::default()), ..Cgroup::default() };
-        assert!(limits(&group).is_empty());
+    fn a_group_without_limits_says_so_and_where_it_is() {
+        let memory = CgroupV1Membership { controllers: b"cpu,memory".to_vec(), path: b"/lxc/a".to_vec() };
+        let mut group = Cgroup { path: Some(b"/".to_vec()), cpu: Some(CgroupCpu::default()), ..Cgroup::default() };
+        let said = |group: &Cgroup| limits(group).into_iter().map(|(_, value)| value).collect::<Vec<_>>();
+        assert_eq!(said(&group), ["/", "none"]);
+        group.v1.push(memory);
+        assert_eq!(said(&group), ["/lxc/a", "none"]);
     }
 }

@@ -25,6 +25,7 @@ use crate::{
         cpu::frequency_table,
         disks::{Measured, rate_table, was_used},
         filesystems::{self, Choice, choose, mount_table},
+        memory::{huge_page_table, node_table},
         page::Page,
         pressure::{pressure_table, resources},
         sessions::session_table,
@@ -80,10 +81,8 @@ pub(crate) const PAGE_FIELDS: [&str; 42] = [
 ];
 
 /// Parts that are on the page only where they were asked for.
-const IN_DETAIL: [(&str, &str); 7] = [
+const IN_DETAIL: [(&str, &str); 5] = [
     ("memory", "statistics"),
-    ("memory", "nodes"),
-    ("memory", "huge_pages"),
     ("sensors", "voltages"),
     ("sensors", "powers"),
     ("network", "protocols"),
@@ -149,6 +148,13 @@ fn in_detail(page: &mut Page, system: &System, clock: &Clock) {
     let policies = system.cpu.as_ref().map_or(&[][..], |cpu| &cpu.frequency_policies);
     if !policies.is_empty() {
         page.table("Frequency", frequency_table(policies));
+    }
+    if let Some(memory) = &system.memory {
+        let nodes = node_table(&memory.nodes, SizeUnit::Human).map(|table| ("NUMA nodes", table));
+        let pools = huge_page_table(&memory.huge_pages, SizeUnit::Human).map(|table| ("Huge pages", table));
+        for (title, table) in nodes.into_iter().chain(pools) {
+            page.table(title, table);
+        }
     }
     let asked = System {
         memory: system.memory.clone(),
