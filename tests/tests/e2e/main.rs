@@ -10,6 +10,7 @@
 
 mod bad_input;
 mod certificates;
+mod cgroups;
 mod command_line;
 mod command_line_host;
 mod command_line_lists;
@@ -39,6 +40,7 @@ mod snapshot;
 mod sockets;
 mod terminate;
 mod terminate_refusals;
+mod units;
 mod unprivileged;
 mod usage_window;
 mod users;
