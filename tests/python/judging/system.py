@@ -6,6 +6,7 @@ import time
 import psutil
 
 from judging.hardware import say_hardware
+from judging.host_cgroup import say_cgroup
 from judging.host_disks import say_disks, say_mounts
 from judging.host_memory import say_memory
 from judging.host_network import say_network
@@ -30,4 +31,5 @@ def system():
     say_disks(row)
     say_mounts(row)
     say_network(row)
+    say_cgroup(row)
     return row.values

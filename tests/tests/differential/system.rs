@@ -53,6 +53,7 @@ const MAY_BE_LACKING: &[(&str, &str)] = &[
     ("gpus", "few machines have one"),
     ("users", "nobody is logged in, or nobody keeps a record"),
     ("pressure", "kernels without CONFIG_PSI, or where it is off"),
+    ("cpu.quota_cpus", "most groups have no quota; e2e: a group that is made for the test"),
     (
         "network.interfaces.bits_per_second",
         "virtual network cards do not know it; e2e: links that are made for the test",
