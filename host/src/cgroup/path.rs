@@ -3,7 +3,7 @@
 use std::ffi::CString;
 
 /// Longer paths cannot be handed to the kernel (`PATH_MAX`, its NUL included).
-const LONGEST_BYTES: usize = 4095;
+pub(super) const LONGEST_BYTES: usize = 4095;
 
 /// An absolute path of a group: no empty parts, no `.` or `..`, no NUL. The root is "/".
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -77,10 +77,14 @@ impl GroupPath {
         CString::new(below).unwrap_or_default()
     }
 
+    /// What stands before the slash and the name of a group below it.
+    pub(super) fn folder(&self) -> &[u8] {
+        if self.is_root() { b"" } else { &self.0 }
+    }
+
     /// The group of this name below this one; `None` if that is no name, or longer than the kernel takes.
     pub(super) fn child(&self, name: &[u8]) -> Option<Self> {
-        let folder = if self.is_root() { &b""[..] } else { &self.0 };
-        Self::parse(&[folder, b"/", name].concat()).ok().filter(|_| !name.is_empty() && !name.contains(&b'/'))
+        Self::parse(&[self.folder(), b"/", name].concat()).ok().filter(|_| !name.is_empty() && !name.contains(&b'/'))
     }
 
     /// The group above; `None` above the root.

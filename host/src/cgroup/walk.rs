@@ -1,8 +1,9 @@
-//! Groups of a list, one after the other, each after the one it is in. What is kept of a tree is a few names of each level, so that it
-//! may have any number of groups; nothing is open between two rows but the tops of the trees.
+//! Groups of a list, one after the other, each after the one it is in. What is kept of a tree is the names next to those on the way to
+//! the last row, within stated room; nothing is open between two rows but the tops of the trees.
 
 mod errors;
 mod level;
+mod names;
 mod window;
 
 use std::{
@@ -22,7 +23,10 @@ use rustix::{
     io::Errno,
 };
 
-use self::{errors::Errors, level::Level};
+use self::{
+    errors::Errors,
+    level::{Level, MOST_NAME_BYTES},
+};
 use super::{
     files::{OpenedFiles, open_directory, open_group},
     fill::{Filled, Filler},
@@ -129,6 +133,11 @@ impl GroupWalk {
         self.returned
     }
 
+    /// Says something of the whole list, before its first row.
+    pub fn report(&mut self, field: &str, reason: FieldErrorReason, detail: &str) {
+        self.errors.add_at(field.to_owned(), reason, detail);
+    }
+
     /// Which groups could not be read, and why.
     pub fn errors(&self) -> Vec<FieldError> {
         self.errors.list()
@@ -136,20 +145,13 @@ impl GroupWalk {
 
     /// The next group, and which path of the query it is.
     fn next_path(&mut self) -> Option<(GroupPath, Option<usize>)> {
-        while let Some(level) = self.levels.last_mut() {
-            match level.next_child(&self.roots) {
-                Ok(Some(child)) => return Some((child, None)),
-                Ok(None) => {
-                    self.levels.pop();
-                }
-                Err(errno) => {
-                    self.errors.add(
-                        level.group(),
-                        FieldErrorReason::of(errno),
-                        &format!("list the groups below: {errno}"),
-                    );
-                }
+        while let Some((level, above)) = self.levels.split_last_mut() {
+            let above_bytes = above.iter().map(Level::room_bytes).sum();
+            let room_bytes = MOST_NAME_BYTES.saturating_sub(above_bytes);
+            if let Some(child) = level.next_child(&self.roots, room_bytes, &mut self.errors) {
+                return Some((child, None));
             }
+            self.levels.pop();
         }
         self.paths.next().map(|(index, path)| (path, Some(index)))
     }

@@ -37,7 +37,7 @@ impl Errors {
     pub(super) fn list(&self) -> Vec<FieldError> {
         let mut errors = self.kept.clone();
         if self.left_out > 0 {
-            let detail = format!("{} more groups could not be read", self.left_out);
+            let detail = format!("{} more errors are left out", self.left_out);
             errors.push(FieldError { path: String::new(), reason: FieldErrorReason::Truncated.into(), detail });
         }
         errors
@@ -60,7 +60,7 @@ mod tests {
         assert_eq!((list.len(), list[0].path.as_str()), (65, r"/a\x1b[2J"));
         assert_eq!(
             (list[64].reason(), list[64].detail.as_str()),
-            (FieldErrorReason::Truncated, "6 more groups could not be read")
+            (FieldErrorReason::Truncated, "6 more errors are left out")
         );
     }
 }

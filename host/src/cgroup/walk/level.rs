@@ -1,30 +1,37 @@
-//! The groups right below one group, a few at a time.
+//! The groups right below one group.
 
 use std::os::fd::{AsFd as _, OwnedFd};
 
+use procwire_proto::v1::FieldErrorReason;
 use rustix::{
-    fs::{AtFlags, FileType, OFlags, RawDir, SeekFrom},
+    fs::{AtFlags, FileType, OFlags},
     io::Errno,
 };
 
-use crate::cgroup::{files::open_group, path::GroupPath};
+use super::{
+    OfErrno as _,
+    errors::Errors,
+    names::{LeftOut, Names},
+};
+use crate::cgroup::{
+    files::open_group,
+    path::{GroupPath, LONGEST_BYTES},
+};
 
-/// Room for some of the entries of a directory, at least for one of the longest name.
-const BATCH_BYTES: usize = 4096;
+/// Room for the names of all levels of a walk that are still to come: for some 100,000 groups with the names that containers have.
+/// A level that has to be cut takes no room from those above it, which were read before.
+pub(super) const MOST_NAME_BYTES: usize = 8 << 20;
 
-/// Where the listing of a group stands. Nothing is open between two batches: the offset of a directory of kernfs is made of the name
-/// of the entry (fs/kernfs/dir.c), and holds whatever comes and goes meanwhile.
+/// Where the listing of a group stands. Nothing is open between two groups: trees may be deeper than a process may have files open.
 #[derive(Debug)]
 pub(super) struct Level {
     group: GroupPath,
     /// The trees in which the group has groups below it.
     trees: Vec<usize>,
-    /// Which of them is being listed.
-    current: usize,
-    offset: u64,
-    is_listed: bool,
-    /// Names of the batch that are still to come, last first.
-    names: Vec<Vec<u8>>,
+    /// How many of them were listed.
+    listed: usize,
+    /// Those of the last one that are still to come.
+    names: Names,
     key: (usize, u64),
 }
 
@@ -42,12 +49,7 @@ impl Level {
                 trees.push(place);
             }
         }
-        let key = key.unwrap_or_default();
-        Self { group, trees, current: 0, offset: 0, is_listed: false, names: Vec::new(), key }
-    }
-
-    pub(super) fn group(&self) -> &GroupPath {
-        &self.group
+        Self { group, trees, listed: 0, names: Names::default(), key: key.unwrap_or_default() }
     }
 
     pub(super) fn key(&self) -> (usize, u64) {
@@ -58,73 +60,72 @@ impl Level {
         !self.trees.is_empty()
     }
 
-    /// The next group; one that is in several trees comes once.
-    ///
-    /// # Errors
-    /// One of the trees cannot be listed. The next call goes on with the tree behind it.
-    pub(super) fn next_child(&mut self, roots: &[OwnedFd]) -> Result<Option<GroupPath>, Errno> {
+    /// Room that its names take.
+    pub(super) fn room_bytes(&self) -> usize {
+        self.names.room_bytes()
+    }
+
+    /// The next group; one that is in several trees comes once. What is left out is said among the errors.
+    pub(super) fn next_child(
+        &mut self,
+        roots: &[OwnedFd],
+        room_bytes: usize,
+        errors: &mut Errors,
+    ) -> Option<GroupPath> {
         loop {
             while let Some(name) = self.names.pop() {
-                let child = self.group.child(&name).filter(|child| !self.was_listed(child, roots));
+                let child = self.group.child(name).filter(|child| !self.was_listed(child, roots));
                 if child.is_some() {
-                    return Ok(child);
+                    return child;
                 }
             }
-            if self.is_listed {
-                (self.current, self.offset, self.is_listed) = (self.current + 1, 0, false);
-            }
-            let Some(root) = self.trees.get(self.current).map(|place| roots.get(*place)) else { return Ok(None) };
-            match root.map_or(Err(Errno::NOENT), |root| self.list(root)) {
-                Ok(()) => {}
+            let place = *self.trees.get(self.listed)?;
+            self.listed += 1;
+            self.names = Names::default();
+            match roots.get(place).map_or(Err(Errno::NOENT), |root| self.list(root, room_bytes)) {
+                Ok((names, left_out)) => {
+                    self.names = names;
+                    self.report(left_out, errors);
+                }
+                // It went: so did what was below it.
+                Err(Errno::NOENT) => {}
                 Err(errno) => {
-                    self.is_listed = true;
-                    // It went: so did what was below it.
-                    if errno != Errno::NOENT {
-                        return Err(errno);
-                    }
+                    let detail = format!("list the groups below: {errno}");
+                    errors.add(&self.group, FieldErrorReason::of(errno), &detail);
                 }
             }
+        }
+    }
+
+    fn list(&self, root: &OwnedFd, room_bytes: usize) -> Result<(Names, LeftOut), Errno> {
+        let directory = open_group(root.as_fd(), &self.group, OFlags::RDONLY)?;
+        let longest = LONGEST_BYTES.saturating_sub(self.group.folder().len() + 1);
+        Names::of(&directory, longest, room_bytes)
+    }
+
+    fn report(&self, left_out: LeftOut, errors: &mut Errors) {
+        let LeftOut { too_long, is_cut } = left_out;
+        if too_long > 0 {
+            let detail =
+                format!("{too_long} groups below are not listed: their paths are longer than {LONGEST_BYTES} bytes");
+            errors.add(&self.group, FieldErrorReason::Truncated, &detail);
+        }
+        if is_cut {
+            let detail = format!(
+                "some groups below are not listed: names of more than {MOST_NAME_BYTES} bytes would be kept; ask for the groups by \
+                 their paths"
+            );
+            errors.add(&self.group, FieldErrorReason::Truncated, &detail);
         }
     }
 
     /// True if a tree before this one has it too.
     fn was_listed(&self, child: &GroupPath, roots: &[OwnedFd]) -> bool {
         let below = child.below_root();
-        let before = self.trees.iter().take(self.current).filter_map(|place| roots.get(*place));
+        let before = self.trees.iter().take(self.listed.saturating_sub(1)).filter_map(|place| roots.get(*place));
         before.into_iter().any(|root| {
             let stat = rustix::fs::statat(root, &below, AtFlags::SYMLINK_NOFOLLOW);
             stat.is_ok_and(|stat| FileType::from_raw_mode(stat.st_mode) == FileType::Directory)
         })
-    }
-
-    /// One batch.
-    fn list(&mut self, root: &OwnedFd) -> Result<(), Errno> {
-        let directory = open_group(root.as_fd(), &self.group, OFlags::RDONLY)?;
-        if self.offset > 0 {
-            rustix::fs::seek(&directory, SeekFrom::Start(self.offset))?;
-        }
-        let mut buffer = Vec::with_capacity(BATCH_BYTES);
-        let mut entries = RawDir::new(&directory, buffer.spare_capacity_mut());
-        loop {
-            let entry = match entries.next() {
-                None => {
-                    self.is_listed = true;
-                    break;
-                }
-                Some(Err(Errno::INTR)) => continue,
-                Some(entry) => entry?,
-            };
-            self.offset = entry.next_entry_cookie();
-            let name = entry.file_name().to_bytes();
-            let may_be_group = matches!(entry.file_type(), FileType::Directory | FileType::Unknown);
-            if may_be_group && !matches!(name, b"." | b"..") {
-                self.names.push(name.to_vec());
-            }
-            if entries.is_buffer_empty() {
-                break;
-            }
-        }
-        self.names.reverse();
-        Ok(())
     }
 }

@@ -1,5 +1,7 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests fail by panicking")]
 
+mod collisions;
+
 use std::{collections::BTreeSet, fs, path::Path};
 
 use bytes::Bytes;
@@ -74,7 +76,7 @@ fn without_any_tree_there_is_no_list() {
 fn every_group_comes_once_and_after_the_one_it_is_in() {
     let mut tree = Tree::unified(&[]);
     let mut expected = BTreeSet::from(["/".to_owned()]);
-    // More than fit into one batch, and as deep as several levels.
+    // More than are read of a directory at once, and as deep as several levels.
     for outer in 0..7 {
         expected.insert(format!("/outer-{outer}"));
         for inner in 0..150 {
@@ -142,6 +144,50 @@ fn hostile_names_are_names() {
     let mut paths: Vec<_> = rows.into_iter().map(|row| row.path.unwrap()).collect();
     paths.sort();
     assert_eq!(paths, [&b"/"[..], b"/a\x1b[2J\nb", b"/\xff..\xfe"]);
+}
+
+#[test]
+fn groups_whose_paths_are_too_long_are_counted_and_said() {
+    let tree = Tree::unified(&[]);
+    let long = "x".repeat(255);
+    // 15 times a slash and 255 bytes: the next name may have 254.
+    let deepest = vec![long.as_str(); 15].join("/");
+    fs::create_dir_all(tree.path("sys/fs/cgroup").join(&deepest)).unwrap();
+    let folder = fs::File::open(tree.path("sys/fs/cgroup").join(&deepest)).unwrap();
+    for name in [&long, &"y".repeat(255), &"z".repeat(254)] {
+        rustix::fs::mkdirat(&folder, name.as_str(), 0o755.into()).unwrap();
+    }
+    let (rows, errors) = tree.rows(&[], true, bit::PATH);
+    assert_eq!(rows.len(), 17);
+    assert_eq!(rows[16].path, Some(format!("/{deepest}/{}", "z".repeat(254)).into_bytes()));
+    assert_eq!((errors.len(), errors[0].path.as_str()), (1, format!("/{deepest}").as_str()));
+    assert_eq!(errors[0].reason(), FieldErrorReason::Truncated);
+    assert!(errors[0].detail.starts_with("2 groups below are not listed"), "{errors:?}");
+}
+
+#[test]
+fn names_that_have_no_room_are_said_to_be_missing() {
+    let tree = Tree::unified(&[("a/x", ""), ("b/x", "")]);
+    let roots = [open_directory(&tree.path("sys/fs/cgroup")).unwrap()];
+    let (mut errors, directories) = (Errors::default(), roots.each_ref().map(|root| root.try_clone().ok()));
+    let mut level = Level::below(GroupPath::root(), &directories);
+    // A letter, its NUL, and where it begins.
+    assert!(level.next_child(&roots, 6, &mut errors).is_some());
+    assert_eq!(level.next_child(&roots, 6, &mut errors), None);
+    let list = errors.list();
+    assert_eq!((list.len(), list[0].path.as_str(), list[0].reason()), (1, "/", FieldErrorReason::Truncated));
+}
+
+#[test]
+fn what_is_said_of_the_whole_list_is_said_however_many_errors_there_are() {
+    let tree = Tree::unified(&[]);
+    let missing: Vec<_> = (0..100).map(|number| format!("/missing-{number}")).collect();
+    let mut walk = tree.walk(&missing.iter().map(String::as_str).collect::<Vec<_>>(), true, bit::PATH);
+    walk.report("cpu.used_cpus", FieldErrorReason::Truncated, "too many");
+    assert!(walk.next_row().is_none());
+    let errors = walk.errors();
+    assert_eq!((errors.len(), errors[0].path.as_str()), (65, "cpu.used_cpus"));
+    assert_eq!(errors[64].detail, "37 more errors are left out");
 }
 
 /// A group that is removed between two rows.

@@ -14,15 +14,18 @@ const MOST_GROUPS: usize = 1 << 17;
 pub struct UsageWindow {
     /// Time used, and when that was read.
     pub(super) before: HashMap<(usize, u64), (u64, u64)>,
+    /// Rows that were looked at, also those that say nothing new.
+    rows: usize,
 }
 
 impl UsageWindow {
-    /// Remembers what a row says. False: there is no room for more.
+    /// Remembers what a row says. False: that was the last one. What counts is rows, so that this ends whatever a tree does meanwhile.
     pub fn remember(&mut self, row: &GroupRow) -> bool {
+        self.rows += 1;
         if let Some(usage_ns) = row.usage_ns() {
             self.before.insert(row.key, (usage_ns, row.read_at_ns));
         }
-        self.before.len() < MOST_GROUPS
+        self.rows < MOST_GROUPS
     }
 
     /// Fills in what the group has used since, and takes out the time if nobody asked for it. A group that came meanwhile has no such
@@ -46,5 +49,20 @@ impl UsageWindow {
 impl GroupRow {
     fn usage_ns(&self) -> Option<u64> {
         self.row.cpu.as_ref().and_then(|cpu| cpu.usage_ns)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use procwire_proto::v1::Cgroup;
+
+    use super::*;
+
+    #[test]
+    fn rows_that_say_nothing_new_come_to_an_end_too() {
+        let mut window = UsageWindow::default();
+        let row = GroupRow { row: Cgroup::default(), key: (0, 7), read_at_ns: 1 };
+        let taken = (0..2 * MOST_GROUPS).take_while(|_| window.remember(&row)).count();
+        assert_eq!(taken, MOST_GROUPS - 1);
     }
 }
