@@ -13,7 +13,7 @@ use clap::{
 };
 use procwire_client::{
     CgroupList, ListCgroups,
-    v1::{Cgroup, ListCgroupsSummary, SampleTime},
+    v1::{Cgroup, FieldError, ListCgroupsSummary, SampleTime},
 };
 use procwire_proto::{escape, json};
 
@@ -98,7 +98,7 @@ pub(crate) async fn run(args: &CgroupsArgs, connection: &Connection, out: &mut O
     let seconds = seconds_between(before.header.sampled.as_ref(), list.header.sampled.as_ref());
     let known: BTreeMap<_, _> = before.cgroups.iter().map(|cgroup| (key(cgroup), cgroup)).collect();
     let (shown, left_out): (Vec<&Cgroup>, Vec<&Cgroup>) =
-        list.cgroups.iter().partition(|cgroup| args.all || is_named(args, cgroup) || !is_empty(cgroup));
+        list.cgroups.iter().partition(|cgroup| args.all || is_named(&args.paths, cgroup) || !is_empty(cgroup));
     let groups = shown.into_iter().map(|now| Group { now, before: known.get(&key(now)).copied(), seconds }).collect();
     let shape = if args.flat { Shape::Flat } else { Shape::Tree };
     let chosen = choose(groups, args.sort, shape, args.depth.map(whole), args.limit.map(whole));
@@ -152,18 +152,30 @@ fn require_some(args: &CgroupsArgs, list: &CgroupList) -> Result<(), CliError> {
 
 fn note_summary(summary: &ListCgroupsSummary, out: &mut Output) -> Result<(), CliError> {
     for error in &summary.errors {
-        let said = match error.detail.as_str() {
-            "" => format!("{}: {}", error.path, error.reason().as_words()),
-            detail => detail.to_owned(),
-        };
-        out.note(&escape::terminal(said.as_bytes()))?;
+        out.note(&in_words(error))?;
     }
     Ok(())
 }
 
-/// Whoever names an empty group wants to see it.
-fn is_named(args: &CgroupsArgs, cgroup: &Cgroup) -> bool {
-    cgroup.path.as_deref().is_some_and(|path| args.paths.iter().any(|named| named.as_bytes() == path))
+/// What is missing from the list, by name: a group, or for some errors only what happened.
+fn in_words(error: &FieldError) -> String {
+    let happened = match error.detail.as_str() {
+        "" => error.reason().as_words(),
+        detail => detail.to_owned(),
+    };
+    // "there is no control group /a" names it already, and is what a user sees of an error without a group.
+    let said = match error.path.as_str() {
+        "" => happened,
+        path if happened.contains(path) => happened,
+        path => format!("{path}: {happened}"),
+    };
+    escape::terminal(said.as_bytes()).into_owned()
+}
+
+/// Whoever names an empty group wants to see it, in whichever hierarchy it is.
+fn is_named(paths: &[OsString], cgroup: &Cgroup) -> bool {
+    let in_v1 = cgroup.v1.iter().map(|membership| membership.path.as_slice());
+    cgroup.path.as_deref().into_iter().chain(in_v1).any(|path| paths.iter().any(|named| named.as_bytes() == path))
 }
 
 /// By what a group is found again.
@@ -185,6 +197,8 @@ fn whole(number: u32) -> usize {
 
 #[cfg(test)]
 mod tests {
+    use procwire_client::v1::{CgroupV1Membership, FieldErrorReason};
+
     use super::*;
 
     #[test]
@@ -200,6 +214,31 @@ mod tests {
         }
         for wrong in ["", "system.slice"] {
             assert!(parse_path(wrong.as_ref()).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn an_error_says_of_which_group_it_is() {
+        for (path, detail, wanted) in [
+            ("/a", "was removed while it was read", "/a: was removed while it was read"),
+            ("/a", "there is no control group /a", "there is no control group /a"),
+            ("/a", "", "/a: read failed"),
+            ("", "6 more errors are left out", "6 more errors are left out"),
+        ] {
+            let reason = FieldErrorReason::ReadFailed.into();
+            let error = FieldError { path: path.to_owned(), reason, detail: detail.to_owned() };
+            assert_eq!(in_words(&error), wanted);
+        }
+    }
+
+    #[test]
+    fn a_group_that_was_named_is_shown_though_it_be_empty_also_where_only_version_1_has_it() {
+        let v1 = vec![CgroupV1Membership { controllers: b"memory".to_vec(), path: b"/a".to_vec() }];
+        let of_v1 = Cgroup { v1, ..Cgroup::default() };
+        let of_v2 = Cgroup { path: Some(b"/a".to_vec()), ..Cgroup::default() };
+        for group in [&of_v1, &of_v2] {
+            assert!(is_named(&["/b".into(), "/a".into()], group), "{group:?}");
+            assert!(!is_named(&["/".into(), "/a/b".into()], group), "{group:?}");
         }
     }
 }

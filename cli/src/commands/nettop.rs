@@ -33,6 +33,12 @@ const PROTOCOLS: [&str; 1] = ["network.protocols"];
 
 /// Whose traffic to measure, as typed.
 #[derive(Debug, Args)]
+#[command(after_help = "\
+RECEIVED  bytes since the interface was made; SENT too; both as they are on the link, with headers
+ERRORS    packets that were damaged or could not be sent, since the interface was made
+DROPS     packets that were given up, for want of room or because nobody wanted them, since then
+TROUBLE   with --protocols: what a counter means, where it means that something is amiss
+Counters of protocols have the names that the kernel gives them in /proc/net/snmp and netstat.")]
 pub(crate) struct NettopArgs {
     /// Only these interfaces
     #[arg(value_name = "NAME", conflicts_with = "protocols")]

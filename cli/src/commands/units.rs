@@ -39,7 +39,7 @@ LOAD      whether its file was read: loaded, not-found, masked
 ACTIVE    whether it runs: active, inactive, failed; SUB says more, by the type of unit
 RESTARTS  how often systemd started it again by itself")]
 pub(crate) struct UnitsArgs {
-    /// Only units whose names match: \"ssh\" (a service), \"*.timer\"; these in any state
+    /// Only units whose names match: ssh (a service), '*.timer'; these in any state
     #[arg(value_name = "PATTERN", value_parser = parse_pattern)]
     patterns: Vec<String>,
     /// Only those that failed

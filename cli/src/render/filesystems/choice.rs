@@ -60,11 +60,13 @@ fn is_usual(mount: &Mount) -> bool {
 
 /// Of mounts on the same directory only the last can be seen.
 fn leave_out_covered(mounts: &[Mount], chosen: &mut Vec<&Mount>) {
-    let mut last = HashMap::with_capacity(mounts.len());
-    for mount in mounts {
-        last.insert(mount.mount_point.as_slice(), mount.id);
-    }
+    let last = seen(mounts);
     chosen.retain(|mount| last.get(mount.mount_point.as_slice()) == Some(&mount.id));
+}
+
+/// By directory the mount that is seen there.
+pub(super) fn seen<'a>(mounts: impl IntoIterator<Item = &'a Mount>) -> HashMap<&'a [u8], u64> {
+    mounts.into_iter().map(|mount| (mount.mount_point.as_slice(), mount.id)).collect()
 }
 
 /// Of a filesystem that is mounted several times the mount that shows most of it: the one nearest to the root.

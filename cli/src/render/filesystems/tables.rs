@@ -9,6 +9,7 @@ use procwire_proto::{
 };
 use serde_json::Value;
 
+use super::choice::seen;
 use crate::{
     render::{
         table::{Align, Column, Table},
@@ -61,12 +62,17 @@ pub(crate) fn mount_table(mounts: &[&Mount], shown: Shown) -> Table {
         columns.push(Column { drop_order: Some(3), ..Column::new("OPTIONS", Align::Left) });
     }
     let mut table = Table::new(columns);
+    let seen = seen(mounts.iter().copied());
     for mount in mounts {
         let source = mount.source.as_deref().map_or_else(|| MISSING.to_owned(), shown_bytes);
         let mut cells = vec![source, shown_bytes(&mount.filesystem_type)];
         cells.extend(usage_cells(mount.usage.as_ref(), shown));
         let place = shown_bytes(&mount.mount_point);
         cells.push(match why_unknown(mount) {
+            // How full it is can be unsupported for no other reason; and that word would say nothing about it.
+            Some(FieldErrorReason::Unsupported) if seen.get(mount.mount_point.as_slice()) != Some(&mount.id) => {
+                format!("{place} (under another mount)")
+            }
             Some(reason) => format!("{place} ({})", reason.as_words()),
             None if mount.read_only => format!("{place} (read-only)"),
             None => place,
@@ -103,7 +109,10 @@ pub(crate) fn why_unknown(mount: &Mount) -> Option<FieldErrorReason> {
 /// How many do not tell how full they are, and why; `None` if all do.
 pub(crate) fn unanswered(mounts: &[&Mount]) -> Option<String> {
     let mut reasons: BTreeMap<String, usize> = BTreeMap::new();
-    for reason in mounts.iter().filter_map(|mount| why_unknown(mount)) {
+    let seen = seen(mounts.iter().copied());
+    // What lies under another mount says so in its row, and nothing is wrong with it.
+    let reachable = mounts.iter().filter(|mount| seen.get(mount.mount_point.as_slice()) == Some(&mount.id));
+    for reason in reachable.filter_map(|mount| why_unknown(mount)) {
         *reasons.entry(reason.as_words()).or_default() += 1;
     }
     let count: usize = reasons.values().sum();

@@ -113,6 +113,21 @@ fn it_looks_like_df_and_a_filesystem_that_hangs_says_so() {
 }
 
 #[test]
+fn a_mount_under_another_says_so_and_counts_as_no_trouble() {
+    let error =
+        FieldError { path: "usage".to_owned(), reason: FieldErrorReason::Unsupported.into(), ..FieldError::default() };
+    let unknown = |id, place| Mount { usage: None, errors: vec![error.clone()], ..mount(id, "tmpfs", place, 9) };
+    let (under, above, elsewhere) = (unknown(1, "/dev/shm"), mount(2, "tmpfs", "/dev/shm", 4), unknown(3, "/odd"));
+    let shown = printed(&mount_table(&[&under, &above, &elsewhere], HUMAN), Some(80));
+    let places: Vec<_> = shown.lines().collect();
+    assert!(places[1].ends_with("/dev/shm (under another mount)"), "{shown}");
+    assert!(places[2].ends_with("/dev/shm"), "{shown}");
+    assert!(places[3].ends_with("/odd (unsupported)"), "{shown}");
+    assert_eq!(unanswered(&[&under, &above]), None);
+    assert_eq!(unanswered(&[&under, &above, &elsewhere]).unwrap(), "1 filesystem does not tell how full: unsupported");
+}
+
+#[test]
 fn inodes_and_units_can_be_chosen() {
     let home = mount(1, "ext4", "/home", 3);
     let row = |shown| printed(&mount_table(&[&home], shown), None).lines().nth(1).unwrap().to_owned();
