@@ -32,7 +32,15 @@ pub(crate) trait Question: Send + Sync + 'static {
     /// What comes back.
     type Answer: Clone + Send + Sync;
 
+    /// At most so many threads are at questions beside one another, so that they leave some to others.
+    const MOST_BESIDE: usize = usize::MAX;
+
     fn key(&self) -> Self::Key;
+
+    /// True for questions that are likely to hang together.
+    fn is_beside(_key: &Self::Key, _other: &Self::Key) -> bool {
+        false
+    }
 
     /// Asks. May never return.
     fn ask(&self) -> Self::Answer;
@@ -44,7 +52,7 @@ pub(crate) enum Outcome<A> {
     Answered(A),
     /// No answer yet, now or since an earlier question.
     Silent,
-    /// Not asked: all threads hang at other questions, or none could be started.
+    /// Not asked: all threads, or as many as there may be beside this question, hang at others; or none could be started.
     NoThread,
 }
 
@@ -189,7 +197,7 @@ impl<Q: Question> Shared<Q> {
             if state.closed {
                 return None;
             }
-            while let Some(key) = state.queue.pop_front() {
+            while let Some(key) = state.take() {
                 if let Some(open) = state.open.get_mut(&key) {
                     open.is_asked = true;
                     return Some((key, Arc::clone(&open.ask)));
@@ -225,7 +233,8 @@ impl<Q: Question> State<Q> {
         most_threads: usize,
     ) -> Result<Arc<Ask<Q>>, Outcome<Q::Answer>> {
         let key = question.key();
-        if self.hung >= most_threads && !self.open.contains_key(&key) {
+        let is_refused = || self.hung >= most_threads || self.is_crowded(&key, |open| open.is_given_up);
+        if !self.open.contains_key(&key) && is_refused() {
             return Err(Outcome::NoThread);
         }
         let queue = &mut self.queue;
@@ -240,6 +249,20 @@ impl<Q: Question> State<Q> {
         open.waiting.push(Arc::clone(left));
         left.fetch_add(1, Ordering::Relaxed);
         Ok(Arc::clone(&open.ask))
+    }
+
+    /// Out of the queue, the first that may be asked now. One that may not is so again when a thread comes back, and that looks here.
+    fn take(&mut self) -> Option<Q::Key> {
+        let next = self.queue.iter().position(|key| !self.is_crowded(key, |open| open.is_asked))?;
+        self.queue.remove(next)
+    }
+
+    /// True if there are as many such questions beside this one as threads may be at.
+    fn is_crowded(&self, key: &Q::Key, counts: impl Fn(&Open<Q>) -> bool) -> bool {
+        // Most kinds of questions have no such limit, and are hundreds.
+        let has_limit = Q::MOST_BESIDE < usize::MAX;
+        let beside = || self.open.iter().filter(|(other, open)| counts(open) && Q::is_beside(key, other));
+        has_limit && beside().count() >= Q::MOST_BESIDE
     }
 
     /// The answer, or the end of waiting for it.

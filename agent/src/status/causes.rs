@@ -242,9 +242,7 @@ impl From<DiskUsageError> for Failure {
     fn from(error: DiskUsageError) -> Self {
         let message = error.to_string();
         match error {
-            DiskUsageError::NotFound { path } => {
-                Self::new(ErrorReason::NotFound, message).with_metadata("path", &path)
-            }
+            DiskUsageError::NotFound { path } => Self::new(ErrorReason::NotFound, message).with_metadata("path", &path),
             DiskUsageError::Denied { ref path, .. } => lacks_privilege(&error).with_metadata("path", path),
             DiskUsageError::Timeout { path, after } => Self::new(ErrorReason::HostReadTimeout, message)
                 .with_metadata("path", &path)
@@ -252,7 +250,10 @@ impl From<DiskUsageError> for Failure {
             DiskUsageError::Unusable { path, source } => {
                 Self::invalid("path", format!("leads nowhere: {source}")).with_metadata("path", &path)
             }
-            DiskUsageError::Unsupported => Self::new(ErrorReason::KernelTooOld, message),
+            DiskUsageError::Refused { path, problem } => Self::invalid("path", problem).with_metadata("path", &path),
+            DiskUsageError::Crowded { path } => Self::new(ErrorReason::LimitReached, message)
+                .with_metadata("path", &path)
+                .with_retry_after(Duration::from_secs(1)),
             DiskUsageError::Failed { path, .. } => {
                 Self::new(ErrorReason::HostReadFailed, message).with_metadata("path", &path)
             }

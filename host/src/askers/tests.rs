@@ -1,4 +1,4 @@
-#![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests fail by panicking")]
 
 use std::sync::mpsc::{Receiver, Sender, channel};
 
@@ -156,4 +156,52 @@ fn threads_end_with_their_askers() {
     drop(askers);
     release.send(()).unwrap();
     eventually("no thread has it", || shared.strong_count() == 0);
+}
+
+/// Of a pair of numbers: those with the same first one hang together.
+struct Paired(Made, usize);
+
+impl Question for Paired {
+    type Key = (usize, usize);
+    type Answer = usize;
+
+    const MOST_BESIDE: usize = 2;
+
+    fn key(&self) -> (usize, usize) {
+        (self.1, self.0.number)
+    }
+
+    fn is_beside(key: &Self::Key, other: &Self::Key) -> bool {
+        key.0 == other.0
+    }
+
+    fn ask(&self) -> usize {
+        self.0.ask()
+    }
+}
+
+#[test]
+fn what_hangs_together_leaves_threads_to_others() {
+    let askers = Askers::new("test", 4);
+    let (releases, hung): (Vec<_>, Vec<_>) = (0..6)
+        .map(|number| {
+            let (release, held) = channel();
+            let made = Made { number, held: Some(Mutex::new(held)), asked: Arc::default() };
+            (release, Arc::new(Paired(made, 1)))
+        })
+        .unzip();
+    let well = |number, first| Arc::new(Paired(Made { number, held: None, asked: Arc::default() }, first));
+    let mut questions = hung.clone();
+    questions.push(well(20, 2));
+    let outcomes = askers.ask(&questions, Duration::from_secs(2));
+    assert_eq!(outcomes[..2], [Outcome::Silent; 2]);
+    assert_eq!(outcomes[2..6], [Outcome::NoThread; 4]);
+    assert_eq!(outcomes[6], Outcome::Answered(20), "behind them in the queue, and not held up");
+    assert_eq!(askers.ask(&[well(21, 1)], LONG), [Outcome::NoThread], "at once");
+    assert_eq!(askers.ask(&[well(22, 3)], LONG), [Outcome::Answered(22)]);
+    assert!(hung[2..].iter().all(|question| question.0.asked.load(Ordering::SeqCst) == 0));
+    drop(releases);
+    eventually("they come back", || askers.shared.lock().hung == 0);
+    let many: Vec<_> = (30..60).map(|number| well(number, 1)).collect();
+    assert_eq!(askers.ask(&many, LONG), (30..60).map(Outcome::Answered).collect::<Vec<_>>());
 }

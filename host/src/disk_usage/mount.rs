@@ -36,8 +36,8 @@ pub(crate) enum MountUsage {
 }
 
 impl MountQuestion {
-    pub(crate) fn new(id: u64, (major, minor): (u32, u32), path: PathBuf) -> Self {
-        Self { key: MountKey { id, major, minor }, path }
+    pub(crate) fn new(key: MountKey, path: PathBuf) -> Self {
+        Self { key, path }
     }
 
     /// For a filesystem that never waits.
@@ -161,7 +161,7 @@ mod tests {
         let root = open_without_touching("/".as_ref()).unwrap();
         let id = mount_id(&root).unwrap();
         assert_eq!(mount_id_by_procfs(&root), Some(id));
-        let ask = |id, path: &str| MountQuestion::new(id, (0, 0), path.into()).ask_at_once();
+        let ask = |id, path: &str| MountQuestion::new(MountKey { id, major: 0, minor: 0 }, path.into()).ask_at_once();
         let MountUsage::Usage(usage) = ask(id, "/") else { panic!("the root has no room") };
         assert_eq!(usage.total_bytes, in_bytes(&rustix::fs::statfs("/").unwrap()).total_bytes);
         assert_eq!(ask(id, "/proc"), MountUsage::Hidden);

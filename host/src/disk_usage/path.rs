@@ -2,111 +2,42 @@
 
 use std::{
     ffi::OsStr,
-    fs, io,
-    os::{fd::OwnedFd, unix::ffi::OsStrExt as _},
+    fs,
+    os::unix::ffi::OsStrExt as _,
     path::{Path, PathBuf},
     sync::Arc,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use procwire_proto::{escape, v1::DiskUsage};
-use rustix::{
-    fs::{CWD, Mode, OFlags, ResolveFlags},
-    io::Errno,
-};
+use rustix::io::Errno;
 
-use super::{CAP, MountQuestion, MountUsage, Waits, mount::usage_of};
-use crate::{
-    Host, HostError,
-    askers::{Outcome, Question},
-    system::mountinfo::{MountLine, each_mount},
+use super::{
+    CAP, DiskUsageError, MountQuestion, MountUsage, Waits,
+    tree::{self, Known, MountTree},
+    walk::{PathKey, PathQuestion, WayEnd, plain},
 };
+use crate::{Host, HostError, askers::Outcome};
 
-/// Why the room at a path is not known. The path is escaped as for a terminal.
-#[derive(Debug, thiserror::Error)]
-pub enum DiskUsageError {
-    /// Nothing is there.
-    #[error("{path} does not exist on this host")]
-    NotFound {
-        /// What was asked for.
-        path: String,
-    },
-    /// The agent may not look.
-    #[error("{path} cannot be reached with the agent's privileges: {source}")]
-    Denied {
-        /// What was asked for.
-        path: String,
-        /// EACCES or EPERM.
-        source: io::Error,
-    },
-    /// Its filesystem did not answer, now or since an earlier call.
-    #[error("the filesystem of {path} does not answer; look at its server, or at the program behind it")]
-    Timeout {
-        /// What was asked for.
-        path: String,
-        /// How long a call waits.
-        after: Duration,
-    },
-    /// No path of any host: too long, or links that lead round.
-    #[error("{path} leads nowhere: {source}")]
-    Unusable {
-        /// What was asked for.
-        path: String,
-        /// ENAMETOOLONG or ELOOP.
-        source: io::Error,
-    },
-    /// This kernel cannot look below the root of another process.
-    #[error("a path of the host cannot be followed from within a container by this kernel: openat2(2) needs Linux 5.6")]
-    Unsupported,
-    /// The kernel refused for another reason.
-    #[error("{path}: {source}")]
-    Failed {
-        /// What was asked for.
-        path: String,
-        /// What it said.
-        source: io::Error,
-    },
-    /// The mount table cannot be read.
-    #[error(transparent)]
-    Host(#[from] HostError),
-}
+/// All steps of a path have this long together: that of its filesystem and that of the path, of several if it has links.
+const PATH_CAP: Duration = CAP.saturating_mul(2);
+
+/// As many links as the kernel follows (include/linux/namei.h, MAXSYMLINKS).
+const LINKS_MAX: usize = 40;
 
 impl Host {
-    /// Space and inodes of the filesystem that holds this absolute path, seen from the root of the host. Links are followed; an automount
-    /// point that the path ends in is not triggered, one on the way is. Returns within two seconds.
+    /// Space and inodes of the filesystem that holds this absolute path, seen from the root of the host. Links are followed, but none of
+    /// procfs; nothing is mounted by it. Returns within two seconds.
     ///
     /// # Errors
-    /// The path does not exist, cannot be reached, or its filesystem does not answer.
+    /// The path has a `..`, leads below an automount point or into procfs, does not exist, cannot be reached, or its filesystem does not
+    /// answer.
     pub fn disk_usage(&self, path: &Path) -> Result<DiskUsage, DiskUsageError> {
-        if let Some(mount) = self.mount_of(path)? {
-            // Asked first, because it is this which hangs: so all paths of a dead filesystem cost one thread.
-            let question = Arc::new(mount.question);
-            match self.filesystems().ask(mount.waits, &[question]).pop() {
-                Some(Outcome::Answered(MountUsage::Usage(usage))) if mount.is_path => return Ok(usage),
-                Some(Outcome::Answered(_)) | None => {}
-                Some(Outcome::Silent | Outcome::NoThread) => return Err(timeout(path)),
-            }
-        }
-        let root = (!self.has_own_namespaces()).then(|| self.namespace_process().join("root"));
-        let question = Arc::new(PathQuestion { root, path: path.to_path_buf() });
-        match self.filesystems().paths.ask(&[question], CAP).pop() {
-            Some(Outcome::Answered(Ok(usage))) => Ok(usage),
-            Some(Outcome::Answered(Err(errno))) => Err(failed(path, errno)),
-            Some(Outcome::Silent | Outcome::NoThread) | None => Err(timeout(path)),
-        }
-    }
-
-    /// The mount that holds the path as it is written; links may lead elsewhere.
-    fn mount_of(&self, path: &Path) -> Result<Option<MountOfPath>, HostError> {
         let table = self.namespace_process().join("mountinfo");
         let text = fs::read(&table).map_err(|error| HostError::io("read", &table, error))?;
-        let root = self.mounts_root();
-        Ok(mount_of_path(&text, path).map(|(mount, waits)| {
-            let point = mount.mount_point();
-            let place = place_of(root.as_deref(), &point);
-            let question = MountQuestion::new(mount.id, (mount.major, mount.minor), place);
-            MountOfPath { question, waits, is_path: path.as_os_str().as_bytes() == &*point }
-        }))
+        let mounts = tree::known(&text);
+        let look = Look { host: self, root: self.mounts_root(), tree: MountTree::new(&mounts), asked: path };
+        look.usage()
     }
 
     /// Below what the host's mount points are, if not where they say.
@@ -123,81 +54,91 @@ pub(crate) fn place_of(root: Option<&Path>, mount_point: &[u8]) -> PathBuf {
     PathBuf::from(OsStr::from_bytes(&place))
 }
 
-struct MountOfPath {
-    question: MountQuestion,
-    waits: Waits,
-    is_path: bool,
-}
-
-/// The mount with the longest point that begins the path, of several at one point the one on top, and what it and those above it wait for.
-fn mount_of_path<'a>(table: &'a [u8], path: &Path) -> Option<(MountLine<'a>, Waits)> {
-    let mut best: Option<MountLine<'a>> = None;
-    let mut waits = Waits::Never;
-    each_mount(table, |mount| {
-        let point = mount.mount_point();
-        if !path.starts_with(OsStr::from_bytes(&point)) {
-            return;
-        }
-        waits = waits.max(Waits::of(&mount.filesystem_type(), mount.major));
-        let is_better = best.is_none_or(|best| {
-            let length = best.mount_point().len();
-            point.len() > length || (point.len() == length && best.parent_id != mount.id)
-        });
-        if is_better {
-            best = Some(mount);
-        }
-    });
-    best.map(|best| (best, waits))
-}
-
-/// How much room there is at a path.
-pub(crate) struct PathQuestion {
-    /// Root of the host, where it is not the agent's.
+/// One call.
+struct Look<'a> {
+    host: &'a Host,
     root: Option<PathBuf>,
-    path: PathBuf,
+    tree: MountTree<'a>,
+    /// As the caller wrote it, for errors.
+    asked: &'a Path,
 }
 
-impl Question for PathQuestion {
-    type Key = PathBuf;
-    type Answer = Result<DiskUsage, Errno>;
-
-    fn key(&self) -> PathBuf {
-        self.path.clone()
+impl Look<'_> {
+    fn usage(&self) -> Result<DiskUsage, DiskUsageError> {
+        let mut path = plain(self.asked).ok_or_else(|| {
+            DiskUsageError::refused(self.asked, "has a `..` in it or is relative; name the folder that it leads to")
+        })?;
+        let ends = Instant::now() + PATH_CAP;
+        for _ in 0..=LINKS_MAX {
+            match self.step(path, ends)? {
+                WayEnd::Usage(usage) => return Ok(usage),
+                WayEnd::Link(onward) => path = onward,
+                WayEnd::ProcfsLink => return Err(self.refused_as_procfs(b"/proc")),
+                WayEnd::Failed(errno) => return Err(DiskUsageError::failed(self.asked, errno)),
+            }
+        }
+        Err(DiskUsageError::failed(self.asked, Errno::LOOP))
     }
 
-    fn ask(&self) -> Self::Answer {
-        self.open().and_then(|place| usage_of(&place))
+    /// As far as the next link. What the mount table tells is told before anything is opened.
+    fn step(&self, path: PathBuf, ends: Instant) -> Result<WayEnd, DiskUsageError> {
+        let holder = self.tree.holder(&path);
+        let waits = self.tree.waits(&path);
+        if let Some(holder) = holder {
+            let is_end = holder.is_at(&path);
+            if !is_end && holder.is_automount() {
+                return Err(self.refused_as_automount(&holder.point));
+            }
+            if !is_end && holder.is_procfs() {
+                return Err(self.refused_as_procfs(&holder.point));
+            }
+            // Asked first where it may hang: so all paths of a dead filesystem cost one thread.
+            if is_end || waits != Waits::Never {
+                match self.ask_mount(holder, waits, ends)? {
+                    MountUsage::Usage(usage) if is_end => return Ok(WayEnd::Usage(usage)),
+                    _ => {}
+                }
+            }
+        }
+        let key = PathKey { mount: holder.map(|holder| holder.key), path };
+        let question = Arc::new(PathQuestion { root: self.root.clone(), key });
+        self.settled(self.host.filesystems().paths(waits).ask(&[question], left(ends)).pop())
+    }
+
+    fn ask_mount(&self, mount: &Known<'_>, waits: Waits, ends: Instant) -> Result<MountUsage, DiskUsageError> {
+        let place = place_of(self.root.as_deref(), &mount.point);
+        let question = Arc::new(MountQuestion::new(mount.key, place));
+        self.settled(self.host.filesystems().ask(waits, &[question], left(ends)).pop())
+    }
+
+    fn settled<A>(&self, outcome: Option<Outcome<A>>) -> Result<A, DiskUsageError> {
+        match outcome {
+            Some(Outcome::Answered(answer)) => Ok(answer),
+            Some(Outcome::Silent) => Err(DiskUsageError::timeout(self.asked)),
+            Some(Outcome::NoThread) | None => Err(DiskUsageError::crowded(self.asked)),
+        }
+    }
+
+    fn refused_as_automount(&self, point: &[u8]) -> DiskUsageError {
+        let problem = format!(
+            "leads below the automount point {}, where nothing is mounted: looking would mount it; ask when it is mounted",
+            escape::terminal(point)
+        );
+        DiskUsageError::refused(self.asked, problem)
+    }
+
+    fn refused_as_procfs(&self, point: &[u8]) -> DiskUsageError {
+        let problem = format!(
+            "leads below {}, whose links are what processes have open; ask for {0} itself, or for the path that a link stands for",
+            escape::terminal(point)
+        );
+        DiskUsageError::refused(self.asked, problem)
     }
 }
 
-impl PathQuestion {
-    fn open(&self) -> Result<OwnedFd, Errno> {
-        let flags = OFlags::PATH | OFlags::CLOEXEC;
-        let Some(root) = &self.root else { return rustix::fs::openat(CWD, &self.path, flags, Mode::empty()) };
-        let root = rustix::fs::openat(CWD, root, flags | OFlags::DIRECTORY, Mode::empty())?;
-        // Links of the host are meant from its root, and never lead out of it.
-        rustix::fs::openat2(root, &self.path, flags, Mode::empty(), ResolveFlags::IN_ROOT)
-    }
-}
-
-fn shown(path: &Path) -> String {
-    escape::terminal(path.as_os_str().as_bytes()).into_owned()
-}
-
-fn timeout(path: &Path) -> DiskUsageError {
-    DiskUsageError::Timeout { path: shown(path), after: CAP }
-}
-
-fn failed(path: &Path, errno: Errno) -> DiskUsageError {
-    let (path, source) = (shown(path), io::Error::from(errno));
-    match errno {
-        Errno::NOENT | Errno::NOTDIR => DiskUsageError::NotFound { path },
-        Errno::ACCESS | Errno::PERM => DiskUsageError::Denied { path, source },
-        Errno::NAMETOOLONG | Errno::LOOP => DiskUsageError::Unusable { path, source },
-        Errno::NOSYS => DiskUsageError::Unsupported,
-        Errno::TIMEDOUT => DiskUsageError::Timeout { path, after: CAP },
-        _ => DiskUsageError::Failed { path, source },
-    }
+/// What a question may take.
+fn left(ends: Instant) -> Duration {
+    ends.saturating_duration_since(Instant::now()).min(CAP)
 }
 
 #[cfg(test)]
@@ -251,7 +192,6 @@ mod tests {
         let expected = rustix::fs::statvfs(&root).unwrap();
         match host.disk_usage(Path::new("/link")) {
             Ok(usage) => assert_eq!(usage.total_bytes, expected.f_blocks * expected.f_frsize),
-            Err(DiskUsageError::Unsupported) => return eprintln!("skipped: this kernel has no openat2"),
             Err(error) => panic!("{error}"),
         }
         for name in ["/out", "/tmp/nothing"] {
@@ -260,20 +200,38 @@ mod tests {
     }
 
     #[test]
-    fn a_path_belongs_to_the_mount_on_top_of_the_longest_point() {
-        let table = b"20 1 254:0 / / rw - ext4 /dev/vda rw\n\
-            21 20 0:5 / /a rw - nfs4 host:/ rw\n\
-            22 21 8:1 / /a/b rw - ext4 /dev/sda1 rw\n\
-            30 22 0:6 / /a/b rw - tmpfs none rw\n\
-            23 20 8:2 / /ab rw - xfs /dev/sda2 rw\n";
-        let found = |path: &str| {
-            let (mount, waits) = mount_of_path(table, Path::new(path)).unwrap();
-            (mount.id, waits)
-        };
-        assert_eq!(found("/x"), (20, Waits::Never));
-        assert_eq!(found("/a"), (21, Waits::ForOthers));
-        assert_eq!(found("/a/b/c"), (30, Waits::ForOthers), "the way to it leads through the other host");
-        assert_eq!(found("/ab/c"), (23, Waits::ForDevice));
-        assert!(mount_of_path(b"", Path::new("/")).is_none());
+    fn what_would_do_more_than_look_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path().join("1/root");
+        fs::create_dir_all(root.join("net/host")).unwrap();
+        fs::create_dir_all(root.join("proc/1/fd")).unwrap();
+        symlink("/net/host", root.join("link")).unwrap();
+        let table = "1 0 254:0 / / rw - ext4 /dev/vda rw\n2 1 0:5 / /net rw - autofs -hosts rw\n\
+            3 1 0:6 / /proc rw - proc proc rw\n";
+        fs::write(folder.path().join("1/mountinfo"), table).unwrap();
+        let machine = Machine { page_size_bytes: 4096, ticks_per_second: 100, boot_id: Default::default() };
+        let roots = Roots { proc: folder.path().to_path_buf(), ..Roots::default() };
+        let host = Host::with_machine(roots, machine).unwrap();
+        for (path, word) in [
+            ("/net/host", "automount point /net"),
+            ("/net/host/", "automount"),
+            ("/net/none", "automount"),
+            ("/./net//host/x", "automount"),
+            ("/link", "automount"),
+            ("/proc/1/fd", "/proc"),
+            ("/proc/none", "/proc"),
+            ("/net/..", ".."),
+            ("/../proc", ".."),
+        ] {
+            match host.disk_usage(Path::new(path)) {
+                Err(DiskUsageError::Refused { path: told, problem }) => {
+                    assert!(problem.contains(word) && told == path, "{told} {problem}");
+                }
+                other => panic!("{path}: {other:?}"),
+            }
+        }
+        for path in ["/net", "/net/", "/proc/."] {
+            assert!(host.disk_usage(Path::new(path)).is_ok(), "{path}");
+        }
     }
 }

@@ -1,5 +1,7 @@
 //! What the answer of a filesystem may have to wait for.
 
+use crate::system::mountinfo::MountLine;
+
 /// The order is that of trouble.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Waits {
@@ -48,15 +50,27 @@ const IN_MEMORY: [&[u8]; 32] = [
     b"tracefs",
 ];
 
-/// Without a device number of their own and still on devices of this host. An overlay asks the filesystem of its upper folder.
+/// Without a device number of their own and still on devices of this host.
 const ON_DEVICES: [&[u8]; 6] = [b"bcachefs", b"btrfs", b"ecryptfs", b"efivarfs", b"overlay", b"zfs"];
 
 /// With a device, which they share with other hosts, whose locks they wait for.
 const CLUSTERED: [&[u8]; 2] = [b"gfs2", b"ocfs2"];
 
 impl Waits {
+    /// What this mount itself waits for, not the way to it.
+    pub(crate) fn of(mount: &MountLine<'_>) -> Self {
+        let filesystem_type = mount.filesystem_type();
+        // An overlay asks the filesystem of its upper folder, which is of this host (fs/overlayfs/super.c, ovl_get_upper: writable, not
+        // remote). Without one it asks that of a lower folder, which may be any (ovl_statfs).
+        let has_upper = || mount.options().iter().any(|option| option.starts_with(b"upperdir="));
+        if *filesystem_type == *b"overlay" && !has_upper() {
+            return Self::ForOthers;
+        }
+        Self::of_type(&filesystem_type, mount.major)
+    }
+
     /// A filesystem of this type, on a device of this major number: 0 where it has none (Documentation/admin-guide/devices.txt).
-    pub(crate) fn of(filesystem_type: &[u8], major: u32) -> Self {
+    fn of_type(filesystem_type: &[u8], major: u32) -> Self {
         let is_in = |types: &[&[u8]]| types.contains(&filesystem_type);
         if is_in(&IN_MEMORY) {
             Self::Never
@@ -73,6 +87,7 @@ impl Waits {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::system::mountinfo::each_mount;
 
     #[test]
     fn what_is_not_known_to_answer_is_not_trusted() {
@@ -94,7 +109,21 @@ mod tests {
             ("newfs", 8, Waits::ForDevice),
             ("", 0, Waits::ForOthers),
         ] {
-            assert_eq!(Waits::of(name.as_bytes(), major), expected, "{name}");
+            assert_eq!(Waits::of_type(name.as_bytes(), major), expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn an_overlay_without_an_upper_folder_may_ask_any_filesystem() {
+        for (options, expected) in [
+            ("rw,lowerdir=/l,upperdir=/u,workdir=/w", Waits::ForDevice),
+            ("ro,lowerdir=/l:/m", Waits::ForOthers),
+            ("ro,lowerdir=/upperdir=", Waits::ForOthers),
+        ] {
+            let line = format!("20 1 0:5 / /x rw - overlay overlay {options}\n");
+            let mut waits = Vec::new();
+            each_mount(line.as_bytes(), |mount| waits.push(Waits::of(&mount)));
+            assert_eq!(waits, [expected], "{options}");
         }
     }
 }

@@ -1,13 +1,14 @@
 //! Section `mounts`.
 
 mod root_device;
+mod secrets;
 mod table;
 mod usage;
 
 use procwire_proto::{
     SystemFieldSet,
     system_fields::bit,
-    v1::{FieldErrorReason, Mount},
+    v1::{FieldError, FieldErrorReason, Mount},
 };
 
 use self::table::{MountTable, Row};
@@ -113,8 +114,13 @@ fn asked_part(Row { mount, .. }: &Row, answer: &Answer) -> Mount {
         usage: None,
         id: number(bit::MOUNTS_ID, mount.id),
         parent_id: number(bit::MOUNTS_PARENT_ID, mount.parent_id),
-        errors: Vec::new(),
+        errors: mount.errors.iter().filter(|error| wants(redacted(error))).cloned().collect(),
     }
+}
+
+/// The field that a row's own error is about.
+fn redacted(error: &FieldError) -> SystemFieldSet {
+    if error.path == "source" { bit::MOUNTS_SOURCE } else { bit::MOUNTS_OPTIONS }
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use std::{
     ffi::OsStr,
     os::unix::ffi::OsStrExt as _,
-    path::{Path, PathBuf},
+    path::{Component, Path, PathBuf},
     sync::Arc,
 };
 
@@ -48,6 +48,10 @@ fn parse(request: GetDiskUsageRequest) -> Result<PathBuf, Failure> {
             "is relative; it must begin with /, because the agent has no folder of yours",
         ));
     }
+    // What it means depends on the links before it, and looking those up is what the host is careful about.
+    if path.components().any(|component| component == Component::ParentDir) {
+        return Err(Failure::invalid("path", "has a `..` in it; name the folder that it leads to"));
+    }
     Ok(path)
 }
 
@@ -61,8 +65,8 @@ mod tests {
     #[test]
     fn only_absolute_paths_are_asked_for() {
         let parse = |path: &[u8]| parse(GetDiskUsageRequest { path: path.to_vec() });
-        assert_eq!(parse(b"/a/../b\xff").unwrap(), Path::new(OsStr::from_bytes(b"/a/../b\xff")));
-        for odd in [&b""[..], b"a/b", b".", b"/a\0b", &[b'/'; 4096]] {
+        assert_eq!(parse(b"/a/.../b\xff").unwrap(), Path::new(OsStr::from_bytes(b"/a/.../b\xff")));
+        for odd in [&b""[..], b"a/b", b".", b"/a\0b", &[b'/'; 4096], b"/..", b"/proc/../hung/x", b"/a/.."] {
             let failure = parse(odd).unwrap_err();
             assert_eq!((failure.reason(), failure.field()), (ErrorReason::InvalidRequest, Some("path")));
         }

@@ -1,17 +1,16 @@
 //! The mount table, parsed anew only when its text changed.
 
 use std::{
-    collections::HashMap,
     path::{Path, PathBuf},
     sync::Arc,
 };
 
 use procwire_proto::v1::Mount;
 
-use super::root_device::RootDevices;
+use super::{root_device::RootDevices, secrets};
 use crate::{
     Host, HostError,
-    disk_usage::{MountQuestion, Waits, place_of},
+    disk_usage::{MountKey, MountQuestion, Waits, Ways, place_of},
     system::{
         kept_file::{KeptFile, ReadBuffer},
         parse::mountinfo::{MountLine, each_mount},
@@ -71,7 +70,7 @@ impl MountTable {
 }
 
 fn row_of(line: &MountLine<'_>, root: Option<&Path>, root_devices: &RootDevices) -> Row {
-    let mount = Mount {
+    let mut mount = Mount {
         source: line.source().map(|source| root_devices.resolve(source.into_owned(), line.major, line.minor)),
         mount_point: line.mount_point().into_owned(),
         filesystem_type: line.filesystem_type().into_owned(),
@@ -85,25 +84,15 @@ fn row_of(line: &MountLine<'_>, root: Option<&Path>, root_devices: &RootDevices)
         ..Mount::default()
     };
     let place = place_of(root, &mount.mount_point);
-    let question = Arc::new(MountQuestion::new(mount.id, (mount.major, mount.minor), place));
-    Row { waits: Waits::of(&mount.filesystem_type, mount.major), mount, question }
+    let key = MountKey { id: mount.id, major: mount.major, minor: mount.minor };
+    secrets::mask(&mut mount);
+    Row { mount, question: Arc::new(MountQuestion::new(key, place)), waits: Waits::of(line) }
 }
 
-/// The way to a mount leads through those that it is mounted on: it waits for what they wait for.
+/// A mount waits for what the way to it waits for.
 fn spread_waits(rows: &mut [Row]) {
-    let places: HashMap<u64, usize> = (0..).zip(rows.iter()).map(|(index, row)| (row.mount.id, index)).collect();
-    for index in 0..rows.len() {
-        let mut waits = Waits::Never;
-        let mut next = rows.get(index);
-        // No way is longer than the table; a torn one could lead round.
-        for _ in 0..rows.len() {
-            let Some(Row { mount, waits: own, .. }) = next else { break };
-            waits = waits.max(*own);
-            let above = places.get(&mount.parent_id).filter(|_| mount.parent_id != mount.id);
-            next = above.and_then(|above| rows.get(*above));
-        }
-        if let Some(row) = rows.get_mut(index) {
-            row.waits = waits;
-        }
-    }
+    let own = rows.iter().map(|Row { mount, waits, .. }| (&*mount.mount_point, &*mount.filesystem_type, *waits));
+    let ways = Ways::new(own);
+    let waits: Vec<_> = rows.iter().map(|row| ways.waits(&row.mount.mount_point)).collect();
+    rows.iter_mut().zip(waits).for_each(|(row, waits)| row.waits = waits);
 }

@@ -161,6 +161,37 @@ fn what_lies_below_another_host_is_waited_for_like_it() {
 }
 
 #[test]
+fn what_another_host_lies_over_is_waited_for_like_it() {
+    use crate::disk_usage::Waits;
+    let table = "20 1 254:0 / / rw - ext4 /dev/vda rw\n\
+        21 20 0:5 / /srv/data rw - tmpfs none rw\n\
+        22 20 0:6 / /srvx rw - tmpfs none rw\n\
+        23 20 0:7 / /srv rw - nfs4 host:/ rw\n\
+        24 20 0:8 / /net/x rw - tmpfs none rw\n\
+        25 20 0:9 / /net rw - autofs -hosts rw\n\
+        26 20 0:10 / /layers rw - overlay overlay ro,lowerdir=/srv\n";
+    let mut tree = Tree::new(table, FILESYSTEMS);
+    tree.read(&["mounts.id"]);
+    let waits: Vec<_> = tree.reader.mounts.table.rows().iter().map(|row| row.waits).collect();
+    let (never, others) = (Waits::Never, Waits::ForOthers);
+    assert_eq!(waits, [never, others, never, others, others, never, others]);
+}
+
+#[test]
+fn passwords_are_masked_and_that_is_told_where_they_are_asked_for() {
+    let table = "20 1 0:5 / /ftp rw - fuse curlftpfs#ftp://bob:hunter2@host/ rw,password=hunter2\n";
+    let mut tree = Tree::new(table, FILESYSTEMS);
+    let errors = |mount: &Mount| mount.errors.iter().map(|error| error.path.clone()).collect::<Vec<_>>();
+    let system = tree.read(&["mounts.source", "mounts.options"]);
+    assert!(!format!("{system:?}").contains("hunter2"));
+    assert_eq!(system.mounts[0].source.as_deref(), Some(&b"curlftpfs#ftp://bob:***@host/"[..]));
+    assert_eq!(system.mounts[0].options, [b"rw".to_vec(), b"password=***".to_vec()]);
+    assert_eq!(errors(&system.mounts[0]), ["source", "options"]);
+    assert_eq!(errors(&tree.read(&["mounts.options"]).mounts[0]), ["options"]);
+    assert!(errors(&tree.read(&["mounts.id"]).mounts[0]).is_empty());
+}
+
+#[test]
 fn mounts_of_this_host_have_their_own_room() {
     let host = Host::open(Roots::default()).unwrap();
     let mut reader = SystemReader::new(Arc::new(host));

@@ -8,7 +8,7 @@ use super::table::Row;
 use crate::{
     Host,
     askers::Outcome,
-    disk_usage::{MountUsage, Waits, silence},
+    disk_usage::{CAP, MountUsage, Waits, silence},
     system::kept_file::reason_of_io,
 };
 
@@ -16,7 +16,7 @@ pub(super) fn fill(host: &Host, rows: &[Row], mounts: &mut [Mount]) {
     for waits in [Waits::Never, Waits::ForDevice, Waits::ForOthers] {
         let asked: Vec<_> = (0..).zip(rows).filter(|(_, row)| row.waits == waits).collect();
         let questions: Vec<_> = asked.iter().map(|(_, row)| Arc::clone(&row.question)).collect();
-        let outcomes = host.filesystems().ask(waits, &questions);
+        let outcomes = host.filesystems().ask(waits, &questions, CAP);
         for ((index, row), outcome) in asked.into_iter().zip(outcomes) {
             if let Some(mount) = mounts.get_mut(index) {
                 settle(mount, row, outcome);
