@@ -107,6 +107,18 @@ pub struct ServiceLimits {
     pub streams: usize,
     /// Watch streams of one principal at a time.
     pub streams_per_principal: usize,
+    /// Paces and masks at a time that watch streams are sampled at.
+    pub samplers: usize,
+    /// Those of one principal.
+    pub samplers_per_principal: usize,
+    /// Lists at a time, of each kind: sockets, control groups, units.
+    pub lists: usize,
+    /// Those of one principal.
+    pub lists_per_principal: usize,
+    /// Snapshots with a usage window at a time.
+    pub windowed_snapshots: usize,
+    /// Those of one principal.
+    pub windowed_snapshots_per_principal: usize,
     /// How long a reader may take nothing before it is cut off.
     pub stream_lag: Duration,
     /// Threads for quick host reads.

@@ -16,6 +16,7 @@ pub mod logging;
 mod sampler;
 pub mod server;
 pub mod services;
+mod shares;
 pub mod shutdown;
 pub mod status;
 mod units;

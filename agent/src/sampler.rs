@@ -21,16 +21,18 @@ use tokio::{
 use self::task::Work;
 pub(crate) use self::{losses::Losses, task::Sample};
 use crate::{
+    config::ServiceLimits,
     counters::{Counters, Raised},
     host_pool::{HostPool, Lane},
+    shares::Limit,
     status::Failure,
 };
 
 /// Samples that a reader may be behind before it loses some. They are kept once for all readers of a sampler.
 const BACKLOG: usize = 16;
 
-/// Samplers at a time; each reads the host at its own pace.
-const SAMPLERS_MAX: usize = 64;
+/// Samplers stay for long.
+const RETRY_AFTER: Duration = Duration::from_secs(10);
 
 /// Reads and encodes one sample. It keeps the one before, for rates.
 pub(crate) type Read = Box<dyn FnMut() -> Sample + Send>;
@@ -38,6 +40,8 @@ pub(crate) type Read = Box<dyn FnMut() -> Sample + Send>;
 /// The samplers that run now, by what they sample.
 pub(crate) struct Samplers<Subject> {
     running: Mutex<HashMap<Key<Subject>, Weak<Sampler>>>,
+    in_all: Limit,
+    of_a_caller: Limit,
     pool: Arc<HostPool>,
     counters: Arc<Counters>,
 }
@@ -53,6 +57,8 @@ struct Sampler {
     task: AbortHandle,
     samples: WeakSender<Bytes>,
     latest: task::Latest,
+    /// Whose subscriptions keep it running, in their order. It counts as the first one's.
+    callers: Mutex<Vec<String>>,
     _counted: Raised,
 }
 
@@ -67,16 +73,22 @@ pub(crate) struct Subscription {
 }
 
 /// Keeps the sampler running.
-pub(crate) struct SubscriptionGuard(#[allow(dead_code, reason = "held, not read")] Arc<Sampler>);
+pub(crate) struct SubscriptionGuard {
+    sampler: Arc<Sampler>,
+    caller: String,
+}
 
 impl<Subject: Copy + Eq + Hash> Samplers<Subject> {
-    pub(crate) fn new(pool: Arc<HostPool>, counters: Arc<Counters>) -> Self {
-        Self { running: Mutex::default(), pool, counters }
+    pub(crate) fn new(limits: &ServiceLimits, pool: Arc<HostPool>, counters: Arc<Counters>) -> Self {
+        let in_all = Limit { key: "limits.samplers", value: limits.samplers };
+        let of_a_caller = Limit { key: "limits.samplers_per_principal", value: limits.samplers_per_principal };
+        Self { running: Mutex::default(), in_all, of_a_caller, pool, counters }
     }
 
-    /// Joins the sampler of this subject and interval, or starts it with what `read` makes, to be read in `lane`.
+    /// Joins the sampler of this subject and interval, or starts it with what `read` makes, to be read in `lane`. Joining is free.
     pub(crate) fn subscribe(
         &self,
+        caller: &str,
         subject: Subject,
         interval: Duration,
         lane: Lane,
@@ -84,19 +96,19 @@ impl<Subject: Copy + Eq + Hash> Samplers<Subject> {
     ) -> Result<Subscription, Failure> {
         let key = Key { subject, interval };
         let mut running = self.lock();
-        if let Some(subscription) = running.get(&key).and_then(Weak::upgrade).and_then(Sampler::join) {
+        if let Some(subscription) = running.get(&key).and_then(Weak::upgrade).and_then(|sampler| sampler.join(caller)) {
             return Ok(subscription);
         }
         running.retain(|_, sampler| sampler.strong_count() > 0);
-        if running.len() >= SAMPLERS_MAX {
-            return Err(Failure::limit_reached("samplers", SAMPLERS_MAX, Duration::from_secs(10)));
-        }
-        let (sampler, subscription) = self.start(interval, lane, read());
+        let own = running.values().filter_map(Weak::upgrade).filter(|sampler| sampler.is_of(caller)).count();
+        self.of_a_caller.check(own, RETRY_AFTER)?;
+        self.in_all.check(running.len(), RETRY_AFTER)?;
+        let (sampler, subscription) = self.start(caller, interval, lane, read());
         running.insert(key, Arc::downgrade(&sampler));
         Ok(subscription)
     }
 
-    fn start(&self, interval: Duration, lane: Lane, read: Read) -> (Arc<Sampler>, Subscription) {
+    fn start(&self, caller: &str, interval: Duration, lane: Lane, read: Read) -> (Arc<Sampler>, Subscription) {
         let (sender, samples) = broadcast::channel(BACKLOG);
         let latest = task::Latest::default();
         let weak_sender = sender.downgrade();
@@ -106,9 +118,10 @@ impl<Subject: Copy + Eq + Hash> Samplers<Subject> {
             task: task.abort_handle(),
             samples: weak_sender,
             latest,
+            callers: Mutex::default(),
             _counted: self.counters.samplers.raise(),
         });
-        let guard = SubscriptionGuard(Arc::clone(&sampler));
+        let guard = Arc::clone(&sampler).kept_by(caller);
         (sampler, Subscription { samples, latest: None, guard })
     }
 
@@ -119,13 +132,34 @@ impl<Subject: Copy + Eq + Hash> Samplers<Subject> {
 
 impl Sampler {
     /// `None` if it has failed.
-    fn join(self: Arc<Self>) -> Option<Subscription> {
+    fn join(self: Arc<Self>, caller: &str) -> Option<Subscription> {
         // The task publishes under the same lock: a sample is either the latest or still to come, never both.
         let latest = task::lock(&self.latest);
         let samples = self.samples.upgrade()?.subscribe();
         let latest_with_rates = latest.clone();
         drop(latest);
-        Some(Subscription { samples, latest: latest_with_rates, guard: SubscriptionGuard(self) })
+        Some(Subscription { samples, latest: latest_with_rates, guard: self.kept_by(caller) })
+    }
+
+    fn kept_by(self: Arc<Self>, caller: &str) -> SubscriptionGuard {
+        task::lock(&self.callers).push(caller.to_owned());
+        SubscriptionGuard { sampler: self, caller: caller.to_owned() }
+    }
+
+    /// True if it counts as this caller's.
+    fn is_of(&self, caller: &str) -> bool {
+        task::lock(&self.callers).first().is_some_and(|first| first == caller)
+    }
+}
+
+impl Drop for SubscriptionGuard {
+    /// Another caller who stays takes the sampler over: nobody's share is used up by what only others watch.
+    fn drop(&mut self) {
+        let mut callers = task::lock(&self.sampler.callers);
+        // The last of the caller's own: it keeps its place as long as it keeps any subscription.
+        if let Some(own) = callers.iter().rposition(|caller| *caller == self.caller) {
+            callers.remove(own);
+        }
     }
 }
 

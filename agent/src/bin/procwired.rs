@@ -25,6 +25,9 @@ const EXIT_USAGE: u8 = 64;
 /// What a shell says of a program that was interrupted.
 const EXIT_INTERRUPTED: u8 = 130;
 
+/// What the default limits may come to: 64 samplers of a hundred files, 256 connections, and what is read meanwhile.
+const OPEN_FILES_ADVISED: u64 = 8192;
+
 fn main() -> ExitCode {
     let flags = match Flags::try_parse() {
         Ok(flags) => flags,
@@ -82,6 +85,7 @@ fn start(flags: &Flags) -> Result<(), Error> {
     if flags.check {
         return Ok(Agent::check(&config)?);
     }
+    make_room_for_files();
     // One thread serves the network; reads of the host have threads of their own. Cheaper per call than a pool, and half the memory.
     let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
     let ended = runtime.block_on(serve(config, flags.address_file.as_deref()));
@@ -136,6 +140,21 @@ fn write_address(path: &Path, address: SocketAddr) -> Result<(), Error> {
     unfinished.push(".new");
     fs::write(&unfinished, format!("{address}\n")).map_err(failed)?;
     fs::rename(&unfinished, path).map_err(failed)
+}
+
+/// Readers and samplers keep the files of the host open, and every connection is one.
+fn make_room_for_files() {
+    match procwire_host::raise_open_files_limit() {
+        Ok(limit) => {
+            tracing::debug!(?limit, "open files");
+            if limit.is_some_and(|limit| limit < OPEN_FILES_ADVISED) {
+                let remedy =
+                    "raise the hard limit (systemd: LimitNOFILE), or lower limits.connections and limits.samplers";
+                tracing::warn!(?limit, advised = OPEN_FILES_ADVISED, remedy, "few files may be open at a time");
+            }
+        }
+        Err(error) => tracing::warn!(%error, "the limit on open files was not raised; many callers may reach it"),
+    }
 }
 
 fn warn_of_ignored(settings: &Settings) {

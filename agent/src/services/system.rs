@@ -3,15 +3,15 @@
 mod admission;
 mod cgroups;
 mod disk_usage;
-mod open_lists;
 mod query;
 mod sockets;
 mod units;
 mod watch;
+mod windowed;
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
-use procwire_host::{SystemReader, system::add_rates_of};
+use procwire_host::{Host, SystemReader, add_rates_of, compared_fields};
 use procwire_proto::{
     DataClass, SystemFieldSet,
     v1::{
@@ -26,17 +26,18 @@ use tonic::{Request, Response, Status};
 use self::{
     admission::Admission,
     cgroups::{CgroupList, CgroupsQuery},
-    open_lists::OpenLists,
     query::{SnapshotQuery, WatchSpec},
     sockets::{SocketList, SocketsQuery},
     units::{UnitList, UnitsQuery},
     watch::Watch,
+    windowed::FirstReading,
 };
 use super::{encoded::Decoded, idle::Idle, outgoing::Outgoing, process::unmasked_role, request};
 use crate::{
     context::Context,
     host_pool::HostPool,
     sampler::{Read, Sample, Samplers},
+    shares::Shares,
     shutdown::Shutdown,
     status::Failure,
 };
@@ -45,27 +46,47 @@ use crate::{
 pub(crate) struct SystemService {
     context: Context,
     pool: Arc<HostPool>,
-    readers: Arc<Idle<Box<SystemReader>>>,
+    readers: Readers,
     samplers: Samplers<SystemFieldSet>,
     admission: Admission,
-    socket_lists: OpenLists,
-    cgroup_lists: OpenLists,
-    unit_lists: OpenLists,
+    windowed_snapshots: Shares,
+    socket_lists: Shares,
+    cgroup_lists: Shares,
+    unit_lists: Shares,
+}
+
+/// Readers that are lent for one reading: how many there are is a matter of the threads that read, not of the callers.
+#[derive(Clone)]
+struct Readers {
+    host: Arc<Host>,
+    idle: Arc<Idle<Box<SystemReader>>>,
+}
+
+impl Readers {
+    fn read(&self, fields: SystemFieldSet) -> System {
+        let mut reader = self.idle.take(|| Box::new(SystemReader::new(Arc::clone(&self.host))));
+        let system = reader.read(fields);
+        self.idle.put_back(reader);
+        system
+    }
 }
 
 impl SystemService {
     pub(crate) fn new(context: Context, pool: Arc<HostPool>) -> Self {
-        let samplers = Samplers::new(Arc::clone(&pool), Arc::clone(&context.counters));
-        let admission = Admission::new(&context.config.limits, Arc::clone(&context.counters));
+        let limits = &context.config.limits;
+        let samplers = Samplers::new(limits, Arc::clone(&pool), Arc::clone(&context.counters));
+        let admission = Admission::new(limits, Arc::clone(&context.counters));
+        let lists = || admission::lists(limits);
         Self {
-            context,
             pool,
-            readers: Arc::default(),
+            readers: Readers { host: Arc::clone(&context.host), idle: Arc::default() },
             samplers,
             admission,
-            socket_lists: OpenLists::new("socket lists at a time"),
-            cgroup_lists: OpenLists::new("control group lists at a time"),
-            unit_lists: OpenLists::new("unit lists at a time"),
+            windowed_snapshots: admission::windowed_snapshots(limits),
+            socket_lists: lists(),
+            cgroup_lists: lists(),
+            unit_lists: lists(),
+            context,
         }
     }
 
@@ -82,9 +103,9 @@ impl SystemService {
         let intervals = limits.stream_interval_min..=limits.stream_interval_max;
         let spec = WatchSpec::parse(request.into_inner(), intervals)?;
         let admitted = self.admission.admit(&caller.name)?;
-        let subscription = self
-            .samplers
-            .subscribe(spec.fields, spec.interval, query::lane(spec.fields), || self.sampler_of(spec.fields))?;
+        let WatchSpec { fields, interval } = spec;
+        let read = || self.sampler_of(fields);
+        let subscription = self.samplers.subscribe(&caller.name, fields, interval, query::lane(fields), read)?;
         let watch = Watch::new(&self.context, spec, subscription, admitted, shutdown);
         Ok(Outgoing::new(watch, limits.stream_lag, self.context.host_name.clone()))
     }
@@ -113,9 +134,10 @@ impl SystemService {
     }
 
     fn begin_sockets(&self, request: Request<ListSocketsRequest>) -> Result<Outgoing, Failure> {
-        request::caller(request.extensions())?;
+        let caller = request::caller(request.extensions())?;
         let query = SocketsQuery::parse(request.into_inner())?;
-        let list = SocketList::open(&self.socket_lists, Arc::clone(&self.context.host), Arc::clone(&self.pool), query)?;
+        let opened = self.socket_lists.take(&caller.name)?;
+        let list = SocketList::open(opened, Arc::clone(&self.context.host), Arc::clone(&self.pool), query);
         Ok(Outgoing::new(list, self.context.config.limits.stream_lag, self.context.host_name.clone()))
     }
 
@@ -125,9 +147,10 @@ impl SystemService {
     }
 
     fn begin_cgroups(&self, request: Request<ListCgroupsRequest>) -> Result<Outgoing, Failure> {
-        request::caller(request.extensions())?;
+        let caller = request::caller(request.extensions())?;
         let query = CgroupsQuery::parse(request.into_inner())?;
-        let list = CgroupList::open(&self.cgroup_lists, Arc::clone(&self.context.host), Arc::clone(&self.pool), query)?;
+        let opened = self.cgroup_lists.take(&caller.name)?;
+        let list = CgroupList::open(opened, Arc::clone(&self.context.host), Arc::clone(&self.pool), query);
         Ok(Outgoing::new(list, self.context.config.limits.stream_lag, self.context.host_name.clone()))
     }
 
@@ -142,39 +165,44 @@ impl SystemService {
         let limits = &self.context.config.limits;
         let sees_secrets = caller.roles.allows(unmasked_role(DataClass::CommandLine));
         let host = Arc::clone(&self.context.host);
-        let list = UnitList::open(&self.unit_lists, host, query, limits.host_slow_timeout, sees_secrets)?;
+        let opened = self.unit_lists.take(&caller.name)?;
+        let list = UnitList::open(opened, host, query, limits.host_slow_timeout, sees_secrets);
         Ok(Outgoing::new(list, limits.stream_lag, self.context.host_name.clone()))
     }
 
     async fn get(&self, request: Request<GetSystemRequest>) -> Result<GetSystemResponse, Failure> {
-        request::caller(request.extensions())?;
+        let caller = request::caller(request.extensions())?;
         let SnapshotQuery { fields, usage_window } = SnapshotQuery::parse(request.into_inner())?;
-        let lane = query::lane(fields);
-        let (mut reader, first) = {
-            let (readers, host) = (Arc::clone(&self.readers), Arc::clone(&self.context.host));
-            let read = move || {
-                let mut reader = readers.take(|| Box::new(SystemReader::new(host)));
-                let system = reader.read(fields);
-                (reader, system)
-            };
-            self.pool.run(lane, read).await?
-        };
         let system = match usage_window {
-            None => first,
+            None => self.read(fields).await?,
             Some(window) => {
-                tokio::time::sleep(window).await;
-                let read = move || {
-                    let mut second = reader.read(fields);
-                    add_rates_of(fields, &first, &mut second);
-                    (reader, second)
-                };
-                let second;
-                (reader, second) = self.pool.run(lane, read).await?;
-                second
+                let place = self.windowed_snapshots.take(&caller.name)?;
+                let system = self.read_over(window, fields).await;
+                drop(place);
+                system?
             }
         };
-        self.readers.put_back(reader);
         Ok(GetSystemResponse { system: Some(system), effective_mask: Some(fields.to_mask()) })
+    }
+
+    async fn read(&self, fields: SystemFieldSet) -> Result<System, Failure> {
+        let readers = self.readers.clone();
+        Ok(self.pool.run(query::lane(fields), move || readers.read(fields)).await?)
+    }
+
+    /// A reading with rates over this time. Meanwhile there is only the first reading, without a reader and its open files.
+    async fn read_over(&self, window: Duration, fields: SystemFieldSet) -> Result<System, Failure> {
+        let compared = compared_fields(fields);
+        let readers = self.readers.clone();
+        let first = self.pool.run(query::lane(compared), move || FirstReading::of(&readers.read(compared))).await?;
+        tokio::time::sleep(window).await;
+        let readers = self.readers.clone();
+        let second = move || {
+            let mut system = readers.read(fields);
+            first.add_rates_to(fields, &mut system);
+            system
+        };
+        Ok(self.pool.run(query::lane(fields), second).await?)
     }
 }
 

@@ -41,6 +41,15 @@ pub fn add_rates_of(fields: SystemFieldSet, previous: &System, current: &mut Sys
     }
 }
 
+/// What [`add_rates_of`] looks at in the first of two readings made for these fields: enough to read for it, and to keep.
+#[must_use]
+pub fn compared_fields(fields: SystemFieldSet) -> SystemFieldSet {
+    // Disks and the group carry their counters and rates in one; the index tells an interface from its successor of the same name.
+    let whole = bit::DISKS.union(bit::CGROUP);
+    let index = if fields.intersects(network::FIELDS) { bit::NETWORK_INTERFACES_INDEX } else { SystemFieldSet::EMPTY };
+    fields.rates().union(fields.intersection(whole.union(index))).with_counters_of_rates()
+}
+
 /// Time between two readings of one boot, never nothing.
 #[derive(Clone, Copy)]
 struct Window {
@@ -142,6 +151,17 @@ mod tests {
         assert_eq!(only(bit::DISKS), [false, false, true, false]);
         assert_eq!(only(bit::NETWORK_INTERFACES_RATES), [false, false, false, true]);
         assert_eq!(only(bit::CPU_TIMES.union(bit::NETWORK_INTERFACES_COUNTERS)), [false; 4]);
+    }
+
+    #[test]
+    fn what_is_compared_is_what_rates_are_made_of() {
+        assert_eq!(compared_fields(bit::LOAD.union(bit::NETWORK_INTERFACES_INDEX)), SystemFieldSet::EMPTY);
+        assert_eq!(compared_fields(bit::CPU_USAGE.union(bit::LOAD)), bit::CPU_USAGE.union(bit::CPU_TIMES));
+        assert_eq!(compared_fields(bit::DISKS.union(bit::CPU_TIMES)), bit::DISKS);
+        let rates = bit::NETWORK_INTERFACES_RATES.union(bit::NETWORK_INTERFACES_INDEX);
+        assert_eq!(compared_fields(rates), rates.union(bit::NETWORK_INTERFACES_COUNTERS));
+        let all = compared_fields(SystemFieldSet::all_served());
+        assert!(all.contains(bit::CGROUP) && !all.intersects(bit::SENSORS_TEMPERATURES.union(bit::MOUNTS_USAGE)));
     }
 
     #[test]

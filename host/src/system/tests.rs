@@ -285,12 +285,17 @@ fn two_readings_through_kept_descriptors_make_rates() {
     let fields = SystemFieldSet::all_served();
     let mut reader = tree.reader();
     let previous = reader.read(fields);
+    let compared = System { sampled: previous.sampled.clone(), ..tree.reader().read(compared_fields(fields)) };
+    assert!(previous.memory.is_some() && compared.memory.is_none());
     tree.write("proc/stat", "cpu 30 0 10 60\ncpu1 30 0 10 60\n");
     tree.write("proc/vmstat", "pswpin 4\npswpout 5\n");
     tree.write("proc/diskstats", "8 0 sda 2 0 4 0 3 0 4 0 0 0 0\n");
     tree.write("proc/net/dev", "a\nb\neth0: 2 1 0 0 0 0 0 0 1 1 0 0 0 0 0 0\n");
     let mut current = reader.read(fields);
+    let mut with_compared = current.clone();
     add_rates(&previous, &mut current);
+    add_rates_of(fields, &compared, &mut with_compared);
+    assert_eq!(with_compared, current, "the first reading need not be whole");
 
     let cpu = current.cpu.unwrap();
     assert_eq!(cpu.usage.unwrap().user_ratio, 0.3);

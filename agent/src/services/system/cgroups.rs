@@ -19,15 +19,15 @@ use procwire_host::{
 use procwire_proto::{
     CgroupFieldSet,
     cgroup_fields::bit,
-    v1::{ErrorReason, FieldError, FieldErrorReason, ListCgroupsHeader, ListCgroupsResponse, ListCgroupsSummary},
+    v1::{ErrorReason, FieldErrorReason, ListCgroupsHeader, ListCgroupsResponse, ListCgroupsSummary},
 };
 use prost::Message as _;
 
 pub(super) use self::query::CgroupsQuery;
-use super::open_lists::{OpenLists, Opened};
 use crate::{
     host_pool::{HostPool, Lane},
     services::{encoded::Encoded, list_message::ListMessage, outgoing, stop_on_drop::StopOnDrop},
+    shares::Place,
     status::Failure,
 };
 
@@ -43,7 +43,7 @@ pub(super) struct CgroupList {
     window: Option<Duration>,
     /// `None` while a job has it, and after a job that did not come back.
     walk: Option<Box<Walk>>,
-    _opened: Opened,
+    _opened: Place,
 }
 
 /// Where a list stands.
@@ -77,12 +77,7 @@ enum Step {
 }
 
 impl CgroupList {
-    pub(super) fn open(
-        lists: &OpenLists,
-        host: Arc<Host>,
-        pool: Arc<HostPool>,
-        query: CgroupsQuery,
-    ) -> Result<Self, Failure> {
+    pub(super) fn open(opened: Place, host: Arc<Host>, pool: Arc<HostPool>, query: CgroupsQuery) -> Self {
         let CgroupsQuery { query, usage_window } = query;
         let window = usage_window.filter(|_| query.fields.contains(bit::CPU_USED_CPUS));
         let walk = Walk {
@@ -92,7 +87,7 @@ impl CgroupList {
             has_room_in_window: true,
             read_ns: 0,
         };
-        Ok(Self { host, pool, query, window, walk: Some(Box::new(walk)), _opened: lists.admit()? })
+        Self { host, pool, query, window, walk: Some(Box::new(walk)), _opened: opened }
     }
 
     async fn step(&mut self) -> Result<Step, Failure> {
@@ -147,7 +142,11 @@ impl Walk {
                 };
                 let mut message = ListMessage::default();
                 message.append(&ListCgroupsResponse { header: Some(header), ..Default::default() });
-                let walk = GroupWalk::begin(Arc::clone(host), query.clone())?;
+                let mut walk = GroupWalk::begin(Arc::clone(host), query.clone())?;
+                if !self.has_room_in_window {
+                    let detail = "there are more groups than are measured: ask for fewer";
+                    walk.report("cpu.used_cpus", FieldErrorReason::Truncated, detail);
+                }
                 self.rows(Box::new(walk), message, query.fields, has_window, is_over)
             }
             Stage::Rows(walk) => self.rows(walk, ListMessage::default(), query.fields, has_window, is_over),
@@ -197,16 +196,8 @@ impl Walk {
                 return Unfinished::Step(Step::Message(message, false));
             }
         }
-        let mut errors = walk.errors();
-        if !self.has_room_in_window {
-            errors.push(FieldError {
-                path: "cpu.used_cpus".to_owned(),
-                reason: FieldErrorReason::Truncated.into(),
-                detail: "there are more groups than are measured: ask for fewer".to_owned(),
-            });
-        }
         let returned = u32::try_from(walk.returned()).unwrap_or(u32::MAX);
-        Unfinished::Last(message, ListCgroupsSummary { returned, errors, read_ns: 0 })
+        Unfinished::Last(message, ListCgroupsSummary { returned, errors: walk.errors(), read_ns: 0 })
     }
 }
 

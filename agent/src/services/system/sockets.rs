@@ -17,10 +17,10 @@ use procwire_proto::v1::{ListSocketsHeader, ListSocketsSummary, SampleTime, Sock
 
 use self::chunk::Chunk;
 pub(super) use self::query::SocketsQuery;
-use super::open_lists::{OpenLists, Opened};
 use crate::{
     host_pool::{HostPool, Lane},
     services::{encoded::Encoded, outgoing, stop_on_drop::StopOnDrop},
+    shares::Place,
     status::Failure,
 };
 
@@ -30,7 +30,7 @@ pub(super) struct SocketList {
     pool: Arc<HostPool>,
     limit: usize,
     progress: Progress,
-    _opened: Opened,
+    _opened: Place,
 }
 
 /// Where a list stands.
@@ -55,14 +55,9 @@ struct Piece {
 }
 
 impl SocketList {
-    pub(super) fn open(
-        lists: &OpenLists,
-        host: Arc<Host>,
-        pool: Arc<HostPool>,
-        query: SocketsQuery,
-    ) -> Result<Self, Failure> {
+    pub(super) fn open(opened: Place, host: Arc<Host>, pool: Arc<HostPool>, query: SocketsQuery) -> Self {
         let SocketsQuery { query, limit } = query;
-        Ok(Self { host, pool, limit, progress: Progress::Unread(query), _opened: lists.admit()? })
+        Self { host, pool, limit, progress: Progress::Unread(query), _opened: opened }
     }
 
     async fn next_piece(&mut self) -> Result<Piece, Failure> {

@@ -12,9 +12,9 @@ use prost::Message as _;
 use tokio::task::JoinSet;
 
 pub(super) use self::query::UnitsQuery;
-use super::open_lists::{OpenLists, Opened};
 use crate::{
     services::{encoded::Encoded, list_message::ListMessage, outgoing},
+    shares::Place,
     status::Failure,
     units::{ListedUnit, Properties, PropertiesError, Systemd, UnitsError},
 };
@@ -38,7 +38,7 @@ pub(super) struct UnitList {
     listed: Option<Listed>,
     summary: ListUnitsSummary,
     masked: usize,
-    _opened: Opened,
+    _opened: Place,
 }
 
 /// What is still to be sent.
@@ -51,14 +51,14 @@ struct Listed {
 
 impl UnitList {
     pub(super) fn open(
-        lists: &OpenLists,
+        opened: Place,
         host: Arc<Host>,
         query: UnitsQuery,
         timeout: Duration,
         sees_secrets: bool,
-    ) -> Result<Self, Failure> {
+    ) -> Self {
         let summary = ListUnitsSummary::default();
-        Ok(Self { host, timeout, query, sees_secrets, listed: None, summary, masked: 0, _opened: lists.admit()? })
+        Self { host, timeout, query, sees_secrets, listed: None, summary, masked: 0, _opened: opened }
     }
 
     async fn begin(&self) -> Result<Listed, Failure> {
