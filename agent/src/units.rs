@@ -51,14 +51,13 @@ type WireUnit = (String, String, String, String, String, String, OwnedObjectPath
 #[derive(Clone, Debug)]
 pub(crate) struct Systemd {
     connection: Connection,
-    /// Nobody is named on systemd's own socket.
-    destination: Option<&'static str>,
     budget: Arc<Budget>,
     timeout: Duration,
 }
 
 impl Systemd {
-    /// Connects to systemd of a host: by its system bus, or where there is none by the socket that systemd has for root.
+    /// Connects to the system bus of a host on which systemd runs. Its own socket for root (`/run/systemd/private`) is left alone: it signs
+    /// what it says there with a name that is none of a bus, which zbus does not take.
     pub(crate) async fn connect(roots: &Roots, timeout: Duration) -> Result<Self, UnitsError> {
         // What sd_booted(3) looks at.
         let booted = roots.run.join("systemd/system");
@@ -67,33 +66,15 @@ impl Systemd {
         }
         let deadline = Instant::now() + timeout;
         let bus = roots.run.join("dbus/system_bus_socket");
-        let private = roots.run.join("systemd/private");
-        match Self::connect_to(&bus, Some(SYSTEMD), timeout, deadline).await {
-            Err(UnitsError::NoBus { .. }) => {}
-            result => return result,
-        }
-        match Self::connect_to(&private, None, timeout, deadline).await {
-            Err(UnitsError::NoBus { .. } | UnitsError::Refused { .. }) => Err(UnitsError::NoBus { missing: bus }),
-            result => result,
-        }
-    }
-
-    async fn connect_to(
-        path: &Path,
-        destination: Option<&'static str>,
-        timeout: Duration,
-        deadline: Instant,
-    ) -> Result<Self, UnitsError> {
         let budget = Arc::new(Budget::new());
         let connecting = async {
-            let stream = UnixStream::connect(path).await.map_err(|error| not_connected(path, &error))?;
+            let stream = UnixStream::connect(&bus).await.map_err(|error| not_connected(&bus, &error))?;
             let builder = Builder::socket(socket::Bounded::new(stream, Arc::clone(&budget)));
-            let builder = if destination.is_none() { builder.p2p() } else { builder };
             builder.build().await.map_err(|error| UnitsError::of(Step::Connect, &error, timeout))
         };
         let connection =
             timeout_at(deadline, connecting).await.map_err(|_| UnitsError::TimedOut { after: timeout })??;
-        Ok(Self { connection, destination, budget, timeout })
+        Ok(Self { connection, budget, timeout })
     }
 
     /// The units whose names match one of the patterns, in one of these active states; of each, none means all.
@@ -141,7 +122,7 @@ impl Systemd {
         method: &str,
         body: &B,
     ) -> Result<Message, zbus::Error> {
-        let call = self.connection.call_method(self.destination, path, Some(interface), method, body);
+        let call = self.connection.call_method(Some(SYSTEMD), path, Some(interface), method, body);
         match tokio::time::timeout(self.timeout, call).await {
             Ok(reply) => reply,
             Err(_) => Err(zbus::Error::InputOutput(Arc::new(io::ErrorKind::TimedOut.into()))),

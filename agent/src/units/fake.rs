@@ -16,7 +16,6 @@ use zbus::{
 };
 
 pub const BUS: &str = "dbus/system_bus_socket";
-pub const PRIVATE: &str = "systemd/private";
 
 /// A unit in the list: name, description, states of loading, activity and kind, followed, object, job.
 pub type Listed =
