@@ -32,6 +32,8 @@ const SYSTEMD: &str = "org.freedesktop.systemd1";
 const MANAGER_PATH: &str = "/org/freedesktop/systemd1";
 const MANAGER: &str = "org.freedesktop.systemd1.Manager";
 const PROPERTIES: &str = "org.freedesktop.DBus.Properties";
+/// Units whose names are matched before others have their turn: at most a millisecond with 32 patterns.
+const MATCHED_AT_A_TIME: usize = 64;
 
 /// A unit as the list of systemd has it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -80,7 +82,7 @@ impl Systemd {
     /// The units whose names match one of the patterns, in one of these active states; of each, none means all.
     pub(crate) async fn list(&self, patterns: &[Pattern], states: &[String]) -> Result<Vec<ListedUnit>, UnitsError> {
         self.budget.renew();
-        let texts: Vec<&str> = patterns.iter().map(Pattern::as_str).collect();
+        let texts = glob::for_systemd(patterns);
         // States of systemd's own filter are also those of loading, and of the unit's kind: all are taken here, and sorted out below.
         let by_patterns = self.call(MANAGER_PATH, MANAGER, "ListUnitsByPatterns", &(Vec::<&str>::new(), texts)).await;
         let reply = match by_patterns {
@@ -94,12 +96,20 @@ impl Systemd {
         let body = reply.body();
         let units: Vec<WireUnit> =
             body.deserialize().map_err(|error| UnitsError::of(Step::List, &error, self.timeout))?;
-        let units = units.into_iter().map(ListedUnit::from);
         let is_meant = |unit: &ListedUnit| {
-            (patterns.is_empty() || patterns.iter().any(|pattern| pattern.matches(&unit.name)))
-                && (states.is_empty() || states.contains(&unit.active_state))
+            (states.is_empty() || states.contains(&unit.active_state))
+                && (patterns.is_empty() || patterns.iter().any(|pattern| pattern.matches(&unit.name)))
         };
-        Ok(units.filter(is_meant).collect())
+        let mut units = units.into_iter().map(ListedUnit::from);
+        let mut meant = Vec::new();
+        loop {
+            let some: Vec<ListedUnit> = units.by_ref().take(MATCHED_AT_A_TIME).collect();
+            if some.is_empty() {
+                return Ok(meant);
+            }
+            meant.extend(some.into_iter().filter(is_meant));
+            tokio::task::yield_now().await;
+        }
     }
 
     /// More may be read for the next answers.

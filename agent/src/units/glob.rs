@@ -1,8 +1,27 @@
 //! Shell patterns of unit names, for a systemd that does not match them itself (before 230), and to hold every systemd to them.
 
-/// A pattern as fnmatch(3) takes it: `*`, `?`, `[a-z]`, `[!a-z]`; `\` takes the next character for itself.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Pattern(String);
+mod element;
+
+use std::fmt;
+
+use self::element::{Bits, Element};
+
+/// A pattern as fnmatch(3) takes it: `*`, `?`, `[a-z]`, `[!a-z]`, `[[:digit:]]`; `\` takes the next character for itself.
+///
+/// Names are matched in time that grows with their length alone: where a name may stand in the pattern is a set of bits, moved once for each
+/// byte of it. What a pattern spells out, and how often a star could be tried, is paid for once.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) struct Pattern {
+    text: String,
+    /// For each byte, the elements that take it and not every other.
+    takers: Box<[Bits; 256]>,
+    /// Elements that take any byte.
+    any: Bits,
+    /// Before these elements, or at the end, any number of bytes may come.
+    stars: Bits,
+    /// Elements that are no stars: where a name stands that has matched them all.
+    elements: u8,
+}
 
 /// Why a text is no pattern. Reads on from what it stands in: "patterns[0] is empty".
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -15,8 +34,11 @@ pub(crate) enum PatternProblem {
     Control,
 }
 
-/// Names of units end at 255 bytes (`UNIT_NAME_MAX`); a pattern may spell out some more.
-const MOST_BYTES: usize = 1024;
+/// Names of units end here (`UNIT_NAME_MAX`).
+const MOST_BYTES: usize = 255;
+
+/// More stars than these are not for systemd to try: fnmatch(3) may try each at every byte, for every place of the one before it.
+const SYSTEMD_MOST_STARS: usize = 2;
 
 impl Pattern {
     pub(crate) fn parse(text: &str) -> Result<Self, PatternProblem> {
@@ -24,77 +46,65 @@ impl Pattern {
             "" => Err(PatternProblem::Empty),
             text if text.len() > MOST_BYTES => Err(PatternProblem::TooLong),
             text if text.chars().any(char::is_control) => Err(PatternProblem::Control),
-            text => Ok(Self(text.to_owned())),
+            text => Ok(Self::compile(text)),
         }
     }
 
-    pub(crate) fn as_str(&self) -> &str {
-        &self.0
+    /// True if fnmatch(3) has little to do with it.
+    fn is_light(&self) -> bool {
+        let count = |wanted: u8| self.text.bytes().filter(|byte| *byte == wanted).count();
+        count(b'[') == 0 && count(b'*') <= SYSTEMD_MOST_STARS
     }
 
-    /// In time that grows with both lengths, not with what stars could stand for: only the last star is ever tried again.
     pub(crate) fn matches(&self, name: &str) -> bool {
-        let (pattern, name) = (self.0.as_bytes(), name.as_bytes());
-        let (mut at, mut read) = (0, 0);
-        let mut star: Option<(usize, usize)> = None;
-        while let Some(byte) = name.get(read) {
-            let rest = pattern.get(at..).unwrap_or_default();
-            if rest.first() == Some(&b'*') {
-                star = Some((at + 1, read));
-                at += 1;
-                continue;
-            }
-            match element(rest, *byte) {
-                Some(length) => (at, read) = (at + length, read + 1),
-                None => {
-                    let Some((behind, from)) = &mut star else { return false };
-                    *from += 1;
-                    (at, read) = (*behind, *from);
+        let end = name.bytes().fold(Bits::of(0), |places, byte| {
+            let takers = self.takers.get(usize::from(byte)).map_or(self.any, |takers| takers.or(self.any));
+            places.and(takers).next().or(places.and(self.stars))
+        });
+        end.contains(self.elements)
+    }
+
+    fn compile(text: &str) -> Self {
+        let mut takers = Box::new([Bits::NONE; 256]);
+        let (mut any, mut stars, mut elements) = (Bits::NONE, Bits::NONE, 0_u8);
+        let mut rest = text.as_bytes();
+        while let Some((element, behind)) = Element::first(rest) {
+            rest = behind;
+            let here = Bits::of(elements);
+            match element {
+                Element::Star => {
+                    stars = stars.or(here);
+                    continue;
                 }
+                Element::Any => any = any.or(here),
+                Element::One(byte) => {
+                    takers.iter_mut().skip(usize::from(byte)).take(1).for_each(|takers| *takers = takers.or(here));
+                }
+                Element::Set(members) => (0..=u8::MAX)
+                    .zip(takers.iter_mut())
+                    .filter(|(byte, _)| members.contains(*byte))
+                    .for_each(|(_, takers)| *takers = takers.or(here)),
             }
+            // An element is a byte of the text at least.
+            elements = elements.saturating_add(1);
         }
-        pattern.get(at..).unwrap_or_default().iter().all(|byte| *byte == b'*')
+        Self { text: text.to_owned(), takers, any, stars, elements }
     }
 }
 
-/// The length of the first element of a pattern, if it matches this byte.
-fn element(pattern: &[u8], byte: u8) -> Option<usize> {
-    match pattern {
-        [b'?', ..] => Some(1),
-        [b'\\', escaped, ..] => (*escaped == byte).then_some(2),
-        [b'[', set @ ..] => match bracket(set, byte) {
-            Some((length, is_in)) => is_in.then_some(length + 1),
-            // A bracket that does not close is one.
-            None => (byte == b'[').then_some(1),
-        },
-        [first, ..] => (*first == byte).then_some(1),
-        [] => None,
+impl fmt::Debug for Pattern {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_tuple("Pattern").field(&self.text).finish()
     }
 }
 
-/// Up to the closing bracket: the length with it, and whether the byte is meant.
-fn bracket(set: &[u8], byte: u8) -> Option<(usize, bool)> {
-    let (negated, set) = match set {
-        [b'!' | b'^', rest @ ..] => (true, rest),
-        set => (false, set),
-    };
-    // A bracket that comes first is one of the set.
-    let end = set.iter().skip(1).position(|other| *other == b']')? + 1;
-    let mut members = set.get(..end)?;
-    let mut is_in = false;
-    while let Some((&first, rest)) = members.split_first() {
-        members = match rest {
-            [b'-', last, tail @ ..] => {
-                is_in |= (first..=*last).contains(&byte);
-                tail
-            }
-            rest => {
-                is_in |= first == byte;
-                rest
-            }
-        };
+/// What of these patterns systemd is to match: nothing if it would have work with one of them. It has one thread for everything.
+pub(super) fn for_systemd(patterns: &[Pattern]) -> Vec<&str> {
+    if patterns.iter().all(Pattern::is_light) {
+        patterns.iter().map(|pattern| pattern.text.as_str()).collect()
+    } else {
+        vec![]
     }
-    Some((end + 1 + usize::from(negated), is_in != negated))
 }
 
 #[cfg(test)]
@@ -122,6 +132,11 @@ mod tests {
             ("a\\*", "a*"),
             ("getty@tty[12].service", "getty@tty2.service"),
             ("***", ""),
+            ("tty[[:digit:]]", "tty7"),
+            ("tty[x[:alpha:]-]", "tty-"),
+            ("[a\\-z]", "-"),
+            ("[\\]]", "]"),
+            ("[z-a-c]", "-"),
         ] {
             assert!(matches(pattern, name), "{pattern} {name}");
         }
@@ -134,6 +149,11 @@ mod tests {
             ("?", ""),
             ("*.socket", "ssh.service"),
             ("[a", "a"),
+            ("tty[[:digit:]]", "ttyd"),
+            ("tty[![:digit:]]", "tty7"),
+            ("[[:none:]]", "n"),
+            ("[a\\-z]", "b"),
+            ("[z-a]", "b"),
         ] {
             assert!(!matches(pattern, name), "{pattern} {name}");
         }
@@ -142,14 +162,63 @@ mod tests {
     #[test]
     fn what_can_match_nothing_is_refused() {
         assert_eq!(Pattern::parse(""), Err(PatternProblem::Empty));
-        assert_eq!(Pattern::parse(&"*".repeat(1025)), Err(PatternProblem::TooLong));
+        assert_eq!(Pattern::parse(&"*".repeat(256)), Err(PatternProblem::TooLong));
         assert_eq!(Pattern::parse("a\0"), Err(PatternProblem::Control));
         assert_eq!(Pattern::parse("a\x1b[2J"), Err(PatternProblem::Control));
     }
 
+    /// What a byte of a name costs is the same for all patterns: two words are moved. What differs is what was paid when it was parsed.
     #[test]
-    fn many_stars_take_no_time() {
-        assert!(!matches(&format!("{}b", "a*".repeat(500)), &"a".repeat(255)));
+    fn what_is_dear_in_a_pattern_is_paid_once() {
+        // A set that was looked through for each byte of a name, after a star that tried them all.
+        let long = format!("*[{}]", "A".repeat(MOST_BYTES - 3));
+        let set = Pattern::parse(&long).unwrap();
+        assert_eq!((set.elements, set.stars), (1, Bits::of(0)));
+        let takers: Vec<_> = (0..=u8::MAX).filter(|byte| set.takers[usize::from(*byte)] != Bits::NONE).collect();
+        assert_eq!(takers, b"A");
+        assert!(set.matches(&"A".repeat(255)) && !set.matches(&"B".repeat(255)));
+        let stars = Pattern::parse(&"a*".repeat(127)).unwrap();
+        assert_eq!(stars.elements, 127);
+        assert!(stars.matches(&"a".repeat(255)) && !stars.matches(&"a".repeat(126)));
+    }
+
+    #[test]
+    fn the_longest_pattern_has_places_for_all_its_elements() {
+        for length in [127, 128, 129, 254, 255] {
+            let name: String = (0..length).map(|place| char::from(b'a' + (place % 26) as u8)).collect();
+            assert!(matches(&name, &name) && matches(&"?".repeat(length), &name));
+            assert!(!matches(&name, &name[1..]) && !matches(&name, &format!("{name}a")));
+            assert!(matches(&format!("{}*", &name[1..]), &name[1..]) && matches(&format!("*{}", &name[1..]), &name));
+        }
+    }
+
+    #[test]
+    fn systemd_gets_light_patterns_alone() {
+        for (text, is_light) in [
+            ("ssh.service", true),
+            ("*.s?rvice", true),
+            ("*ssh*", true),
+            ("a\\*b", true),
+            ("*a*b*", false),
+            ("***", false),
+            ("[a]", false),
+            ("a[", false),
+        ] {
+            let patterns = ["cron.service", text].map(|text| Pattern::parse(text).unwrap());
+            assert_eq!(for_systemd(&patterns), if is_light { vec!["cron.service", text] } else { vec![] });
+        }
+    }
+
+    /// By the plain meaning, whatever it costs.
+    fn means(pattern: &[u8], name: &[u8]) -> bool {
+        let Some((element, rest)) = Element::first(pattern) else { return name.is_empty() };
+        match (&element, name) {
+            (Element::Star, name) => (0..=name.len()).any(|from| means(rest, &name[from..])),
+            (_, []) => false,
+            (Element::Any, [_, behind @ ..]) => means(rest, behind),
+            (Element::One(byte), [first, behind @ ..]) => byte == first && means(rest, behind),
+            (Element::Set(members), [first, behind @ ..]) => members.contains(*first) && means(rest, behind),
+        }
     }
 
     #[test]
@@ -159,7 +228,9 @@ mod tests {
             let digits = (0..5).map(|place| ALPHABET[number / ALPHABET.len().pow(place) % ALPHABET.len()]);
             let text: String = digits.collect();
             let escaped: String = text.chars().flat_map(|character| ['\\', character]).collect();
-            matches(&text, "a-a[]");
+            for name in ["", "a", "a-a[]", "[a!", "]]-a", "\\\\a"] {
+                assert_eq!(matches(&text, name), means(text.as_bytes(), name.as_bytes()), "{text} {name}");
+            }
             assert!(matches(&escaped, &text), "{escaped}");
         }
     }

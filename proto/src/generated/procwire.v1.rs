@@ -6371,7 +6371,7 @@ impl ::prost::Name for DiskRates {
 /// One mounted filesystem. psutil: sdiskpart.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct Mount {
-    /// What is mounted; absent without error for "none". psutil: device.
+    /// What is mounted; absent without error for "none". A password in it is masked (REDACTED). psutil: device.
     #[prost(bytes = "vec", optional, tag = "1")]
     pub source: ::core::option::Option<::prost::alloc::vec::Vec<u8>>,
     /// Where. psutil: mountpoint.
@@ -6380,7 +6380,7 @@ pub struct Mount {
     /// "ext4". psutil: fstype.
     #[prost(bytes = "vec", tag = "3")]
     pub filesystem_type: ::prost::alloc::vec::Vec<u8>,
-    /// Of the mount and of the filesystem, as /proc/mounts writes them. psutil: opts.
+    /// Of the mount and of the filesystem, as /proc/mounts writes them. Passwords in them are masked (REDACTED). psutil: opts.
     #[prost(bytes = "vec", repeated, tag = "4")]
     pub options: ::prost::alloc::vec::Vec<::prost::alloc::vec::Vec<u8>>,
     /// True if it is backed by a device, as psutil's disk_partitions(all=False) decides.
@@ -7834,8 +7834,9 @@ impl ::prost::Name for ListSocketsSummary {
 /// Request of GetDiskUsage.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct GetDiskUsageRequest {
-    /// Absolute path on the host, from its root also where the agent runs in a container. Links are followed; an automount point that the path
-    /// ends in is not triggered. At most 4095 bytes.
+    /// Absolute path on the host, from its root also where the agent runs in a container. Links are followed, but none of /proc, which open what
+    /// other processes have open. Nothing is mounted by it. INVALID_REQUEST for a path with "..", for one that leads below /proc and for one
+    /// that leads below an automount point with nothing mounted there. At most 4095 bytes.
     #[prost(bytes = "vec", tag = "1")]
     pub path: ::prost::alloc::vec::Vec<u8>,
 }
@@ -7872,7 +7873,8 @@ impl ::prost::Name for GetDiskUsageResponse {
 /// Request of ListUnits.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct ListUnitsRequest {
-    /// Only names that match one of these shell patterns. Empty: all.
+    /// Only names that match one of these shell patterns: "*", "?", "\[a-z\]", "\[!a-z\]", "\[[:digit:]\]", and "\" before a character that means
+    /// itself. At most 32, of at most 255 bytes each. Empty: all.
     #[prost(string, repeated, tag = "1")]
     pub patterns: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
     /// Only these active states: "active", "failed". Empty: all.
@@ -8083,7 +8085,9 @@ pub struct ListCgroupsSummary {
     /// Rows sent.
     #[prost(uint32, tag = "1")]
     pub returned: u32,
-    /// Paths that do not exist, groups that went meanwhile or could not be read. At most 64, and one more that says how many were left out.
+    /// Paths that do not exist, groups that went meanwhile or could not be read, and what was cut (TRUNCATED): groups whose paths are longer
+    /// than 4,095 bytes, names of more than 8 MiB that would be kept at a time, more than 131,071 groups over a window. At most 64, and one
+    /// more that says how many were left out.
     #[prost(message, repeated, tag = "2")]
     pub errors: ::prost::alloc::vec::Vec<FieldError>,
     /// How long the reading took on the host, in nanoseconds.

@@ -7,7 +7,8 @@ use crate::{status::Failure, units::Pattern};
 /// The active states that systemd knows (org.freedesktop.systemd1(5), "ActiveState").
 const ACTIVE_STATES: [&str; 8] =
     ["active", "reloading", "inactive", "failed", "activating", "deactivating", "maintenance", "refreshing"];
-const PATTERNS_MAX: usize = 256;
+/// What they cost is said in [`Pattern`].
+const PATTERNS_MAX: usize = 32;
 
 /// What a list of units is asked to give.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,7 +21,7 @@ pub(in crate::services::system) struct UnitsQuery {
 
 impl UnitsQuery {
     pub(in crate::services::system) fn parse(request: ListUnitsRequest) -> Result<Self, Failure> {
-        let ListUnitsRequest { patterns, active_states } = request;
+        let ListUnitsRequest { patterns, mut active_states } = request;
         if patterns.len() > PATTERNS_MAX {
             let problem = format!("has {} patterns; at most {PATTERNS_MAX} are taken", patterns.len());
             return Err(Failure::invalid("patterns", problem));
@@ -33,6 +34,8 @@ impl UnitsQuery {
             let problem = format!("is no active state of systemd; those are {}", ACTIVE_STATES.join(", "));
             return Err(Failure::invalid(format!("active_states[{index}]"), problem));
         }
+        active_states.sort_unstable();
+        active_states.dedup();
         Ok(Self { patterns, active_states })
     }
 }
@@ -56,8 +59,15 @@ mod tests {
         let invalid = |field: &str| (ErrorReason::InvalidRequest, field.to_owned());
         assert_eq!(refused(&["ssh*", ""], &[]), invalid("patterns[1]"));
         assert_eq!(refused(&["a\0b"], &[]), invalid("patterns[0]"));
-        assert_eq!(refused(&["*"; 257], &[]), invalid("patterns"));
+        assert_eq!(refused(&["*"; 33], &[]), invalid("patterns"));
         assert_eq!(refused(&[], &["active", "running"]), invalid("active_states[1]"));
         assert_eq!(refused(&[], &["Active"]), invalid("active_states[0]"));
+    }
+
+    #[test]
+    fn a_state_that_is_said_often_is_looked_for_once() {
+        let active_states = ["failed", "active"].repeat(1000).into_iter().map(str::to_owned).collect();
+        let query = UnitsQuery::parse(ListUnitsRequest { patterns: vec![], active_states }).unwrap();
+        assert_eq!(query.active_states, ["active", "failed"]);
     }
 }

@@ -135,6 +135,7 @@ async fn patterns_and_states_choose_even_if_systemd_does_not() {
     assert_eq!(names(&[], &["active"]).await, ["ssh.service", "dev-sda.device"]);
     assert_eq!(names(&["c*", "*.device"], &["failed"]).await, ["cron.service"]);
     assert!(names(&["none"], &[]).await.is_empty());
+    assert_eq!(names(&["[a-e]*", "*v*c*e*"], &["active"]).await, ["ssh.service", "dev-sda.device"]);
 }
 
 #[tokio::test]
