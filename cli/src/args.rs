@@ -127,7 +127,11 @@ mod tests {
     #[test]
     fn every_command_explains_itself() {
         fn check(command: &clap::Command) {
-            assert!(command.get_about().is_some(), "{} has no help", command.get_name());
+            let name = command.get_name();
+            assert!(command.get_about().is_some(), "{name} has no help");
+            // What a doc comment of Rust escapes is not escaped for the reader of the help.
+            let help = command.clone().render_long_help().to_string();
+            assert!(!help.contains(r#"\""#), "{name}: {help}");
             command.get_subcommands().for_each(check);
         }
         check(&Cli::command());

@@ -14,6 +14,11 @@ use crate::{
 
 /// How to show sensors, as typed.
 #[derive(Debug, Args)]
+#[command(after_help = "\
+LIMITS  those that the sensor has itself; values that stand for \"not set\" are left out (JSON has all)
+STATE   a limit that is reached, or why there is no value; in a pipe no line is cut
+Names are the labels of drivers, else the names of the files: temp1, fan2. What NVIDIA's cards do is known
+only where their library (libnvidia-ml.so.1) is installed beside the agent.")]
 pub(crate) struct SensorsArgs {
     /// Temperatures in degrees Fahrenheit; JSON has Celsius always
     #[arg(short, long)]

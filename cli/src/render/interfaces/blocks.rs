@@ -62,7 +62,8 @@ fn sent(counters: &NetworkCounters) -> Option<String> {
 
 /// `1.2 GiB in 1 234 567 packets; errors 0, drops 5`.
 fn traffic(bytes: Option<u64>, packets: Option<u64>, others: &[(&str, Option<u64>)]) -> Option<String> {
-    let packets = packets.map(|packets| format!("{} packets", units::count(packets)));
+    let packets =
+        packets.map(|packets| format!("{} packet{}", units::count(packets), if packets == 1 { "" } else { "s" }));
     let first: Vec<_> = bytes.map(units::bytes).into_iter().chain(packets).collect();
     let always = ["errors", "drops"];
     let others = others.iter().filter_map(|(name, number)| Some((*name, (*number)?)));
@@ -78,6 +79,12 @@ pub(super) mod tests {
     use procwire_proto::v1::{Duplex, FieldError, FieldErrorReason, InterfaceAddress};
 
     use super::*;
+
+    #[test]
+    fn one_packet_is_no_packets() {
+        assert_eq!(traffic(Some(74), Some(1), &[]).unwrap(), "74 B in 1 packet");
+        assert_eq!(traffic(Some(0), Some(0), &[("drops", Some(2))]).unwrap(), "0 B in 0 packets; drops 2");
+    }
 
     /// A bridge, its hostile member and the loopback.
     pub(crate) fn interfaces() -> Vec<NetworkInterface> {

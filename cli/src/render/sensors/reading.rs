@@ -1,5 +1,7 @@
 //! One sensor as a row.
 
+use std::ops::RangeInclusive;
+
 use procwire_proto::{
     escape,
     v1::{
@@ -10,6 +12,9 @@ use procwire_proto::{
 
 use super::limits::Alarm;
 use crate::render::units;
+
+/// Temperatures that something can have. Where nobody set limits, NVMe devices have 0 K and 65 535 K (drivers/nvme/host/hwmon.c).
+const ANY_CELSIUS: RangeInclusive<f64> = -273.0..=1000.0;
 
 /// In what temperatures are shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,7 +48,8 @@ pub(super) struct Reading {
 impl Reading {
     pub(super) fn of_temperature(one: &TemperatureSensor, scale: Scale) -> Self {
         let show = |celsius: f64| scale.show(celsius);
-        let limits = [("low", one.low_celsius), ("high", one.high_celsius), ("critical", one.critical_celsius)];
+        let limits = [("low", one.low_celsius), ("high", one.high_celsius), ("critical", one.critical_celsius)]
+            .map(|(name, limit)| (name, limit.filter(|limit| ANY_CELSIUS.contains(limit))));
         Self {
             alarm: Alarm::of(one.current_celsius, one.low_celsius, one.high_celsius, one.critical_celsius),
             ..Self::new(name(&one.sensor), one.current_celsius, &limits, &one.errors, show)

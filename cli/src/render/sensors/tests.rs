@@ -159,3 +159,19 @@ fn a_host_without_sensors_has_an_empty_page() {
     }
     assert!(!is_empty(&system()));
 }
+
+#[test]
+fn limits_at_the_ends_of_the_scale_are_none() {
+    let nvme = TemperatureSensor {
+        sensor: identity(b"nvme", b"nvme0", Some(b"Composite"), "temp1"),
+        current_celsius: Some(33.85),
+        low_celsius: Some(-273.15),
+        high_celsius: Some(65_261.85),
+        critical_celsius: Some(84.85),
+        ..TemperatureSensor::default()
+    };
+    assert_eq!(Reading::of_temperature(&nvme, Scale::Celsius).limits, "critical 84.8 °C");
+    let frosty = TemperatureSensor { low_celsius: Some(-40.0), high_celsius: Some(999.0), ..nvme };
+    let limits = Reading::of_temperature(&frosty, Scale::Celsius).limits;
+    assert_eq!(limits, "low -40.0 °C, high 999.0 °C, critical 84.8 °C");
+}
