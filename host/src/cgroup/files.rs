@@ -55,6 +55,38 @@ impl Files for OpenedFiles<'_> {
     }
 }
 
+/// Files of which the last one is remembered: several fields come from one, one after the other, and what they say must be of one moment.
+pub(super) struct Remembered<'a, F> {
+    files: &'a mut F,
+    last: Option<(usize, &'static CStr, Result<(), Errno>)>,
+    text: Vec<u8>,
+}
+
+impl<'a, F: Files> Remembered<'a, F> {
+    pub(super) fn new(files: &'a mut F) -> Self {
+        Self { files, last: None, text: Vec::new() }
+    }
+}
+
+impl<F: Files> Files for Remembered<'_, F> {
+    fn is_in(&self, place: usize) -> bool {
+        self.files.is_in(place)
+    }
+
+    fn read(&mut self, place: usize, name: &'static CStr) -> Result<&[u8], Errno> {
+        let result = match self.last {
+            Some((last_place, last_name, result)) if (last_place, last_name) == (place, name) => result,
+            _ => {
+                self.text.clear();
+                let result = self.files.read(place, name).map(|text| self.text.extend_from_slice(text));
+                self.last = Some((place, name, result));
+                result
+            }
+        };
+        result.map(|()| self.text.as_slice())
+    }
+}
+
 /// Opens a file of a group. There are no links and no devices among them, and none is followed.
 pub(super) fn open_file(directory: BorrowedFd<'_>, name: &CStr) -> Result<OwnedFd, Errno> {
     retried(|| {

@@ -15,7 +15,7 @@ use rustix::io::Errno;
 
 use super::{
     cause::{Cause, Causes},
-    files::Files,
+    files::{Files, Remembered},
     hierarchy::{Home, Homes, Tree},
     limits::{Limit, Limits},
     parse,
@@ -27,7 +27,7 @@ const ANY_CONTROLLER: &str = "";
 
 /// A row in the making.
 pub(super) struct Filler<'a, F> {
-    pub(super) files: &'a mut F,
+    pub(super) files: Remembered<'a, F>,
     pub(super) trees: &'a [Tree],
     pub(super) homes: Homes,
     pub(super) machine: &'a Machine,
@@ -67,7 +67,18 @@ impl<'a, F: Files> Filler<'a, F> {
         above: Limits,
     ) -> Self {
         let (row, causes) = Default::default();
-        Self { files, trees, homes, machine, fields, above, row, causes, in_force: None, is_root: None }
+        Self {
+            files: Remembered::new(files),
+            trees,
+            homes,
+            machine,
+            fields,
+            above,
+            row,
+            causes,
+            in_force: None,
+            is_root: None,
+        }
     }
 
     pub(super) fn fill(mut self) -> Filled {
@@ -180,7 +191,7 @@ impl<'a, F: Files> Filler<'a, F> {
     }
 
     fn in_force(&mut self, place: usize) -> &[u8] {
-        let files = &mut *self.files;
+        let files = &mut self.files;
         self.in_force.get_or_insert_with(|| files.read(place, c"cgroup.controllers").unwrap_or_default().to_vec())
     }
 

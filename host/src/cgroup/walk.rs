@@ -157,7 +157,13 @@ impl GroupWalk {
     }
 
     fn read(&mut self, path: &GroupPath, asked: Option<usize>) -> Option<GroupRow> {
-        let opened: Vec<_> = self.roots.iter().map(|root| open_group(root.as_fd(), path, OFlags::PATH)).collect();
+        // It is in no tree where the group that it is in has no others below it.
+        let listed = self.levels.last().filter(|_| asked.is_none());
+        let open = |(place, root): (usize, &OwnedFd)| match listed {
+            Some(level) if !level.is_in(place) => Err(Errno::NOENT),
+            _ => open_group(root.as_fd(), path, OFlags::PATH),
+        };
+        let opened: Vec<_> = self.roots.iter().enumerate().map(open).collect();
         if let Some(problem) = opened.iter().all(Result::is_err).then(|| problem(&opened)) {
             match (problem, asked) {
                 (Errno::NOENT | Errno::NOTDIR | Errno::LOOP, Some(index)) => self.errors.add_at(

@@ -101,7 +101,7 @@ impl<F: Files> Filler<'_, F> {
             // Where it is not, it is not limited; the groups above may be.
             Some(place) if !self.files.is_in(place) => Limit::Unlimited,
             Some(_) => {
-                let reading = limits::cpu(self.files, home);
+                let reading = limits::cpu(&mut self.files, home);
                 let name = if home.is_v1() { c"cpu.cfs_quota_us" } else { c"cpu.max" };
                 self.limit(name, LIMITS, reading)
             }

@@ -55,7 +55,7 @@ impl<F: Files> Filler<'_, F> {
         }
         self.working_set(statistics.inactive_file_bytes);
         if self.wants(LIMITS) {
-            let reading = limits::memory(self.files, home, self.machine);
+            let reading = limits::memory(&mut self.files, home, self.machine);
             let name = if home.is_v1() { c"memory.limit_in_bytes" } else { c"memory.max" };
             let own = self.limit(name, LIMITS, reading);
             let above = match statistics.hierarchical_limit_bytes {

@@ -56,6 +56,11 @@ impl Level {
         self.key
     }
 
+    /// True if the group had groups below it in this tree when it was read.
+    pub(super) fn is_in(&self, place: usize) -> bool {
+        self.trees.contains(&place)
+    }
+
     pub(super) fn has_children(&self) -> bool {
         !self.trees.is_empty()
     }

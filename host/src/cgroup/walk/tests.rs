@@ -412,3 +412,33 @@ fn the_top_of_a_mount_is_where_names_begin() {
     assert_eq!(rows[0].v1[0].path, b"/a");
     assert_eq!(rows[0].memory.as_ref().unwrap().effective_limit_bytes, Some(67_108_864));
 }
+
+/// A file that is counted as it is read.
+struct Counted(usize);
+
+impl crate::cgroup::files::Files for Counted {
+    fn is_in(&self, _: usize) -> bool {
+        true
+    }
+
+    fn read(&mut self, _: usize, name: &'static std::ffi::CStr) -> Result<&[u8], Errno> {
+        self.0 += 1;
+        if name == c"cpu.stat" {
+            Ok(b"usage_usec 1\nuser_usec 1\nsystem_usec 1\nnr_periods 1\nnr_throttled 1\nthrottled_usec 1\n")
+        } else {
+            Err(Errno::NOENT)
+        }
+    }
+}
+
+#[test]
+fn a_file_of_several_fields_is_read_once() {
+    let tree = Tree::unified(&[]);
+    let walk = tree.walk(&[], false, bit::PATH);
+    let trees = (walk.hierarchies.trees.as_slice(), walk.hierarchies.homes);
+    let mut files = Counted(0);
+    let fields = CgroupFieldSet::matching(|field| field.source == "cpu.stat").difference(bit::CPU_USED_CPUS);
+    let row = Filler::new(&mut files, trees, walk.host.machine(), fields, Limits::NONE).fill().row;
+    assert_eq!((files.0, row.errors.len()), (1, 0));
+    assert_eq!(row.cpu.unwrap().throttled_ns, Some(1000));
+}
