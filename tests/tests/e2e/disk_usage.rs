@@ -59,7 +59,7 @@ async fn links_are_followed_and_files_are_as_good_as_folders() {
 async fn a_path_that_cannot_be_answered_says_why() {
     let agent = Agent::options().unprivileged().start();
     let client = agent.client(Role::Reader);
-    for path in ["", "relative", "./x", "/nul\0"] {
+    for path in ["", "relative", "./x", "/nul\0", "/tmp/../etc"] {
         let error = client.system().disk_usage(path).await.unwrap_err();
         assert_eq!((error.kind(), error.field()), (ErrorKind::InvalidRequest, Some("path")), "{path:?}: {error}");
     }
@@ -74,6 +74,29 @@ async fn a_path_that_cannot_be_answered_says_why() {
         assert_eq!(error.reason(), Some(ErrorReason::AgentLacksPrivilege), "{error}");
         assert!(error.to_string().contains("below"), "{error}");
     } else {
-        eprintln!("skipped: without root the agent is the owner of every folder of the tests");
+        skip("without root the agent is the owner of every folder of the tests");
     }
+}
+
+#[tokio::test]
+async fn a_path_that_would_tell_of_processes_is_refused() {
+    let agent = Agent::start();
+    let client = agent.client(Role::Reader);
+    let folder = tempfile::tempdir().unwrap();
+    let link = folder.path().join("link").to_str().unwrap().to_owned();
+    symlink(format!("/proc/{}/fd/0", std::process::id()), &link).unwrap();
+    let own = format!("/proc/{}", std::process::id());
+    // What there is and what there is not are told alike.
+    let below = ["/fd/0", "/fd/99999", "/root/etc", "/cwd", "/root/none"].map(|name| format!("{own}{name}"));
+    for path in below.iter().map(String::as_str).chain([link.as_str(), "/dev/fd/0", "/dev/fd/9999", "/proc/self"]) {
+        let error = client.system().disk_usage(path).await.unwrap_err();
+        assert_eq!((error.kind(), error.field()), (ErrorKind::InvalidRequest, Some("path")), "{path:?}: {error}");
+        assert!(error.to_string().contains("leads below /proc"), "{error}");
+    }
+    assert_eq!(room(&client, "/proc").await.total_bytes, 0);
+}
+
+#[allow(clippy::print_stderr, reason = "a test that is skipped says why")]
+fn skip(why: &str) {
+    eprintln!("skipped: {why}");
 }

@@ -18,15 +18,20 @@ use tempfile::TempDir;
 
 /// Makes a filesystem that answers and two that do not: nobody reads from the descriptor that their requests go to, so that even the first
 /// waits (fs/fuse/dev.c, fuse_get_req). It is held open by a `cat` that ends with the test or when the test says so. The last
-/// arguments, and only those, go on without it.
+/// arguments, and only those, go on without it. One more that hangs lies over the folder above a filesystem that would answer.
 const SCRIPT: &str = "
     mount -t tmpfs -o size=1m well \"$0/well\" || exit 1
-    exec 3<>/dev/fuse 4<>/dev/fuse || exit 1
+    mount -t tmpfs -o size=1m hidden \"$0/srv/data\" || exit 1
+    exec 3<>/dev/fuse 4<>/dev/fuse 5<>/dev/fuse || exit 1
     options=rootmode=40000,user_id=0,group_id=0,allow_other
     mount -i -t fuse -o fd=3,$options hung \"$0/hung\" || exit 1
     mount -i -t fuse -o fd=4,$options hung2 \"$0/hung 2\" || exit 1
+    mount -i -t fuse -o fd=5,$options hung3 \"$0/srv\" || exit 1
     (cat <\"$0/hold\" >/dev/null 2>&1 &)
-    exec \"$@\" 3<&- 4<&-";
+    exec \"$@\" 3<&- 4<&- 5<&-";
+
+/// Mounts whose room cannot be told while filesystems hang.
+const HANGING: [&str; 4] = ["hung", "hung 2", "srv", "srv/data"];
 
 /// An agent among filesystems that hang.
 struct Stage {
@@ -40,8 +45,8 @@ impl Stage {
     /// Nothing, with the reason printed, where such filesystems cannot be made.
     fn set() -> Option<Self> {
         let folder = tempfile::tempdir().unwrap();
-        for name in ["well", "hung", "hung 2"] {
-            fs::create_dir(folder.path().join(name)).unwrap();
+        for name in ["well", "hung", "hung 2", "srv/data"] {
+            fs::create_dir_all(folder.path().join(name)).unwrap();
         }
         let hold = folder.path().join("hold");
         assert!(Command::new("mkfifo").arg(&hold).status().unwrap().success());
@@ -53,8 +58,7 @@ impl Stage {
         trial.args(&command[1..]).arg("true").stdout(Stdio::null());
         let output = trial.output().unwrap();
         if !output.status.success() {
-            eprintln!("skipped: FUSE cannot be mounted here: {}", String::from_utf8_lossy(&output.stderr).trim());
-            return None;
+            return skip(String::from_utf8_lossy(&output.stderr).trim());
         }
         let agent = Agent::options().started_by(command).start();
         Some(Self { agent, folder, hold: Some(hold) })
@@ -70,14 +74,16 @@ impl Stage {
         system.mounts.iter().find(is_it).unwrap_or_else(|| panic!("no mount at {}", path.display()))
     }
 
-    /// The filesystem that answers does; those that hang are told apart from it.
+    /// The filesystem that answers does; those that hang are told apart from it, and so is the one that the way to leads through them.
     fn assert_told_apart(&self, system: &System) {
         let well = self.mount(system, "well");
         assert_eq!(well.usage.map(|usage| usage.total_bytes), Some(1 << 20), "{well:?}");
-        for name in ["hung", "hung 2"] {
-            assert_eq!(reason(self.mount(system, name)), Some(FieldErrorReason::Timeout));
+        for name in HANGING {
+            assert_eq!(reason(self.mount(system, name)), Some(FieldErrorReason::Timeout), "{name}");
         }
-        let others = system.mounts.iter().filter(|mount| mount.filesystem_type != b"fuse");
+        let hidden = self.path("srv/data");
+        let is_behind = |mount: &&Mount| mount.mount_point == hidden.as_os_str().as_bytes();
+        let others = system.mounts.iter().filter(|mount| mount.filesystem_type != b"fuse" && !is_behind(mount));
         let timeouts: Vec<_> = others.filter(|mount| reason(mount) == Some(FieldErrorReason::Timeout)).collect();
         assert!(timeouts.is_empty(), "{timeouts:?}");
     }
@@ -162,10 +168,35 @@ async fn a_mount_that_hung_is_asked_again_when_it_has_answered() {
     stage.hold = None;
     eventually_async("an answer of the mounts that hung", || async {
         let system = mounts(&client).await;
-        let reasons = ["hung", "hung 2"].map(|name| reason(stage.mount(&system, name)));
-        (reasons == [Some(FieldErrorReason::ReadFailed); 2]).then_some(())
+        let reasons = HANGING.map(|name| reason(stage.mount(&system, name)));
+        (reasons == [Some(FieldErrorReason::ReadFailed); 4]).then_some(())
     })
     .await;
     assert_eq!(room(&client, &stage.path("hung")).await, Err(ErrorReason::HostReadFailed));
     assert!(stage.agent.is_running());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_spelling_of_a_path_that_hangs_holds_up_other_paths() {
+    let Some(stage) = Stage::set() else { return };
+    let client = stage.agent.client(Role::Reader);
+    let link = stage.path("link");
+    std::os::unix::fs::symlink(stage.path("hung"), &link).unwrap();
+    for number in 0..12 {
+        for place in [stage.path("hung"), stage.path("./hung/."), link.clone(), stage.path("srv/data")] {
+            let path = place.join(number.to_string());
+            assert_eq!(room(&client, &path).await, Err(ErrorReason::HostReadTimeout), "{}", path.display());
+        }
+        let parent = format!("/proc/..{}/{number}", stage.path("hung").display());
+        assert_eq!(room(&client, Path::new(&parent)).await, Err(ErrorReason::InvalidRequest));
+    }
+    assert!(room(&client, Path::new("/usr")).await.is_ok());
+    assert_eq!(room(&client, &stage.path("well/none")).await, Err(ErrorReason::NotFound));
+    assert!(stage.asking_threads() <= 6, "{} threads", stage.asking_threads());
+}
+
+#[allow(clippy::print_stderr, reason = "a test that is skipped says why")]
+fn skip<T>(why: &str) -> Option<T> {
+    eprintln!("skipped: FUSE cannot be mounted here: {why}");
+    None
 }
