@@ -8,6 +8,7 @@
     reason = "tests fail by panicking, and their futures live once"
 )]
 
+mod admission;
 mod bad_input;
 mod certificates;
 mod cgroups;
