@@ -7,7 +7,7 @@ _list:
 test *arguments:
     cargo test --workspace {{arguments}}
 
-# One suite: repo, e2e or differential, and a part of a test's name.
+# One suite: repo, e2e, differential or containers, and a part of a test's name.
 suite name *filter:
     cargo test -p procwire-tests --test {{name}} -- {{filter}}
 
