@@ -200,8 +200,10 @@ def say_maps(row, process):
 
 def say_map_groups(row, process):
     groups = process.memory_maps(grouped=True)
-    if any(is_odd(group.path) for group in groups):
-        # A file that was removed and one that took its name are one group here.
+    with open(f"/proc/{process.pid}/maps", "rb") as maps:
+        has_removed_files = b" (deleted)\n" in maps.read()
+    if has_removed_files or any(is_odd(group.path) for group in groups):
+        # A file that was removed and one that took its name, as when a program that runs is built anew, are one group here.
         return len(groups)
     for group in groups:
         name = "" if group.path == "[anon]" else group.path
