@@ -9,7 +9,7 @@ use std::{
 };
 
 use procwire_client::{Client, SystemEvent};
-use procwire_proto::v1::{ErrorReason, FieldErrorReason, Mount, System};
+use procwire_proto::v1::{ErrorReason, FieldError, FieldErrorReason, Mount, System};
 use procwire_tests::{
     Agent, Role,
     waiting::{eventually_async, within_patience},
@@ -98,7 +98,7 @@ impl Stage {
 
 fn reason(mount: &Mount) -> Option<FieldErrorReason> {
     assert_ne!(mount.usage.is_some(), mount.errors.iter().any(|error| error.path == "usage"), "{mount:?}");
-    mount.errors.iter().find(|error| error.path == "usage").map(|error| error.reason())
+    mount.errors.iter().find(|error| error.path == "usage").map(FieldError::reason)
 }
 
 async fn mounts(client: &Client) -> System {
