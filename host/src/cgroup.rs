@@ -1,8 +1,8 @@
 //! Control groups: what a group uses, what it may use, and how long it waited (Documentation/admin-guide/cgroup-v2.rst and cgroup-v1/).
 //!
-//! A group may stand in several trees: the unified one, and one for each controller that is still bound to a v1 tree. [`hierarchy`]
-//! finds the trees and which of them answers for what; [`fill`] makes a row of the files of one group, wherever [`files`] takes them
-//! from: opened once for a row of a list ([`walk`]), kept open for the agent's own group ([`own`]).
+//! A group may stand in several trees: the unified one, and one for each controller that is still bound to a v1 tree. `hierarchy`
+//! finds the trees and which of them answers for what; `fill` makes a row of the files of one group, wherever `files` takes them
+//! from: opened once for a row of a list (`walk`), kept open for the agent's own group (`own`).
 
 mod cause;
 mod files;

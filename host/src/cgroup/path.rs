@@ -9,7 +9,7 @@ pub(super) const LONGEST_BYTES: usize = 4095;
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct GroupPath(Vec<u8>);
 
-/// Why bytes name no group. Reads on from what they stand in: "paths[0] is not absolute".
+/// Why bytes name no group. Reads on from what they stand in: `paths[0] is not absolute`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PathProblem {
     /// Does not begin with a slash.

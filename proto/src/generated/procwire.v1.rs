@@ -7873,8 +7873,8 @@ impl ::prost::Name for GetDiskUsageResponse {
 /// Request of ListUnits.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct ListUnitsRequest {
-    /// Only names that match one of these shell patterns: "*", "?", "\[a-z\]", "\[!a-z\]", "\[[:digit:]\]", and "\" before a character that means
-    /// itself. At most 32, of at most 255 bytes each. Empty: all.
+    /// Only names that match one of these shell patterns: "*", "?", "\[a-z\]", "\[!a-z\]", classes such as "digit" in sets, and "\" before a
+    /// character that means itself. At most 32, of at most 255 bytes each. Empty: all.
     #[prost(string, repeated, tag = "1")]
     pub patterns: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
     /// Only these active states: "active", "failed". Empty: all.
