@@ -27,7 +27,7 @@ const FIELDS: &[&str] = &[
     "cpu.context_switches",
     "cpu.interrupts",
     "cpu.soft_interrupts",
-    "load.one_minute",
+    "load",
     "memory.total_bytes",
     "memory.available_bytes",
     "memory.used_bytes",
