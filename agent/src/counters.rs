@@ -32,6 +32,8 @@ pub struct Counters {
     pub host_read_timeouts: Counter,
     /// Control actions carried out.
     pub control_actions: Counter,
+    /// Actions refused because a quota was used up.
+    pub quota_refusals: Counter,
 }
 
 /// Only goes up.

@@ -93,6 +93,10 @@ impl AgentService {
             host_read_timeouts: counters.host_read_timeouts.get(),
             control_actions: counters.control_actions.get(),
             certificate_expires: *certificate_expires,
+            certificates: None,
+            policy: None,
+            audit: None,
+            quota_refusals: counters.quota_refusals.get(),
         })
     }
 

@@ -1,23 +1,27 @@
 //! ControlService: acts on processes, by whole references only.
 
+mod authorization;
 mod ending;
 mod protection;
 mod record;
 mod request;
 mod runs;
+mod signal;
 mod terminate;
+mod update;
 mod wait;
+mod wait_many;
 
 use std::sync::Arc;
 
 use procwire_proto::v1::{
     SignalProcessesRequest, SignalProcessesResponse, TerminateProcessesRequest, UpdateProcessRequest,
-    UpdateProcessResponse, WaitProcessRequest, WaitProcessResponse, control_service_server,
+    UpdateProcessResponse, WaitProcessRequest, WaitProcessResponse, WaitProcessesRequest, control_service_server,
 };
 use tonic::{Request, Response, Status};
 
 use self::{
-    protection::Protection,
+    authorization::Authorization,
     record::Record,
     request::{Termination, WaitSpec},
     runs::{Begun, FollowStream, Follower, Runs},
@@ -36,15 +40,15 @@ pub struct ControlService {
 struct Shared {
     context: Context,
     pool: Arc<HostPool>,
-    protection: Protection,
+    authorization: Authorization,
     runs: Runs,
 }
 
 impl ControlService {
     pub(crate) fn new(context: Context, pool: Arc<HostPool>) -> Self {
-        let protection = Protection::new(&context.host, &context.config.control);
+        let authorization = Authorization::new(&context);
         let runs = Runs::new(context.config.limits.terminations);
-        Self { shared: Arc::new(Shared { context, pool, protection, runs }) }
+        Self { shared: Arc::new(Shared { context, pool, authorization, runs }) }
     }
 
     async fn terminate(&self, request: Request<TerminateProcessesRequest>) -> Result<FollowStream, Failure> {
@@ -64,8 +68,8 @@ impl ControlService {
         wait::wait(&self.shared, spec, &shutdown).await
     }
 
-    fn not_served<T>(&self, method: &str, instead: &str) -> Result<T, Status> {
-        Err(Failure::not_served(method, instead).on(&self.shared.context.host_name))
+    fn fail(&self) -> impl Fn(Failure) -> Status + '_ {
+        |failure| failure.on(&self.shared.context.host_name)
     }
 }
 
@@ -96,9 +100,11 @@ async fn begin(
 impl control_service_server::ControlService for ControlService {
     async fn signal_processes(
         &self,
-        _: Request<SignalProcessesRequest>,
+        request: Request<SignalProcessesRequest>,
     ) -> Result<Response<SignalProcessesResponse>, Status> {
-        self.not_served("SignalProcesses", "TerminateProcesses sends any signal that is to end a process")
+        let caller = caller(request.extensions()).map_err(self.fail())?;
+        let answer = signal::answer(Arc::clone(&self.shared), caller, request.into_inner()).await;
+        answer.map(Response::new).map_err(self.fail())
     }
 
     type TerminateProcessesStream = FollowStream;
@@ -117,11 +123,25 @@ impl control_service_server::ControlService for ControlService {
         self.wait(request).await.map(Response::new).map_err(|failure| failure.on(&self.shared.context.host_name))
     }
 
+    type WaitProcessesStream = wait_many::WaitStream;
+
+    async fn wait_processes(
+        &self,
+        request: Request<WaitProcessesRequest>,
+    ) -> Result<Response<Self::WaitProcessesStream>, Status> {
+        let caller = caller(request.extensions()).map_err(self.fail())?;
+        let shutdown = request.extensions().get::<Shutdown>().unwrap_or(&self.shared.context.shutdown).clone();
+        let stream = wait_many::answer(Arc::clone(&self.shared), caller, request.into_inner(), shutdown).await;
+        stream.map(Response::new).map_err(self.fail())
+    }
+
     async fn update_process(
         &self,
-        _: Request<UpdateProcessRequest>,
+        request: Request<UpdateProcessRequest>,
     ) -> Result<Response<UpdateProcessResponse>, Status> {
-        self.not_served("UpdateProcess", "run renice, ionice, taskset or prlimit on the host")
+        let caller = caller(request.extensions()).map_err(self.fail())?;
+        let answer = update::answer(Arc::clone(&self.shared), caller, request.into_inner()).await;
+        answer.map(Response::new).map_err(self.fail())
     }
 }
 

@@ -10,8 +10,9 @@ use procwire_proto::v1::{
     GetSystemResponse, ListCgroupsRequest, ListCgroupsResponse, ListProcessesRequest, ListProcessesResponse,
     ListSocketsRequest, ListSocketsResponse, ListUnitsRequest, ListUnitsResponse, SignalProcessesRequest,
     SignalProcessesResponse, TerminateProcessesRequest, TerminateProcessesResponse, UpdateProcessRequest,
-    UpdateProcessResponse, WaitProcessRequest, WaitProcessResponse, WatchProcessEventsRequest,
-    WatchProcessEventsResponse, WatchProcessesRequest, WatchProcessesResponse, WatchSystemRequest, WatchSystemResponse,
+    UpdateProcessResponse, WaitProcessRequest, WaitProcessResponse, WaitProcessesRequest, WaitProcessesResponse,
+    WatchProcessEventsRequest, WatchProcessEventsResponse, WatchProcessesRequest, WatchProcessesResponse,
+    WatchSystemRequest, WatchSystemResponse,
 };
 use tonic::{Request, Response, Status, async_trait};
 
@@ -99,6 +100,12 @@ impl ControlService for FakeAgent {
 
     async fn wait_process(&self, request: Request<WaitProcessRequest>) -> Answer<WaitProcessResponse> {
         self.wait.unary(&self.lines, request).await
+    }
+
+    type WaitProcessesStream = Answers<WaitProcessesResponse>;
+
+    async fn wait_processes(&self, _: Request<WaitProcessesRequest>) -> Answer<Self::WaitProcessesStream> {
+        not_served()
     }
 
     async fn update_process(&self, _: Request<UpdateProcessRequest>) -> Answer<UpdateProcessResponse> {

@@ -346,6 +346,18 @@ pub struct GetStatusResponse {
     /// End of the agent's own certificate's validity.
     #[prost(message, optional, tag = "19")]
     pub certificate_expires: ::core::option::Option<::prost_types::Timestamp>,
+    /// The certificates, keys and revocation lists in force.
+    #[prost(message, optional, tag = "20")]
+    pub certificates: ::core::option::Option<CertificateStatus>,
+    /// The policy in force.
+    #[prost(message, optional, tag = "21")]
+    pub policy: ::core::option::Option<PolicyStatus>,
+    /// The audit trail.
+    #[prost(message, optional, tag = "22")]
+    pub audit: ::core::option::Option<AuditStatus>,
+    /// Control actions refused because a caller's quota was used up.
+    #[prost(uint64, tag = "23")]
+    pub quota_refusals: u64,
 }
 impl ::prost::Name for GetStatusResponse {
     const NAME: &'static str = "GetStatusResponse";
@@ -355,6 +367,105 @@ impl ::prost::Name for GetStatusResponse {
     }
     fn type_url() -> ::prost::alloc::string::String {
         "/procwire.v1.GetStatusResponse".into()
+    }
+}
+/// The agent's identity, and whom it trusts, as they are in force: files that cannot be used do not replace those that can.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct CertificateStatus {
+    /// When the files were last read with success.
+    #[prost(message, optional, tag = "1")]
+    pub loaded: ::core::option::Option<::prost_types::Timestamp>,
+    /// Times that changed files were taken into use since the start.
+    #[prost(uint64, tag = "2")]
+    pub reloads: u64,
+    /// Why changed files are not in force; empty: nothing is wrong. An alarm.
+    #[prost(string, tag = "3")]
+    pub problem: ::prost::alloc::string::String,
+    /// Earliest end of validity among the authorities that client certificates are checked against.
+    #[prost(message, optional, tag = "4")]
+    pub client_ca_expires: ::core::option::Option<::prost_types::Timestamp>,
+    /// When the revocation list in force wants to have been replaced; past it, nobody is let in. Absent: there is no revocation list.
+    #[prost(message, optional, tag = "5")]
+    pub revocation_list_next_update: ::core::option::Option<::prost_types::Timestamp>,
+    /// Certificates that the revocation list and the deny list name.
+    #[prost(uint64, tag = "6")]
+    pub revoked: u64,
+    /// Connections ended because their certificate was revoked, denied or expired since.
+    #[prost(uint64, tag = "7")]
+    pub connections_ended: u64,
+    /// Hexadecimal serial number of the agent's own certificate.
+    #[prost(string, tag = "8")]
+    pub serial: ::prost::alloc::string::String,
+    /// SPIFFE id of the agent's own certificate, if it has one.
+    #[prost(string, tag = "9")]
+    pub spiffe_id: ::prost::alloc::string::String,
+}
+impl ::prost::Name for CertificateStatus {
+    const NAME: &'static str = "CertificateStatus";
+    const PACKAGE: &'static str = "procwire.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "procwire.v1.CertificateStatus".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/procwire.v1.CertificateStatus".into()
+    }
+}
+/// The policy that decides what callers may do.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct PolicyStatus {
+    /// File that it was read from; empty: the default policy, which is built in.
+    #[prost(string, tag = "1")]
+    pub path: ::prost::alloc::string::String,
+    /// When it was taken into use.
+    #[prost(message, optional, tag = "2")]
+    pub loaded: ::core::option::Option<::prost_types::Timestamp>,
+    /// SHA-256 of its text, hexadecimal.
+    #[prost(string, tag = "3")]
+    pub sha256: ::prost::alloc::string::String,
+    /// Rules in it.
+    #[prost(uint32, tag = "4")]
+    pub rules: u32,
+    /// Why a changed file is not in force; empty: nothing is wrong. An alarm: the last good policy decides.
+    #[prost(string, tag = "5")]
+    pub problem: ::prost::alloc::string::String,
+}
+impl ::prost::Name for PolicyStatus {
+    const NAME: &'static str = "PolicyStatus";
+    const PACKAGE: &'static str = "procwire.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "procwire.v1.PolicyStatus".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/procwire.v1.PolicyStatus".into()
+    }
+}
+/// The audit trail. Who keeps sequence and hash elsewhere can tell whether the end of the trail was cut off.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct AuditStatus {
+    /// File that it is written to; empty: it goes into the log, which keeps no chain.
+    #[prost(string, tag = "1")]
+    pub path: ::prost::alloc::string::String,
+    /// Number of the last record.
+    #[prost(uint64, tag = "2")]
+    pub sequence: u64,
+    /// Hash of the last record, hexadecimal SHA-256: the next record has it as its previous hash.
+    #[prost(string, tag = "3")]
+    pub head_hash: ::prost::alloc::string::String,
+    /// Records that could not be written since the start. While this rises, control calls are refused.
+    #[prost(uint64, tag = "4")]
+    pub failures: u64,
+    /// Why the last record could not be written; empty: it could.
+    #[prost(string, tag = "5")]
+    pub problem: ::prost::alloc::string::String,
+}
+impl ::prost::Name for AuditStatus {
+    const NAME: &'static str = "AuditStatus";
+    const PACKAGE: &'static str = "procwire.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "procwire.v1.AuditStatus".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/procwire.v1.AuditStatus".into()
     }
 }
 /// What a field costs to read.
@@ -3212,7 +3323,8 @@ pub struct TerminatePlan {
     /// True if nothing will be done.
     #[prost(bool, tag = "2")]
     pub dry_run: bool,
-    /// What was resolved, in the order of the request; a target refused is reported by its progress.
+    /// What was resolved, in the order of the request, at most 1024; those beyond follow as joined. A target refused is reported by
+    /// its progress.
     #[prost(message, repeated, tag = "3")]
     pub targets: ::prost::alloc::vec::Vec<ControlTarget>,
     /// First signal.
@@ -3224,6 +3336,9 @@ pub struct TerminatePlan {
     /// What follows it.
     #[prost(enumeration = "Escalation", tag = "6")]
     pub then: i32,
+    /// Processes resolved in all. What confirm_at_most has to allow.
+    #[prost(uint32, tag = "7")]
+    pub resolved: u32,
 }
 impl ::prost::Name for TerminatePlan {
     const NAME: &'static str = "TerminatePlan";
@@ -3443,6 +3558,121 @@ impl ::prost::Name for WaitStillRunning {
     }
     fn type_url() -> ::prost::alloc::string::String {
         "/procwire.v1.WaitStillRunning".into()
+    }
+}
+/// Request of WaitProcesses.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct WaitProcessesRequest {
+    /// The processes to wait for, by whole refs; at most 1024. Those that are gone already are refused with PROCESS_GONE.
+    #[prost(message, repeated, tag = "1")]
+    pub refs: ::prost::alloc::vec::Vec<ProcessRef>,
+    /// How long for all together, at most 1 hour. Absent: until the call's deadline, at most 1 hour. 0: look once.
+    #[prost(message, optional, tag = "2")]
+    pub timeout: ::core::option::Option<::prost_types::Duration>,
+}
+impl ::prost::Name for WaitProcessesRequest {
+    const NAME: &'static str = "WaitProcessesRequest";
+    const PACKAGE: &'static str = "procwire.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "procwire.v1.WaitProcessesRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/procwire.v1.WaitProcessesRequest".into()
+    }
+}
+/// One message of WaitProcesses: one for each process, in the order in which they end; then the summary.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct WaitProcessesResponse {
+    /// Exactly one is set.
+    #[prost(oneof = "wait_processes_response::Event", tags = "1, 2")]
+    pub event: ::core::option::Option<wait_processes_response::Event>,
+}
+/// Nested message and enum types in `WaitProcessesResponse`.
+pub mod wait_processes_response {
+    /// Exactly one is set.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Oneof)]
+    pub enum Event {
+        /// What became of one process.
+        #[prost(message, tag = "1")]
+        Result(super::WaitResult),
+        /// How it all came out; last message.
+        #[prost(message, tag = "2")]
+        Summary(super::WaitSummary),
+    }
+}
+impl ::prost::Name for WaitProcessesResponse {
+    const NAME: &'static str = "WaitProcessesResponse";
+    const PACKAGE: &'static str = "procwire.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "procwire.v1.WaitProcessesResponse".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/procwire.v1.WaitProcessesResponse".into()
+    }
+}
+/// What became of one process that was waited for.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct WaitResult {
+    /// The process.
+    #[prost(message, optional, tag = "1")]
+    pub r#ref: ::core::option::Option<ProcessRef>,
+    /// Which one of the request, counted from 0.
+    #[prost(uint32, tag = "2")]
+    pub index: u32,
+    /// Nanoseconds waited, by the monotonic clock.
+    #[prost(uint64, tag = "3")]
+    pub waited_ns: u64,
+    /// Exactly one is set.
+    #[prost(oneof = "wait_result::Outcome", tags = "4, 5, 6")]
+    pub outcome: ::core::option::Option<wait_result::Outcome>,
+}
+/// Nested message and enum types in `WaitResult`.
+pub mod wait_result {
+    /// Exactly one is set.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Oneof)]
+    pub enum Outcome {
+        /// It ended.
+        #[prost(message, tag = "4")]
+        Exited(super::ExitStatus),
+        /// It had not ended when the time was up.
+        #[prost(message, tag = "5")]
+        StillRunning(super::WaitStillRunning),
+        /// It could not be waited for: gone before the call, another process by now, of another boot.
+        #[prost(message, tag = "6")]
+        Refused(super::TargetError),
+    }
+}
+impl ::prost::Name for WaitResult {
+    const NAME: &'static str = "WaitResult";
+    const PACKAGE: &'static str = "procwire.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "procwire.v1.WaitResult".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/procwire.v1.WaitResult".into()
+    }
+}
+/// How a wait for many came out.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct WaitSummary {
+    /// Processes that ended. psutil: len(gone).
+    #[prost(uint32, tag = "1")]
+    pub exited: u32,
+    /// Processes that live on. psutil: len(alive).
+    #[prost(uint32, tag = "2")]
+    pub still_running: u32,
+    /// Processes that could not be waited for.
+    #[prost(uint32, tag = "3")]
+    pub refused: u32,
+}
+impl ::prost::Name for WaitSummary {
+    const NAME: &'static str = "WaitSummary";
+    const PACKAGE: &'static str = "procwire.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "procwire.v1.WaitSummary".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/procwire.v1.WaitSummary".into()
     }
 }
 /// Request of UpdateProcess.
@@ -3871,6 +4101,31 @@ pub mod control_service_client {
                 .insert(GrpcMethod::new("procwire.v1.ControlService", "WaitProcess"));
             self.inner.unary(req, path, codec).await
         }
+        /// Waits for many processes in one call and tells of each as it ends. Touches nothing. psutil: wait_procs().
+        pub async fn wait_processes(
+            &mut self,
+            request: impl tonic::IntoRequest<super::WaitProcessesRequest>,
+        ) -> std::result::Result<
+            tonic::Response<tonic::codec::Streaming<super::WaitProcessesResponse>>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/procwire.v1.ControlService/WaitProcesses",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("procwire.v1.ControlService", "WaitProcesses"));
+            self.inner.server_streaming(req, path, codec).await
+        }
         /// Changes scheduling and limits of a process and reads them back. psutil: nice(n), ionice(c, v), cpu_affinity(l), rlimit(r, l).
         pub async fn update_process(
             &mut self,
@@ -3944,6 +4199,20 @@ pub mod control_service_server {
             request: tonic::Request<super::WaitProcessRequest>,
         ) -> std::result::Result<
             tonic::Response<super::WaitProcessResponse>,
+            tonic::Status,
+        >;
+        /// Server streaming response type for the WaitProcesses method.
+        type WaitProcessesStream: tonic::codegen::tokio_stream::Stream<
+                Item = std::result::Result<super::WaitProcessesResponse, tonic::Status>,
+            >
+            + std::marker::Send
+            + 'static;
+        /// Waits for many processes in one call and tells of each as it ends. Touches nothing. psutil: wait_procs().
+        async fn wait_processes(
+            &self,
+            request: tonic::Request<super::WaitProcessesRequest>,
+        ) -> std::result::Result<
+            tonic::Response<Self::WaitProcessesStream>,
             tonic::Status,
         >;
         /// Changes scheduling and limits of a process and reads them back. psutil: nice(n), ionice(c, v), cpu_affinity(l), rlimit(r, l).
@@ -4168,6 +4437,52 @@ pub mod control_service_server {
                                 max_encoding_message_size,
                             );
                         let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/procwire.v1.ControlService/WaitProcesses" => {
+                    #[allow(non_camel_case_types)]
+                    struct WaitProcessesSvc<T: ControlService>(pub Arc<T>);
+                    impl<
+                        T: ControlService,
+                    > tonic::server::ServerStreamingService<super::WaitProcessesRequest>
+                    for WaitProcessesSvc<T> {
+                        type Response = super::WaitProcessesResponse;
+                        type ResponseStream = T::WaitProcessesStream;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::ResponseStream>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::WaitProcessesRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as ControlService>::wait_processes(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = WaitProcessesSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.server_streaming(method, req).await;
                         Ok(res)
                     };
                     Box::pin(fut)

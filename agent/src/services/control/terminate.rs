@@ -8,14 +8,15 @@ use std::{sync::Arc, time::Duration};
 
 use procwire_host::{ControlError, ProcessHandle};
 use procwire_proto::v1::{
-    ControlMechanism, ControlTarget, ErrorReason, Escalation, ExitStatus, ProcessState, Signal, TargetError,
-    TerminatePlan, TerminateProgress, TerminateSignalled, TerminateStillRunning, TerminateSummary,
+    ControlMechanism, ControlTarget, Escalation, ExitStatus, ProcessState, Signal, TargetError, TerminatePlan,
+    TerminateProgress, TerminateSignalled, TerminateStillRunning, TerminateSummary,
     terminate_processes_response::Event, terminate_progress::Step,
 };
 use tokio::time::{Instant, sleep};
 
 use super::{
     Shared,
+    authorization::Asked,
     ending::{Watched, in_words},
     record::Record,
     request::{KILL_WAIT, Termination},
@@ -74,8 +75,13 @@ impl Run {
             Ok(Err(error)) => return self.refuse(None, error.into()).await,
             Err(error) => return Err(self.record_refusal(None, error.into()).await),
         };
-        if let Some(why) = self.shared.protection.reason(&handle) {
-            let failure = protected(&handle, why);
+        let asked = Asked {
+            method: "TerminateProcesses",
+            signal: Some(self.termination.signal),
+            settings: &[],
+            dry_run: self.termination.dry_run,
+        };
+        if let Err(failure) = self.shared.authorization.decide(&self.caller, asked, &handle) {
             return self.refuse(Some(&handle), failure).await;
         }
         match watch(handle, &self.shared) {
@@ -199,6 +205,7 @@ impl Run {
             signal: *signal,
             grace: Some(wire_duration(*grace)),
             then: then.into(),
+            resolved: u32::from(handle.is_some()),
         }));
     }
 
@@ -256,15 +263,6 @@ fn resolved(handle: &ProcessHandle) -> ControlTarget {
         target_index: 0,
         cgroup: None,
     }
-}
-
-fn protected(handle: &ProcessHandle, why: &str) -> Failure {
-    let reference = handle.reference();
-    Failure::new(
-        ErrorReason::ProtectedProcess,
-        format!("process {reference} is never signalled: {why}; act on it on the host if you must"),
-    )
-    .with_metadata("pid", &reference.pid)
 }
 
 fn target_error(failure: &Failure) -> TargetError {
