@@ -9,7 +9,7 @@ from collections import Counter
 
 import psutil
 
-from judging.rows import octets
+from judging.rows import absent, octets
 
 IO = {
     "read_count": "reads", "write_count": "writes", "read_bytes": "read_bytes", "write_bytes": "write_bytes",
@@ -115,6 +115,10 @@ def say_usage(row, number, path):
     say = lambda judge, key, value: row.say(judge, f"mounts[{number}].usage.{key}", value)
     try:
         usage, raw = psutil.disk_usage(path), os.statvfs(path)
+    except PermissionError:
+        for key in ["total_bytes", "used_bytes", "available_bytes", "free_bytes"]:
+            say("kernel", key, absent("denied"))
+        return
     except OSError:
         return
     say("psutil", "total_bytes", usage.total)

@@ -35,10 +35,13 @@ pub(crate) fn reasons(errors: &[FieldError]) -> Reasons {
     errors.iter().map(|error| (error.path.clone(), error.reason())).collect()
 }
 
-/// The reason given for a path, or for something that it is a part of; for a row of a list that is the list.
+/// The reason given for a path, or for something that it is a part of; for a row of a list that is its own, or the list's.
 pub(crate) fn reason_for(reasons: &Reasons, path: &str) -> Option<FieldErrorReason> {
-    let plain = without_rows(path);
-    let mut part = plain.as_str();
+    reason_for_part(reasons, path).or_else(|| reason_for_part(reasons, &without_rows(path)))
+}
+
+fn reason_for_part(reasons: &Reasons, path: &str) -> Option<FieldErrorReason> {
+    let mut part = path;
     loop {
         if let Some(reason) = reasons.get(part) {
             return Some(*reason);

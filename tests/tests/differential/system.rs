@@ -1,7 +1,18 @@
 //! The snapshot of the host.
 
-use procwire_proto::{FieldTable as _, v1::System};
-use procwire_tests::{Agent, Role};
+use std::{
+    fs::Permissions,
+    os::unix::{ffi::OsStrExt as _, fs::PermissionsExt as _},
+    path::PathBuf,
+    process::Command,
+};
+
+use procwire_proto::{
+    FieldTable as _,
+    v1::{FieldError, FieldErrorReason, System},
+};
+use procwire_tests::{Agent, NOBODY, Role, programs};
+use tempfile::TempDir;
 
 use crate::{
     comparison::{Case, Comparison, ROUNDS},
@@ -12,23 +23,66 @@ use crate::{
 
 #[tokio::test]
 async fn every_field_of_the_host_agrees_with_psutil_free_and_the_kernel() {
-    compare(&Agent::start()).await;
+    compare(&Agent::start(), None).await;
 }
 
 #[tokio::test]
 async fn an_unprivileged_agent_sees_the_same_host() {
-    compare(&Agent::options().unprivileged().start()).await;
+    let hidden = HiddenMount::make();
+    let uid = programs::is_root().then_some(NOBODY);
+    let told = compare(&Agent::options().unprivileged().start(), uid).await;
+    if let Some(hidden) = hidden.filter(|_| uid.is_some()) {
+        let path = hidden.path();
+        let mount = told.mounts.iter().find(|mount| mount.mount_point == path.as_os_str().as_bytes()).unwrap();
+        assert!(mount.usage.is_none(), "the agent can look behind a folder that is closed to it: {mount:?}");
+        assert_eq!(mount.errors.first().map(FieldError::reason), Some(FieldErrorReason::PermissionDenied));
+    }
 }
 
-async fn compare(agent: &Agent) {
+/// A filesystem below a folder that only its owner can enter, as container engines have them.
+struct HiddenMount(TempDir);
+
+impl HiddenMount {
+    fn make() -> Option<Self> {
+        let hidden = Self(tempfile::tempdir().unwrap());
+        std::fs::set_permissions(hidden.0.path(), Permissions::from_mode(0o700)).unwrap();
+        std::fs::create_dir(hidden.path()).unwrap();
+        let done = Command::new("mount").args(["-t", "tmpfs", "hidden"]).arg(hidden.path()).output().unwrap();
+        if !done.status.success() {
+            println!("skipped in part: nothing can be mounted here: {}", String::from_utf8_lossy(&done.stderr));
+            return None;
+        }
+        Some(hidden)
+    }
+
+    fn path(&self) -> PathBuf {
+        self.0.path().join("mounted")
+    }
+}
+
+impl Drop for HiddenMount {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg("--lazy").arg(self.path()).output();
+    }
+}
+
+/// What the agent said last.
+async fn compare(agent: &Agent, uid: Option<u32>) -> System {
     let client = agent.client(Role::Reader);
-    let mut judge = Judge::start(None);
+    let mut judge = Judge::start(uid);
+    let mut told = System::default();
     let mut comparison = Comparison::new(rules::SYSTEM);
     for _ in 0..ROUNDS {
         let before = judge.system();
         let system = client.system().get().fields(["*"]).await.unwrap().system.unwrap();
         let after = judge.system();
-        let (ours, reasons) = (flatten("System", &system), reasons(&system.errors));
+        let mut reasons = reasons(&system.errors);
+        for mount in &system.mounts {
+            let row = |error: &FieldError| (format!("mounts[{}].{}", mount.id, error.path), error.reason());
+            reasons.extend(mount.errors.iter().map(row));
+        }
+        let ours = flatten("System", &system);
+        told = system;
         comparison.add(&Case { key: "system", ours: &ours, reasons: &reasons, before: &before, after: &after });
         if !comparison.is_open() {
             break;
@@ -36,6 +90,7 @@ async fn compare(agent: &Agent) {
     }
     comparison.assert_agreed();
     comparison.assert_covers_or_lacks(compared_fields(), MAY_BE_LACKING);
+    told
 }
 
 /// What a machine may lack, and why; the judges must find it lacking too. The whole machines among the tests of host have it.
