@@ -15,7 +15,7 @@ use tokio::{sync::OwnedMutexGuard, task::spawn_blocking, time};
 
 pub use self::{
     file::AuditError,
-    line::{AuditDecision, AuditEvent, AuditRecord, AuditTarget},
+    line::{AuditDecision, AuditEvent, AuditRecord, AuditTarget, Part},
 };
 use self::{
     file::AuditFile,
@@ -71,6 +71,14 @@ impl Audit {
             }
         }
         self.write(line).await
+    }
+
+    /// The lines of one decision or outcome, together.
+    pub async fn record_all(&self, records: &[AuditRecord<'_>]) -> Result<(), AuditError> {
+        for record in records {
+            self.record(*record).await?;
+        }
+        Ok(())
     }
 
     /// Writes what was only counted so far. Called at the end.

@@ -119,18 +119,9 @@ impl Shared {
 
     async fn write_down(&self, rule: &str, principal: Option<Principal>, method: &str) {
         let principal = principal.unwrap_or_else(Principal::nobody);
-        let record = AuditRecord {
-            event: AuditEvent::Denial,
-            principal: &principal,
-            method: shortened(method),
-            request_id: "",
-            reason: "",
-            targets: &[],
-            arguments: "",
-            decision: AuditDecision::Denied,
-            rule,
-            result: None,
-        };
+        let method = shortened(method);
+        let denial = AuditRecord::new(AuditEvent::Denial, &principal, method, AuditDecision::Denied);
+        let record = AuditRecord { rule, ..denial };
         // The call is refused all the same.
         if let Err(error) = self.audit.record(record).await {
             tracing::error!(%error, method, principal = principal.name, "a denial is not on record");

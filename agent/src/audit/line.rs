@@ -32,6 +32,39 @@ pub struct AuditRecord<'a> {
     pub rule: &'a str,
     /// What came of it: "exited code=0".
     pub result: Option<&'a str>,
+    /// How many targets there were, if not all are named.
+    pub targets_total: Option<usize>,
+    /// Which of the lines this is, if it takes several to name the targets.
+    pub part: Option<Part>,
+}
+
+/// One line of several about the same thing.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct Part {
+    /// Counted from 1.
+    pub number: usize,
+    /// Lines in all.
+    pub of: usize,
+}
+
+impl<'a> AuditRecord<'a> {
+    /// Nothing said yet but who did what.
+    pub fn new(event: AuditEvent, principal: &'a Principal, method: &'a str, decision: AuditDecision) -> Self {
+        Self {
+            event,
+            principal,
+            method,
+            request_id: "",
+            reason: "",
+            targets: &[],
+            arguments: "",
+            decision,
+            rule: "",
+            result: None,
+            targets_total: None,
+            part: None,
+        }
+    }
 }
 
 /// A process that is acted on.
@@ -43,6 +76,17 @@ pub struct AuditTarget<'a> {
     pub name: &'a [u8],
     /// Its effective user.
     pub user_id: Option<u32>,
+    /// By which rule, where it is not that of the whole record.
+    pub rule: Option<&'a str>,
+    /// What came of this one, where it is not that of the whole record.
+    pub result: Option<&'a str>,
+}
+
+impl<'a> From<&'a ProcessRef> for AuditTarget<'a> {
+    /// One that was not looked at.
+    fn from(reference: &'a ProcessRef) -> Self {
+        Self { reference, name: b"", user_id: None, rule: None, result: None }
+    }
 }
 
 /// The step that a record is about.
@@ -87,6 +131,10 @@ pub(super) struct Line {
     reason: String,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     targets: Vec<Target>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    targets_total: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    part: Option<Part>,
     #[serde(skip_serializing_if = "String::is_empty")]
     arguments: String,
     decision: AuditDecision,
@@ -104,15 +152,32 @@ struct Target {
     pid: u32,
     start_ticks: u64,
     boot_id: String,
+    #[serde(skip_serializing_if = "String::is_empty")]
     name: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     user_id: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rule: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    result: Option<String>,
 }
 
 impl Line {
     pub(super) fn new(record: &AuditRecord<'_>) -> Line {
-        let AuditRecord { event, principal, method, request_id, reason, targets, arguments, decision, rule, result } =
-            *record;
+        let AuditRecord {
+            event,
+            principal,
+            method,
+            request_id,
+            reason,
+            targets,
+            arguments,
+            decision,
+            rule,
+            result,
+            targets_total,
+            part,
+        } = *record;
         let Principal { name, roles, certificate_serial, peer } = principal;
         Line {
             time: now(),
@@ -125,6 +190,8 @@ impl Line {
             request_id: escaped(request_id),
             reason: escaped(reason),
             targets: targets.iter().map(Target::new).collect(),
+            targets_total,
+            part,
             arguments: escaped(arguments),
             decision,
             rule: escaped(rule),
@@ -145,13 +212,15 @@ impl Line {
 
 impl Target {
     fn new(target: &AuditTarget<'_>) -> Target {
-        let AuditTarget { reference, name, user_id } = *target;
+        let AuditTarget { reference, name, user_id, rule, result } = *target;
         Target {
             pid: reference.pid,
             start_ticks: reference.start_ticks,
             boot_id: reference.boot_id.iter().map(|byte| format!("{byte:02x}")).collect(),
             name: escape::terminal(name).into_owned(),
             user_id,
+            rule: rule.map(escaped),
+            result: result.map(escaped),
         }
     }
 }

@@ -42,16 +42,8 @@ impl Trail {
 
 fn denial<'a>(principal: &'a Principal, method: &'a str) -> AuditRecord<'a> {
     AuditRecord {
-        event: AuditEvent::Denial,
-        principal,
-        method,
-        request_id: "",
-        reason: "",
-        targets: &[],
-        arguments: "",
-        decision: AuditDecision::Denied,
         rule: "role operator",
-        result: None,
+        ..AuditRecord::new(AuditEvent::Denial, principal, method, AuditDecision::Denied)
     }
 }
 
@@ -61,7 +53,7 @@ async fn a_decision_is_one_line_whatever_the_strings_hold() {
     let reference =
         ProcessRef { pid: 42, start_ticks: 7, boot_id: Bytes::from_static(&[0xab; 16]), ..ProcessRef::default() };
     let principal = Principal::local();
-    let targets = [AuditTarget { reference: &reference, name: b"ev\nil\xff\x1b[2J", user_id: Some(1000) }];
+    let targets = [AuditTarget { name: b"ev\nil\xff\x1b[2J", user_id: Some(1000), ..AuditTarget::from(&reference) }];
     let record = AuditRecord {
         event: AuditEvent::Decision,
         request_id: "r-1\n{}",

@@ -1,10 +1,12 @@
 //! ControlService: acts on processes, by whole references only.
 
+mod answers;
 mod authorization;
 mod ending;
 mod protection;
 mod record;
 mod request;
+mod request_ids;
 mod runs;
 mod signal;
 mod terminate;
@@ -22,14 +24,12 @@ use tonic::{Request, Response, Status};
 
 use self::{
     authorization::Authorization,
-    record::Record,
+    record::{Action, Record},
     request::{Termination, WaitSpec},
     runs::{Begun, FollowStream, Follower, Runs},
 };
 use super::request::caller;
 use crate::{access::Principal, context::Context, host_pool::HostPool, shutdown::Shutdown, status::Failure};
-
-const TERMINATE: &str = "/procwire.v1.ControlService/TerminateProcesses";
 
 /// Answers ControlService.
 pub struct ControlService {
@@ -90,7 +90,16 @@ async fn begin(
             Ok(follower)
         }
         Err(failure) => {
-            Record::unacceptable(&caller, &request, &failure).write_or_log(&shared.context.audit).await;
+            let arguments = format!("targets={} signal={}", request.targets.len(), request.signal);
+            let action = Action {
+                caller: &caller,
+                method: "TerminateProcesses",
+                request_id: &request.request_id,
+                reason: &request.reason,
+                arguments: &arguments,
+                dry_run: request.dry_run,
+            };
+            Record::unacceptable(action, &request.targets, &failure).write_or_log(&shared.context.audit).await;
             Err(failure)
         }
     }

@@ -16,15 +16,16 @@ use tokio::time::{Instant, sleep};
 
 use super::{
     Shared,
-    authorization::Asked,
+    authorization::{Asked, Permit},
     ending::{Watched, in_words},
-    record::Record,
+    record::{Action, Record},
     request::{KILL_WAIT, Termination},
     runs::RunLog,
     wait::watch,
 };
 use crate::{
     access::Principal,
+    audit::AuditTarget,
     host_pool::Lane,
     services::request::wire_duration,
     status::{Failure, RETRY_AFTER_SHUTDOWN},
@@ -35,7 +36,8 @@ const LAST_WAIT: Duration = Duration::from_secs(3);
 
 pub(super) async fn run(shared: Arc<Shared>, caller: Principal, termination: Termination, log: RunLog) {
     let _agent_waits_for_us = shared.context.shutdown.hold();
-    let run = Run { shared, caller, termination, log, accepted: Instant::now() };
+    let arguments = termination.to_string();
+    let run = Run { shared, caller, termination, arguments, log, accepted: Instant::now() };
     let result = run.resolve_and_act().await;
     run.log.end(result);
 }
@@ -44,6 +46,8 @@ struct Run {
     shared: Arc<Shared>,
     caller: Principal,
     termination: Termination,
+    /// As the audit record has them.
+    arguments: String,
     log: RunLog,
     accepted: Instant,
 }
@@ -81,17 +85,31 @@ impl Run {
             settings: &[],
             dry_run: self.termination.dry_run,
         };
-        if let Err(failure) = self.shared.authorization.decide(&self.caller, asked, &handle) {
-            return self.refuse(Some(&handle), failure).await;
-        }
+        let permit = match self.shared.authorization.decide(&self.caller, asked, &handle) {
+            Ok(permit) => permit,
+            Err(failure) => return self.refuse(Some(&handle), failure).await,
+        };
         match watch(handle, &self.shared) {
-            Ok(watched) => self.decide_and_act(&watched).await,
+            Ok(watched) => self.decide_and_act(&watched, permit).await,
             Err(failure) => Err(self.record_refusal(None, failure).await),
         }
     }
 
+    fn action(&self) -> Action<'_> {
+        let Termination { request_id, reason, dry_run, .. } = &self.termination;
+        Action {
+            caller: &self.caller,
+            method: "TerminateProcesses",
+            request_id,
+            reason,
+            arguments: &self.arguments,
+            dry_run: *dry_run,
+        }
+    }
+
     async fn record_refusal(&self, handle: Option<&ProcessHandle>, failure: Failure) -> Failure {
-        let record = Record::refusal(&self.caller, &self.termination, handle, &failure);
+        let target = handle.map_or_else(|| AuditTarget::from(&self.termination.target), AuditTarget::from);
+        let record = Record::refusal(self.action(), [(target, &failure)]);
         record.write_or_log(&self.shared.context.audit).await;
         failure
     }
@@ -106,10 +124,9 @@ impl Run {
     }
 
     /// The decision is on record before anything is done.
-    async fn decide_and_act(&self, watched: &Watched) -> Result<(), Failure> {
+    async fn decide_and_act(&self, watched: &Watched, permit: Permit) -> Result<(), Failure> {
         let audit = &self.shared.context.audit;
-        let decision = Record::decision(&self.caller, &self.termination, watched.handle());
-        decision.write(audit).await.map_err(|error| Failure::audit_unavailable(&error))?;
+        Record::decision(self.action(), [(watched.handle(), permit.rule)]).write(audit).await?;
         self.say_plan(Some(watched.handle()));
         if self.termination.dry_run {
             self.log.push(Event::Summary(TerminateSummary::default()));
@@ -118,7 +135,7 @@ impl Run {
         let (result, escalated) = self.act(watched).await;
         let words = result.as_ref().map_or_else(|failure| format!("unknown: {failure}"), Outcome::in_words);
         let words = if escalated { format!("escalated, {words}") } else { words };
-        Record::outcome(&self.caller, &self.termination, watched.handle(), words).write_or_log(audit).await;
+        Record::outcome(self.action(), [(watched.handle(), words)]).write_or_log(audit).await;
         self.say_outcome(result?, escalated)
     }
 
