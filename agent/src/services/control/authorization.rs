@@ -17,12 +17,14 @@ pub(crate) struct Authorization {
 }
 
 /// What is asked for.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Asked<'a> {
     /// "TerminateProcesses", as the last part of the method's path has it.
     pub(crate) method: &'static str,
     /// First signal, if any is sent.
     pub(crate) signal: Option<i32>,
+    /// The signal that follows if the target lives on: a rule against it holds for an escalation too.
+    pub(crate) then: Option<i32>,
     /// Paths of the settings that are to be changed, if any.
     pub(crate) settings: &'a [String],
     /// Nothing will be done.

@@ -82,6 +82,7 @@ impl Run {
         let asked = Asked {
             method: "TerminateProcesses",
             signal: Some(self.termination.signal),
+            then: self.termination.escalate.then_some(Signal::Kill as i32),
             settings: &[],
             dry_run: self.termination.dry_run,
         };
