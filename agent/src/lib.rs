@@ -9,6 +9,7 @@ pub mod audit;
 pub mod config;
 pub mod context;
 pub mod counters;
+mod digest;
 pub mod embedded;
 mod health;
 pub mod host_pool;
