@@ -23,9 +23,11 @@ use procwire_proto::v1::{
 use tonic::{Request, Response, Status};
 
 use self::{
+    answers::Answers,
     authorization::Authorization,
     record::{Action, Record},
-    request::{Termination, WaitSpec},
+    request::{Signalling, Termination, Update, WaitSpec},
+    request_ids::RequestIds,
     runs::{Begun, FollowStream, Follower, Runs},
 };
 use super::request::caller;
@@ -42,13 +44,18 @@ struct Shared {
     pool: Arc<HostPool>,
     authorization: Authorization,
     runs: Runs,
+    signals: Answers<Signalling, SignalProcessesResponse>,
+    updates: Answers<Update, UpdateProcessResponse>,
 }
 
 impl ControlService {
     pub(crate) fn new(context: Context, pool: Arc<HostPool>) -> Self {
         let authorization = Authorization::new(&context);
-        let runs = Runs::new(context.config.limits.terminations);
-        Self { shared: Arc::new(Shared { context, pool, authorization, runs }) }
+        let ids = RequestIds::default();
+        let runs = Runs::new(context.config.limits.terminations, ids.clone());
+        let signals = Answers::new("SignalProcesses", ids.clone());
+        let updates = Answers::new("UpdateProcess", ids);
+        Self { shared: Arc::new(Shared { context, pool, authorization, runs, signals, updates }) }
     }
 
     async fn terminate(&self, request: Request<TerminateProcessesRequest>) -> Result<FollowStream, Failure> {

@@ -9,12 +9,15 @@ use std::{
     time::Duration,
 };
 
-use procwire_proto::v1::{ErrorReason, TerminateProcessesResponse, terminate_processes_response::Event};
+use procwire_proto::v1::{TerminateProcessesResponse, terminate_processes_response::Event};
 use tokio::{sync::watch, time::Instant};
 use tokio_stream::{Stream, wrappers::WatchStream};
 use tonic::Status;
 
-use super::request::Termination;
+use super::{
+    request::Termination,
+    request_ids::{Claim, Key, RequestIds, conflict},
+};
 use crate::status::{Failure, HostName};
 
 /// How long the answer to a request id is kept after its end.
@@ -26,19 +29,15 @@ const REMEMBERED_MAX: usize = 4096;
 #[derive(Debug)]
 pub(crate) struct Runs {
     running_limit: usize,
+    ids: RequestIds,
     known: Mutex<HashMap<Key, Known>>,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-struct Key {
-    caller: String,
-    request_id: String,
 }
 
 #[derive(Debug)]
 struct Known {
     termination: Termination,
     log: Arc<watch::Sender<Log>>,
+    _claim: Claim,
 }
 
 /// What a run has to say, so far.
@@ -73,8 +72,9 @@ pub(crate) enum Begun {
 pub(crate) struct Follower(watch::Receiver<Log>);
 
 impl Runs {
-    pub(crate) fn new(running_limit: usize) -> Self {
-        Self { running_limit, known: Mutex::default() }
+    /// `ids` are those of all methods.
+    pub(crate) fn new(running_limit: usize, ids: RequestIds) -> Self {
+        Self { running_limit, ids, known: Mutex::default() }
     }
 
     /// Looks the request id up. After a run that failed before it did anything, asking again begins anew; dry runs are never
@@ -90,14 +90,15 @@ impl Runs {
         let mut known = self.lock();
         forget(&mut known, Instant::now());
         match known.get(&key) {
-            Some(earlier) if earlier.termination != *termination => return Err(conflict(&termination.request_id)),
+            Some(earlier) if earlier.termination != *termination => return Err(conflict(&key.request_id, "other contents")),
             Some(earlier) => return Ok(Begun::Repeat(Follower(earlier.log.subscribe()))),
             None => {}
         }
         if known.values().filter(|run| run.log.borrow().end.is_none()).count() >= self.running_limit {
             return Err(Failure::limit_reached("limits.terminations", self.running_limit, Duration::from_secs(10)));
         }
-        known.insert(key, Known { termination: termination.clone(), log });
+        let claim = self.ids.claim(&key, "TerminateProcesses")?;
+        known.insert(key, Known { termination: termination.clone(), log, _claim: claim });
         Ok(begun)
     }
 
@@ -121,15 +122,6 @@ fn forget(known: &mut HashMap<Key, Known>, now: Instant) {
             known.remove(&oldest);
         }
     }
-}
-
-fn conflict(request_id: &str) -> Failure {
-    Failure::new(
-        ErrorReason::RequestIdConflict,
-        "request_id was used within the last 10 minutes for a request with other contents; nothing was done; use a new id",
-    )
-    .with_field("request_id", "was used for other contents")
-    .with_metadata("request_id", request_id)
 }
 
 /// Where a run writes.

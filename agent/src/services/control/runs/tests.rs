@@ -1,6 +1,6 @@
 #![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
 
-use procwire_proto::v1::{ProcessRef, TerminateProcessesRequest, TerminateProgress, TerminateSummary};
+use procwire_proto::v1::{ErrorReason, ProcessRef, TerminateProcessesRequest, TerminateProgress, TerminateSummary};
 use tokio_stream::StreamExt as _;
 
 use super::*;
@@ -34,7 +34,7 @@ async fn all(follower: Follower) -> Vec<Result<Event, tonic::Code>> {
 
 #[tokio::test]
 async fn a_repeated_request_id_gets_the_same_answer_and_starts_nothing() {
-    let runs = Runs::new(8);
+    let runs = Runs::new(8, RequestIds::default());
     let (log, first) = new(runs.begin("alice", &termination("a", false)).unwrap());
     log.push(summary(1));
     let Begun::Repeat(during) = runs.begin("alice", &termination("a", false)).unwrap() else { panic!("started twice") };
@@ -49,7 +49,7 @@ async fn a_repeated_request_id_gets_the_same_answer_and_starts_nothing() {
 
 #[tokio::test]
 async fn other_contents_under_the_same_id_are_a_conflict() {
-    let runs = Runs::new(8);
+    let runs = Runs::new(8, RequestIds::default());
     let (log, _follower) = new(runs.begin("alice", &termination("a", false)).unwrap());
     let other = Termination { signal: 9, ..termination("a", false) };
     let Err(failure) = runs.begin("alice", &other) else { panic!("taken for a repeat") };
@@ -60,7 +60,7 @@ async fn other_contents_under_the_same_id_are_a_conflict() {
 
 #[tokio::test]
 async fn what_did_nothing_is_not_remembered() {
-    let runs = Runs::new(8);
+    let runs = Runs::new(8, RequestIds::default());
     let (log, follower) = new(runs.begin("alice", &termination("a", false)).unwrap());
     drop(log);
     assert_eq!(all(follower).await, [Err(tonic::Code::Internal)], "a run that panicked says so");
@@ -71,7 +71,7 @@ async fn what_did_nothing_is_not_remembered() {
 
 #[tokio::test]
 async fn what_failed_after_its_first_signal_is_not_done_again() {
-    let runs = Runs::new(8);
+    let runs = Runs::new(8, RequestIds::default());
     let (log, _follower) = new(runs.begin("alice", &termination("a", false)).unwrap());
     log.push(Event::Progress(TerminateProgress::default()));
     log.end(Err(Failure::internal("the pool is gone")));
@@ -83,7 +83,7 @@ async fn what_failed_after_its_first_signal_is_not_done_again() {
 
 #[tokio::test(start_paused = true)]
 async fn answers_are_forgotten_ten_minutes_after_the_end() {
-    let runs = Runs::new(8);
+    let runs = Runs::new(8, RequestIds::default());
     let (log, _follower) = new(runs.begin("alice", &termination("a", false)).unwrap());
     log.end(Ok(()));
     tokio::time::advance(REMEMBERED_FOR - Duration::from_millis(1)).await;
@@ -94,7 +94,7 @@ async fn answers_are_forgotten_ten_minutes_after_the_end() {
 
 #[tokio::test]
 async fn so_many_may_run_at_a_time() {
-    let runs = Runs::new(1);
+    let runs = Runs::new(1, RequestIds::default());
     let (log, _follower) = new(runs.begin("alice", &termination("a", false)).unwrap());
     let Err(failure) = runs.begin("bob", &termination("b", false)) else { panic!("more than the limit") };
     assert_eq!(failure.reason(), ErrorReason::LimitReached);
@@ -104,7 +104,7 @@ async fn so_many_may_run_at_a_time() {
 
 #[tokio::test]
 async fn a_run_notices_when_everyone_has_left() {
-    let runs = Runs::new(1);
+    let runs = Runs::new(1, RequestIds::default());
     let (log, follower) = new(runs.begin("alice", &termination("a", false)).unwrap());
     assert!(log.is_followed());
     drop(FollowStream::new(follower, HostName::new(b"h")));

@@ -1,8 +1,12 @@
 #![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
 
-use procwire_proto::Duration as WireDuration;
+use procwire_proto::{
+    Duration as WireDuration,
+    v1::{ControlScope, ErrorReason},
+};
 
 use super::*;
+use crate::services::control::request::signal_name;
 
 fn target() -> ProcessRef {
     ProcessRef { pid: 4242, start_ticks: 7, boot_id: vec![1; 16].into(), pidfd_inode: None }
@@ -50,10 +54,11 @@ fn a_request_id_is_kept_or_made() {
 fn targets_are_whole_and_one() {
     let none = TerminateProcessesRequest { targets: vec![], ..request() };
     assert_eq!(refused(&none), invalid("targets"));
-    let two = TerminateProcessesRequest { targets: vec![target(); 2], ..request() };
+    let other = ProcessRef { pid: 4243, ..target() };
+    let two = TerminateProcessesRequest { targets: vec![target(), other], ..request() };
     assert_eq!(refused(&two), not_served("targets"));
-    let most = TerminateProcessesRequest { targets: vec![target(); 1024], ..request() };
-    assert_eq!(refused(&most), not_served("targets"));
+    let twice = TerminateProcessesRequest { targets: vec![target(); 2], ..request() };
+    assert_eq!(refused(&twice), invalid("targets[1]"));
     let too_many = TerminateProcessesRequest { targets: vec![target(); 1025], ..request() };
     assert_eq!(refused(&too_many), invalid("targets"));
     let bare_pid = ProcessRef { pid: 7, ..Default::default() };
@@ -116,17 +121,4 @@ fn a_wrong_count_stops_everything() {
         assert_eq!(refused(&request), (ErrorReason::ConfirmCountMismatch, "confirm_count".to_owned()));
     }
     Termination::parse(&TerminateProcessesRequest { confirm_count: Some(1), ..request() }).unwrap();
-}
-
-#[test]
-fn waiting_has_a_target_and_an_end() {
-    let longest = Duration::from_secs(3600);
-    let parse = |r#ref, timeout| WaitSpec::parse(WaitProcessRequest { r#ref, timeout }, longest);
-    assert_eq!(parse(Some(target()), None).unwrap(), WaitSpec { target: target(), timeout: longest });
-    assert_eq!(parse(Some(target()), seconds(0)).unwrap().timeout, Duration::ZERO);
-    assert_eq!(parse(None, None).unwrap_err().field(), Some("ref"));
-    assert_eq!(parse(Some(ProcessRef::default()), None).unwrap_err().field(), Some("ref.pid"));
-    for timeout in [seconds(-1), seconds(3601)] {
-        assert_eq!(parse(Some(target()), timeout).unwrap_err().field(), Some("timeout"));
-    }
 }
