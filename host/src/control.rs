@@ -1,9 +1,11 @@
 //! Acting on one process, and knowing how it ended, through a descriptor that can mean no other process.
 
+mod abilities;
 mod error;
 mod handle;
 mod liveness;
 
+pub use abilities::ControlAbilities;
 pub use error::ControlError;
 pub use handle::ProcessHandle;
 pub use liveness::Liveness;

@@ -1,11 +1,11 @@
 //! What this kernel and these privileges allow, probed once when asked.
 
-use std::{fs, os::fd::AsFd as _};
+use std::fs;
 
 use procwire_proto::v1::FeatureCapability;
-use rustix::process::{PidfdFlags, geteuid, getpid, pidfd_open};
+use rustix::process::geteuid;
 
-use crate::{Host, process::Stat, sys};
+use crate::{Host, process::Stat};
 
 /// Bits of capabilities(7) in `CapEff`.
 const CAP_DAC_READ_SEARCH: u32 = 2;
@@ -15,19 +15,18 @@ const CAP_SYS_PTRACE: u32 = 19;
 impl Host {
     /// Features of the kernel and of the agent's privileges, each with what is missing without it.
     pub fn features(&self) -> Vec<FeatureCapability> {
-        let pidfd = pidfd_open(getpid(), PidfdFlags::empty());
-        let tells_exit = pidfd.as_ref().is_ok_and(|pidfd| sys::pidfd_info(pidfd.as_fd()).is_ok());
+        let control = self.control_abilities();
         let capabilities = effective_capabilities();
         let has = |bit: u32| capabilities & (1 << bit) != 0;
         vec![
             feature(
                 "pidfd",
-                pidfd.is_ok(),
-                "without it (before Linux 5.3) processes cannot be signalled or waited for",
+                control.pidfd,
+                "without it (before Linux 5.3, or under a filter of system calls that refuses it) processes are signalled by kill(2) right after a check of their identity, and looked at again and again while their end is waited for",
             ),
             feature(
                 "pidfd_exit_status",
-                tells_exit,
+                control.exit_status,
                 "without it (before Linux 6.15) the exit status of a process that its parent has waited for is unknown",
             ),
             feature(

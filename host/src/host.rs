@@ -7,7 +7,10 @@ use std::{
         unix::fs::MetadataExt as _,
     },
     path::{Path, PathBuf},
-    sync::atomic::{AtomicU8, Ordering},
+    sync::{
+        Arc, OnceLock,
+        atomic::{AtomicU8, Ordering},
+    },
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
@@ -17,18 +20,19 @@ use rustix::{
     time::{ClockId, clock_gettime},
 };
 
-use crate::{HostError, Machine, Roots, disk_usage::Filesystems, procfs, users::Users};
+use crate::{HostError, Machine, Roots, control::ControlAbilities, disk_usage::Filesystems, procfs, users::Users};
 
 /// A host: its roots, its facts, and what is worth keeping between readings. `Send + Sync`; share it in an `Arc`.
 #[derive(Debug)]
 pub struct Host {
     roots: Roots,
     machine: Machine,
-    proc: OwnedFd,
+    proc: Arc<OwnedFd>,
     users: Users,
     fd_directory_size: AtomicU8,
     own_pids: AtomicU8,
     filesystems: Filesystems,
+    control_abilities: OnceLock<ControlAbilities>,
 }
 
 impl Host {
@@ -53,12 +57,24 @@ impl Host {
         Ok(Self {
             roots,
             machine,
-            proc,
+            proc: Arc::new(proc),
             users,
             fd_directory_size: AtomicU8::new(UNKNOWN),
             own_pids: AtomicU8::new(UNKNOWN),
             filesystems: Filesystems::new(),
+            control_abilities: OnceLock::new(),
         })
+    }
+
+    /// The same host, as if its kernel offered this for acting on processes: for trying what older ones do.
+    #[must_use]
+    pub fn with_control_abilities(self, abilities: ControlAbilities) -> Self {
+        Self { control_abilities: OnceLock::from(abilities), ..self }
+    }
+
+    /// What there is for acting on processes. Probed once, by the agent on itself.
+    pub fn control_abilities(&self) -> ControlAbilities {
+        *self.control_abilities.get_or_init(ControlAbilities::probe)
     }
 
     /// Where the kernel's files are.
@@ -104,6 +120,11 @@ impl Host {
 
     pub(crate) fn proc(&self) -> BorrowedFd<'_> {
         self.proc.as_fd()
+    }
+
+    /// procfs, for those that outlive a borrow.
+    pub(crate) fn shared_proc(&self) -> Arc<OwnedFd> {
+        Arc::clone(&self.proc)
     }
 
     pub(crate) fn users(&self) -> &Users {

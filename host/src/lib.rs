@@ -23,7 +23,7 @@ mod sys;
 pub mod system;
 mod users;
 
-pub use control::{ControlError, Liveness, ProcessHandle};
+pub use control::{ControlAbilities, ControlError, Liveness, ProcessHandle};
 pub use disk_usage::DiskUsageError;
 pub use error::HostError;
 pub use features::own_user;

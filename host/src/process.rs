@@ -48,3 +48,4 @@ pub fn scrub_command(arguments: &mut [Vec<u8>]) -> bool {
 pub(crate) use cgroup::parse as cgroup_membership;
 pub(crate) use exit::may_trace_zombie;
 pub(crate) use stat::Stat;
+pub(crate) use status::thread_group;

@@ -102,6 +102,13 @@ impl ProcessPath {
         path
     }
 
+    /// The directory that is open.
+    pub(crate) fn here() -> Self {
+        let mut path = Self { text: [0; 64], length: 0 };
+        path.push(b".");
+        path
+    }
+
     /// The directory of one thread.
     pub(crate) fn of_thread(pid: u32, thread: u32) -> Self {
         let mut path = Self::new(pid);

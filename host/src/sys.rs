@@ -6,6 +6,7 @@ mod ethtool;
 mod io_priority;
 mod name_service;
 mod nvml;
+mod pidfd;
 mod pidfd_info;
 mod shared_library;
 mod signals;
@@ -19,6 +20,7 @@ pub(crate) use name_service::user_name;
 #[cfg(test)]
 pub(crate) use nvml::tests as nvml_tests;
 pub(crate) use nvml::{Nvml, NvmlCard, NvmlError};
+pub(crate) use pidfd::{pidfd_of_thread, pidfd_send_nothing};
 pub(crate) use pidfd_info::pidfd_info;
 pub(crate) use signals::signal;
 

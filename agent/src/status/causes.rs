@@ -224,6 +224,7 @@ impl From<ControlError> for Failure {
                 .with_metadata("found_start_ticks", &found_start_ticks),
             ControlError::Rebooted { pid } => Self::host_rebooted(pid),
             ControlError::InvalidReference { field, detail } => Self::invalid(field, detail),
+            ControlError::InvalidSetting { path, problem } => Self::invalid(format!("settings.{path}"), problem),
             ControlError::ForeignPids { pid } => Self::new(ErrorReason::UnsupportedByHost, error.to_string())
                 .with_metadata("feature", &"own_pid_namespace")
                 .with_metadata("pid", &pid),

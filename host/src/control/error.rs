@@ -2,6 +2,8 @@
 
 use std::io;
 
+use rustix::io::Errno;
+
 /// A process could not be acted on, and nothing was done to it.
 #[derive(Debug, thiserror::Error)]
 pub enum ControlError {
@@ -46,12 +48,22 @@ pub enum ControlError {
         pid: u32,
     },
     /// The kernel does not let the agent do it.
-    #[error("{operation} on process {pid}: permission denied; the agent needs CAP_KILL or the process's user")]
+    #[error("{operation} on process {pid}: permission denied; the agent needs {needs}")]
     PermissionDenied {
         /// The system call.
         operation: &'static str,
         /// The pid.
         pid: u32,
+        /// What would let it: a capability, a user.
+        needs: &'static str,
+    },
+    /// The kernel takes no such value.
+    #[error("{path} {problem}")]
+    InvalidSetting {
+        /// Field of the settings: `cpu_affinity[2]`.
+        path: String,
+        /// What is wrong with it, read on from the path.
+        problem: String,
     },
     /// The kernel has no pidfds.
     #[error("this kernel has no {feature}; Linux 5.3 or later is needed")]
@@ -69,4 +81,18 @@ pub enum ControlError {
         /// Why.
         source: io::Error,
     },
+}
+
+impl ControlError {
+    /// What an error of a system call that looks at or signals a process means.
+    pub(super) fn of(operation: &'static str, pid: u32, errno: Errno) -> Self {
+        match errno {
+            Errno::SRCH | Errno::NOENT => Self::Gone { pid },
+            Errno::PERM | Errno::ACCESS => {
+                Self::PermissionDenied { operation, pid, needs: "CAP_KILL or the process's user" }
+            }
+            Errno::NOSYS => Self::UnsupportedKernel { feature: operation },
+            errno => Self::Io { operation, pid, source: errno.into() },
+        }
+    }
 }

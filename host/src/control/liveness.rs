@@ -1,18 +1,10 @@
 //! Whether a process lives, and how it ended, child or not.
 
-use std::os::fd::BorrowedFd;
-
 use procwire_proto::v1::{ExitStatus, ProcessRef, ProcessState};
-use rustix::{
-    event::{PollFd, PollFlags, Timespec, poll},
-    io::Errno,
-};
+use rustix::io::Errno;
 
-use crate::{
-    process::{Stat, may_trace_zombie},
-    procfs::{Buffer, ProcessPath},
-    sys::pidfd_info,
-};
+use super::handle::Grip;
+use crate::{process::may_trace_zombie, procfs::Buffer};
 
 /// What became of a process.
 #[derive(Clone, Debug, PartialEq)]
@@ -27,64 +19,71 @@ pub enum Liveness {
 }
 
 impl Liveness {
-    pub(super) fn look(pidfd: BorrowedFd<'_>, proc: BorrowedFd<'_>, reference: &ProcessRef) -> Self {
-        if !has_ended(pidfd) {
-            return Self::Running(state(proc, reference).unwrap_or_default());
-        }
-        // A second try, because the parent may wait for it between the two questions.
+    pub(super) fn look(grip: &Grip, reference: &ProcessRef) -> Self {
+        // A second try, because it may end, and its parent wait for it, between the questions.
         for _ in 0..2 {
-            if let Some(status) = pidfd_info(pidfd).ok().and_then(|info| info.wait_status) {
-                return Self::Ended(ExitStatus::from_wait_status(status));
+            let has_ended = grip.has_ended();
+            if let Some(status) = grip.exit_status().filter(|_| has_ended == Some(true)) {
+                return Self::Ended(status);
             }
-            match zombie(proc, reference) {
-                Zombie::Status(status) => return Self::Ended(ExitStatus::from_wait_status(status)),
-                Zombie::Secret => return Self::ZombieUnknown,
-                Zombie::Reaped => {}
+            match (Seen::of(grip, reference), has_ended) {
+                (Seen::Zombie(status), _) => return Self::Ended(ExitStatus::from_wait_status(status)),
+                (Seen::SecretZombie, _) => return Self::ZombieUnknown,
+                (Seen::Alive(state), Some(false) | None) => return Self::Running(state),
+                (Seen::Gone, None) => break,
+                // The pidfd knows better than what is seen.
+                (Seen::Gone, Some(false)) => {}
+                (Seen::Gone | Seen::Alive(_), Some(true)) => {}
             }
         }
-        Self::Ended(ExitStatus::unknown(
-            "this kernel keeps no exit status for processes of other parents; Linux 6.15 does",
-        ))
-    }
-}
-
-/// A pidfd is readable once its process has ended, zombies included (pidfd_open(2)).
-fn has_ended(pidfd: BorrowedFd<'_>) -> bool {
-    let mut watched = [PollFd::new(&pidfd, PollFlags::IN)];
-    let at_once = Timespec { tv_sec: 0, tv_nsec: 0 };
-    loop {
-        match poll(&mut watched, Some(&at_once)) {
-            Err(Errno::INTR) => {}
-            result => return result.is_ok_and(|ready| ready > 0),
+        match grip.has_ended() {
+            Some(false) => Self::Running(ProcessState::Unspecified),
+            Some(true) | None => Self::Ended(ExitStatus::unknown(
+                "this kernel keeps no exit status for processes of other parents; Linux 6.15 does",
+            )),
         }
     }
 }
 
-fn state(proc: BorrowedFd<'_>, reference: &ProcessRef) -> Option<ProcessState> {
-    let mut buffer = Buffer::new();
-    let line = buffer.read_file(proc, ProcessPath::new(reference.pid).file("stat")).ok()?;
-    Stat::parse(line).filter(|stat| stat.start_ticks == reference.start_ticks)?.state
+/// True if it has ended, zombies included.
+pub(super) fn has_ended(grip: &Grip, reference: &ProcessRef) -> bool {
+    grip.has_ended().unwrap_or_else(|| !matches!(Seen::of(grip, reference), Seen::Alive(_)))
 }
 
-enum Zombie {
+/// A process as its stat shows it.
+enum Seen {
+    /// In this state; unspecified where that could not be read.
+    Alive(ProcessState),
     /// Its raw wait status.
-    Status(u32),
-    /// The agent may not know.
-    Secret,
-    /// It is none any more.
-    Reaped,
+    Zombie(u32),
+    /// The agent may not know how it ended.
+    SecretZombie,
+    /// It was waited for.
+    Gone,
 }
 
-/// Field 52 of a zombie's stat is its wait status, for those who may trace it; others read 0 (fs/proc/array.c).
-fn zombie(proc: BorrowedFd<'_>, reference: &ProcessRef) -> Zombie {
-    let mut buffer = Buffer::new();
-    // Asked first: of a process that is gone the answer is the same, and stat, read after it, proves that this one was not gone.
-    let may_trace = may_trace_zombie(proc, reference.pid);
-    let Ok(line) = buffer.read_file(proc, ProcessPath::new(reference.pid).file("stat")) else { return Zombie::Reaped };
-    let is_it = |stat: &Stat<'_>| stat.start_ticks == reference.start_ticks && stat.is_zombie();
-    match Stat::parse(line).filter(is_it) {
-        None => Zombie::Reaped,
-        Some(Stat { wait_status: Some(status), .. }) if may_trace || status != 0 => Zombie::Status(status),
-        Some(_) => Zombie::Secret,
+impl Seen {
+    fn of(grip: &Grip, reference: &ProcessRef) -> Self {
+        let mut buffer = Buffer::new();
+        match grip.stat(reference, &mut buffer) {
+            // Its main thread may have exited while others run on.
+            Ok(stat) if !stat.is_zombie() || stat.leader_has_exited() => Self::Alive(stat.state.unwrap_or_default()),
+            Ok(_) => Self::zombie(grip, reference, &mut buffer),
+            Err(Errno::SRCH | Errno::NOENT) => Self::Gone,
+            // A shortage of descriptors is no sign of an end.
+            Err(_) => Self::Alive(ProcessState::Unspecified),
+        }
+    }
+
+    /// Field 52 of a zombie's stat is its wait status, for those who may trace it; others read 0 (fs/proc/array.c).
+    fn zombie(grip: &Grip, reference: &ProcessRef, buffer: &mut Buffer) -> Self {
+        // Asked first: of a process that is gone the answer is the same, and stat, read after it, proves that this one was not gone.
+        let (directory, mut path) = grip.files(reference.pid);
+        let may_trace = may_trace_zombie(directory, path.file("exe"));
+        match grip.stat(reference, buffer).map(|stat| stat.wait_status) {
+            Err(_) => Self::Gone,
+            Ok(Some(status)) if may_trace || status != 0 => Self::Zombie(status),
+            Ok(_) => Self::SecretZombie,
+        }
     }
 }

@@ -1,6 +1,6 @@
 //! How a zombie ended.
 
-use std::os::fd::BorrowedFd;
+use std::{ffi::CStr, os::fd::BorrowedFd};
 
 use procwire_proto::v1::ExitStatus;
 use rustix::io::Errno;
@@ -12,7 +12,7 @@ use crate::procfs::ProcessPath;
 pub(super) fn status(proc: BorrowedFd<'_>, pid: u32, wait_status: Option<u32>) -> ExitStatus {
     match wait_status {
         None => ExitStatus::unknown("this kernel shows no exit status of zombies; Linux 3.5 does"),
-        Some(0) if !may_trace_zombie(proc, pid) => ExitStatus::unknown(
+        Some(0) if !may_trace_zombie(proc, ProcessPath::new(pid).file("exe")) => ExitStatus::unknown(
             "the agent may not trace this process, and only then does the kernel show its exit status",
         ),
         Some(status) => ExitStatus::from_wait_status(status),
@@ -21,6 +21,6 @@ pub(super) fn status(proc: BorrowedFd<'_>, pid: u32, wait_status: Option<u32>) -
 
 /// True if the agent may trace this zombie. Following the link exe takes the same right (ptrace(2), "access mode checking"), and for a zombie
 /// it leads nowhere: only the error differs. It leads nowhere for a process that is gone as well.
-pub(crate) fn may_trace_zombie(proc: BorrowedFd<'_>, pid: u32) -> bool {
-    rustix::fs::readlinkat(proc, ProcessPath::new(pid).file("exe"), Vec::new()) == Err(Errno::NOENT)
+pub(crate) fn may_trace_zombie(directory: BorrowedFd<'_>, exe: &CStr) -> bool {
+    rustix::fs::readlinkat(directory, exe, Vec::new()) == Err(Errno::NOENT)
 }

@@ -44,6 +44,11 @@ pub(crate) struct Status<'a> {
     pub(crate) involuntary_switches: Option<u64>,
 }
 
+/// The process that a directory of procfs is of: itself, or the one that the thread belongs to.
+pub(crate) fn thread_group(status: &[u8]) -> Option<u64> {
+    Status::parse(status).thread_group
+}
+
 impl<'a> Status<'a> {
     /// Parses the file, in one pass. The kernel escapes newlines in the name, so a line is a line.
     pub(crate) fn parse(text: &'a [u8]) -> Self {

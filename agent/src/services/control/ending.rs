@@ -2,7 +2,7 @@
 
 use std::{
     io,
-    os::fd::{AsFd as _, AsRawFd, RawFd},
+    os::fd::{AsRawFd, RawFd},
     sync::Arc,
     time::Duration,
 };
@@ -20,30 +20,38 @@ use crate::host_pool::{HostPool, Lane, PoolError};
 const STATUS_WAIT: Duration = Duration::from_secs(2);
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 
-/// A process whose end is awaited through its pidfd.
+/// A process whose end is awaited through its pidfd; by looking at it again and again where there are no pidfds.
 pub(crate) struct Watched {
     handle: Arc<ProcessHandle>,
-    readiness: AsyncFd<Readable>,
+    readiness: Option<AsyncFd<Readable>>,
     pool: Arc<HostPool>,
 }
 
 /// The pidfd of a shared handle, as tokio's reactor wants it.
-struct Readable(Arc<ProcessHandle>);
+struct Readable {
+    descriptor: RawFd,
+    /// Keeps it open.
+    _handle: Arc<ProcessHandle>,
+}
 
 impl AsRawFd for Readable {
     fn as_raw_fd(&self) -> RawFd {
-        self.0.as_fd().as_raw_fd()
+        self.descriptor
     }
 }
 
 impl Watched {
     pub(crate) fn new(handle: ProcessHandle, pool: Arc<HostPool>) -> io::Result<Self> {
         let handle = Arc::new(handle);
+        let readable = handle
+            .pidfd()
+            .map(|pidfd| Readable { descriptor: pidfd.as_raw_fd(), _handle: Arc::clone(&handle) });
         #[allow(
             deprecated,
             reason = "its successor is unsafe and asks for what holds here: the handle keeps one descriptor open for its whole life"
         )]
-        let readiness = AsyncFd::with_interest(Readable(Arc::clone(&handle)), Interest::READABLE)?;
+        let watch = |readable| AsyncFd::with_interest(readable, Interest::READABLE);
+        let readiness = readable.map(watch).transpose()?;
         Ok(Self { handle, readiness, pool })
     }
 
@@ -68,8 +76,13 @@ impl Watched {
 
     /// Completes when it has ended. Dropping the future leaves no trace.
     pub(crate) async fn ended(&self) -> ExitStatus {
-        // The descriptor stays readable, so the readiness is not cleared. An error means that the reactor is gone.
-        let _ = self.readiness.readable().await;
+        if let Some(readiness) = &self.readiness {
+            // The descriptor stays readable, so the readiness is not cleared. An error means that the reactor is gone.
+            let _ = readiness.readable().await;
+        }
+        while self.readiness.is_none() && matches!(self.look().await, Ok(Liveness::Running(_)) | Err(_)) {
+            sleep(LOOK_EVERY).await;
+        }
         let seen_dead = Instant::now();
         loop {
             match self.look().await {

@@ -8,7 +8,7 @@ use std::{sync::Arc, time::Duration};
 
 use procwire_host::{ControlError, ProcessHandle};
 use procwire_proto::v1::{
-    ControlMechanism, ControlTarget, Escalation, ExitStatus, ProcessState, Signal, TargetError, TerminatePlan,
+    ControlTarget, Escalation, ExitStatus, ProcessState, Signal, TargetError, TerminatePlan,
     TerminateProgress, TerminateSignalled, TerminateStillRunning, TerminateSummary,
     terminate_processes_response::Event, terminate_progress::Step,
 };
@@ -277,7 +277,7 @@ fn resolved(handle: &ProcessHandle) -> ControlTarget {
         r#ref: Some(handle.reference().clone()),
         name: Some(handle.name().to_vec()),
         uid: handle.effective_uid(),
-        mechanism: ControlMechanism::Pidfd.into(),
+        mechanism: handle.mechanism().into(),
         target_index: 0,
         cgroup: None,
     }
