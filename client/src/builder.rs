@@ -2,14 +2,13 @@
 
 use std::fmt;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::time::Duration;
 
 use rustls_pki_types::ServerName;
 
-use crate::connect::{ConfigError, Endpoint, Pem, TlsConnector, TlsSettings};
+use crate::connect::{AgentIdentity, ConfigError, Endpoint, Pem, TlsConnector, TlsFiles, TlsSettings};
 use crate::transport::Transport;
-use crate::{Client, Error};
+use crate::{Client, Error, InvalidSpiffeId};
 
 pub(crate) const DEFAULT_CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 pub(crate) const DEFAULT_READ_ATTEMPTS: u32 = 3;
@@ -23,6 +22,7 @@ pub struct ClientBuilder {
     endpoint: String,
     tls: TlsSettings,
     server_name: Option<String>,
+    agent: Option<Result<AgentIdentity, InvalidSpiffeId>>,
     connect_timeout: Duration,
     read_attempts: u32,
     default_timeout: Option<Duration>,
@@ -34,6 +34,7 @@ impl ClientBuilder {
             endpoint,
             tls: TlsSettings::default(),
             server_name: None,
+            agent: None,
             connect_timeout: DEFAULT_CONNECT_TIMEOUT,
             read_attempts: DEFAULT_READ_ATTEMPTS,
             default_timeout: None,
@@ -47,7 +48,7 @@ impl ClientBuilder {
         self
     }
 
-    /// Like [`ca_pem`](Self::ca_pem), from a file that [`build`](Self::build) reads.
+    /// Like [`ca_pem`](Self::ca_pem), from a file that [`build`](Self::build) reads, and each connection again if it has changed.
     pub fn ca_file(mut self, path: impl Into<PathBuf>) -> Self {
         self.tls.authorities.push(Pem::File(path.into()));
         self
@@ -63,8 +64,13 @@ impl ClientBuilder {
         self
     }
 
-    /// Like [`identity_pem`](Self::identity_pem), from files that [`build`](Self::build) reads. A key file that everyone
-    /// on this machine can read or write is refused. A renewed certificate needs a new client.
+    /// Like [`identity_pem`](Self::identity_pem), from files. A key file that everyone on this machine can read or write is
+    /// refused.
+    ///
+    /// [`build`](Self::build) reads them, and the client again whenever it connects; while it is connected, it looks once in half
+    /// a minute, when a call begins, and takes a new connection for that call if there is another certificate. So it lives on
+    /// with what SPIRE, cert-manager or a timer renew. Files that cannot be used at that moment (half of a pair is there) do not
+    /// replace what was read before; if the agent then refuses the old certificate, the error says what is wrong with the files.
     pub fn identity_files(mut self, certificate: impl Into<PathBuf>, key: impl Into<PathBuf>) -> Self {
         self.tls.identity = Some((Pem::File(certificate.into()), Pem::File(key.into())));
         self
@@ -74,6 +80,42 @@ impl ClientBuilder {
     /// tunnel or a forwarded port.
     pub fn server_name(mut self, name: impl Into<String>) -> Self {
         self.server_name = Some(name.into());
+        self
+    }
+
+    /// Who the agent must be: `spiffe://example.org/procwire/web1`. Its certificate must carry this SPIFFE id; names and addresses
+    /// in it, and the one that it is reached by, are not looked at. Chain, purpose, validity and revocation are.
+    ///
+    /// The authorities given must be those of the id's trust domain (SPIRE's bundle), and no others.
+    ///
+    /// ```no_run
+    /// # fn example() -> Result<(), procwire_client::Error> {
+    /// let client = procwire_client::Client::builder("10.0.0.7:7443")
+    ///     .ca_file("/run/spire/bundle.pem")
+    ///     .identity_files("/run/spire/svid.pem", "/run/spire/svid_key.pem")
+    ///     .agent_spiffe_id("spiffe://example.org/procwire/web1")
+    ///     .build()?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn agent_spiffe_id(mut self, id: impl AsRef<str>) -> Self {
+        self.agent = Some(id.as_ref().parse().map(AgentIdentity::Id));
+        self
+    }
+
+    /// Like [`agent_spiffe_id`](Self::agent_spiffe_id), for every agent of a trust domain: `example.org`. The last one given counts.
+    ///
+    /// Every workload of the domain that has a certificate for servers can pose as the agent then, not only agents.
+    pub fn agent_trust_domain(mut self, domain: impl AsRef<str>) -> Self {
+        self.agent = Some(domain.as_ref().parse().map(AgentIdentity::Domain));
+        self
+    }
+
+    /// A file with the revocation list of the authority that signed the agent's certificate (PEM, one list for each authority that
+    /// signs): an agent whose certificate is revoked is not trusted, and neither is any when the list is past its own time. Read
+    /// again as [`identity_files`](Self::identity_files) are. May be given several times.
+    pub fn ca_revocation_list(mut self, path: impl Into<PathBuf>) -> Self {
+        self.tls.revocation_lists.push(Pem::File(path.into()));
         self
     }
 
@@ -126,13 +168,16 @@ impl ClientBuilder {
         let origin = endpoint.origin()?;
         let target = endpoint.to_string().into();
         let server_name = match &self.server_name {
+            Some(_) if self.agent.is_some() => return Err(ConfigError::NameAndIdentity),
             Some(name) => {
                 ServerName::try_from(name.clone()).map_err(|_| ConfigError::ServerName { text: name.clone() })?
             }
             None => endpoint.server_name()?,
         };
-        let tls = Arc::new(self.tls.to_config()?);
-        let connector = TlsConnector::new(endpoint, server_name, tls, self.connect_timeout).into_connector();
+        let mut settings = self.tls.clone();
+        settings.agent = self.agent.clone().transpose().map_err(ConfigError::AgentIdentity)?;
+        let files = TlsFiles::load(settings)?;
+        let connector = TlsConnector::new(endpoint, server_name, files, self.connect_timeout).into_connector();
         let client = Client::from_parts(Transport::new(connector), origin, target, self.read_attempts);
         Ok(self.default_timeout.map_or_else(|| client.clone(), |time| client.with_default_timeout(time)))
     }
@@ -145,6 +190,7 @@ impl fmt::Debug for ClientBuilder {
             .debug_struct("ClientBuilder")
             .field("endpoint", &self.endpoint)
             .field("server_name", &self.server_name)
+            .field("agent", &self.agent)
             .field("connect_timeout", &self.connect_timeout)
             .field("read_attempts", &self.read_attempts)
             .field("default_timeout", &self.default_timeout)

@@ -13,7 +13,7 @@ use hyper::body::Incoming;
 use hyper::client::conn::http2;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 
-use crate::connect::{BoxedStream, ConnectError, ConnectionFate, Watched};
+use crate::connect::{ConnectError, ConnectionFate, Opened, Watched};
 use crate::transport_error::{BrokenConnection, TransportError};
 
 /// While a call is open, an agent that is silent for this long is asked for a sign of life,
@@ -39,10 +39,10 @@ impl Connection {
     /// Starts HTTP/2 on a byte stream. The second part drives the connection and must run for it to work; its end says
     /// nothing, since the calls concerned learn of errors themselves.
     pub(crate) async fn start(
-        stream: BoxedStream,
+        opened: Opened,
     ) -> Result<(Self, impl Future<Output = ()> + Send + 'static), ConnectError> {
-        let fate = Arc::new(ConnectionFate::default());
-        let watched = Watched::new(stream, Arc::clone(&fate));
+        let fate = Arc::new(ConnectionFate::new(opened.not_reloaded));
+        let watched = Watched::new(opened.stream, Arc::clone(&fate));
         let (sender, driver) = http2::Builder::new(TokioExecutor::new())
             .timer(TokioTimer::new())
             .keep_alive_interval(KEEP_ALIVE_INTERVAL)

@@ -98,6 +98,7 @@ mod process_tree;
 mod row_stream;
 mod socket_list;
 mod socket_select;
+mod spiffe_id;
 mod system;
 mod system_event;
 mod system_watch;
@@ -128,6 +129,7 @@ pub use procwire_proto::{
 };
 pub use socket_list::{SocketList, SocketStream};
 pub use socket_select::SocketSelect;
+pub use spiffe_id::{InvalidSpiffeId, SpiffeId, TrustDomain};
 pub use system::{GetDiskUsage, GetSystem, ListCgroups, ListSockets, ListUnits, SystemCalls, WatchSystem};
 pub use system_event::{Gap, Interruption, SystemEvent};
 pub use system_watch::SystemWatch;

@@ -4,6 +4,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use http::{HeaderValue, Request, Response, header};
 use tokio::time::Instant;
@@ -15,6 +16,9 @@ use crate::transport_error::TransportError;
 
 const USER_AGENT: HeaderValue = HeaderValue::from_static(concat!("procwire-client/", env!("CARGO_PKG_VERSION")));
 
+/// A connection is asked no more often than this whether its certificate is still the one to show.
+const LOOK_INTERVAL: Duration = Duration::from_secs(30);
+
 /// The way to one agent. Clones share the connection.
 #[derive(Clone)]
 pub(crate) struct Transport(Arc<Shared>);
@@ -24,6 +28,8 @@ struct Shared {
     current: Arc<Mutex<Option<Connection>>>,
     /// Held while connecting, so that many calls make one connection; keeps the last failure for those that waited.
     connecting: tokio::sync::Mutex<Option<Failed>>,
+    /// When it was last looked whether there are other certificates than those that the connection was made with.
+    looked: Mutex<Instant>,
 }
 
 struct Failed {
@@ -33,7 +39,12 @@ struct Failed {
 
 impl Transport {
     pub(crate) fn new(connector: Connector) -> Self {
-        Self(Arc::new(Shared { connector, current: Arc::default(), connecting: tokio::sync::Mutex::new(None) }))
+        Self(Arc::new(Shared {
+            connector,
+            current: Arc::default(),
+            connecting: tokio::sync::Mutex::new(None),
+            looked: Mutex::new(Instant::now()),
+        }))
     }
 
     /// Makes the next call take a new connection, because nothing is heard on this one any more. Calls that are under way
@@ -76,6 +87,7 @@ impl Shared {
 
     /// The connection there is, or a new one. Callers that wait for the same attempt share its failure.
     async fn connection(&self) -> Result<Connection, ConnectError> {
+        self.leave_outdated().await;
         if let Some(connection) = self.live() {
             return Ok(connection);
         }
@@ -106,9 +118,25 @@ impl Shared {
         current.as_ref().filter(|connection| !connection.is_closed()).cloned()
     }
 
+    /// A connection lives as long as the certificate that it was made with; a client that was given another one meanwhile does not
+    /// wait for the end. Calls that are under way stay where they are.
+    async fn leave_outdated(&self) {
+        let is_due = self.live().is_some() && {
+            let mut looked = self.looked.lock().unwrap_or_else(PoisonError::into_inner);
+            let is_due = looked.elapsed() >= LOOK_INTERVAL;
+            if is_due {
+                *looked = Instant::now();
+            }
+            is_due
+        };
+        if is_due && Arc::clone(&self.connector).is_outdated().await {
+            self.current.lock().unwrap_or_else(PoisonError::into_inner).take();
+        }
+    }
+
     async fn open(&self) -> Result<Connection, ConnectError> {
-        let stream = (self.connector)().await?;
-        let (connection, driver) = Connection::start(stream).await?;
+        let opened = Arc::clone(&self.connector).connect().await?;
+        let (connection, driver) = Connection::start(opened).await?;
         let current = Arc::downgrade(&self.current);
         // Ends when the connection does, or when every client is dropped; then it lets go of the connection.
         tokio::spawn(async move {

@@ -4,7 +4,7 @@ use std::fmt;
 use std::io;
 use std::sync::Arc;
 
-use crate::connect::{ConnectError, ConnectionFate, rustls_error};
+use crate::connect::{ConfigError, ConnectError, ConnectionFate, rustls_error};
 
 /// What goes wrong below gRPC.
 #[derive(Clone, Debug)]
@@ -22,12 +22,19 @@ pub(crate) struct BrokenConnection {
     pub(crate) io_error: Option<Arc<io::Error>>,
     /// True if the agent had ever sent anything on it.
     pub(crate) heard: bool,
+    /// Why it was opened with older files than there were, if it was.
+    pub(crate) not_reloaded: Option<Arc<ConfigError>>,
     pub(crate) source: Arc<hyper::Error>,
 }
 
 impl BrokenConnection {
     pub(crate) fn new(fate: &ConnectionFate, source: hyper::Error) -> Self {
-        Self { io_error: fate.failure(), heard: fate.heard(), source: Arc::new(source) }
+        Self {
+            io_error: fate.failure(),
+            heard: fate.heard(),
+            not_reloaded: fate.not_reloaded(),
+            source: Arc::new(source),
+        }
     }
 
     /// What HTTP/2 reports, if it was not the byte stream that broke.

@@ -6,6 +6,8 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::ConfigError;
+
 /// Why no connection came about. Causes are shared, because several calls may have waited for the same connection.
 #[derive(Clone, Debug)]
 pub(crate) enum ConnectError {
@@ -13,8 +15,8 @@ pub(crate) enum ConnectError {
     Resolve { host: String, source: Arc<io::Error> },
     /// TCP was refused or the host not reached; `address` is the last one tried.
     Tcp { address: SocketAddr, source: Arc<io::Error> },
-    /// The handshake failed.
-    Tls { address: SocketAddr, source: Arc<io::Error> },
+    /// The handshake failed; `not_reloaded` says why it was made with older files than there are now.
+    Tls { address: SocketAddr, source: Arc<io::Error>, not_reloaded: Option<Arc<ConfigError>> },
     /// TLS was agreed on without HTTP/2.
     NoHttp2 { address: SocketAddr },
     /// The caller's connector failed.
@@ -39,7 +41,7 @@ impl fmt::Display for ConnectError {
         match self {
             Self::Resolve { host, source } => write!(formatter, "resolve {host}: {source}"),
             Self::Tcp { address, source } => write!(formatter, "connect to {address}: {source}"),
-            Self::Tls { address, source } => write!(formatter, "TLS handshake with {address}: {source}"),
+            Self::Tls { address, source, .. } => write!(formatter, "TLS handshake with {address}: {source}"),
             Self::NoHttp2 { address } => write!(formatter, "{address} did not agree to HTTP/2"),
             Self::Connector { source } => write!(formatter, "open the connection: {source}"),
             Self::Http2 { source } => write!(formatter, "start HTTP/2: {source}"),

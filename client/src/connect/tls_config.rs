@@ -5,11 +5,17 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use rustls::client::Resumption;
-use rustls::crypto::aws_lc_rs;
+use rustls::client::danger::ServerCertVerifier;
+use rustls::client::{Resumption, WebPkiServerVerifier};
+use rustls::crypto::{CryptoProvider, aws_lc_rs};
 use rustls::{ClientConfig, RootCertStore};
 use rustls_pki_types::pem::{self, PemObject};
-use rustls_pki_types::{CertificateDer, PrivateKeyDer};
+use rustls_pki_types::{CertificateDer, CertificateRevocationListDer, PrivateKeyDer};
+use webpki::{CertRevocationList, OwnedCertRevocationList};
+
+use super::AgentIdentity;
+use super::agent_identity::AgentVerifier;
+use crate::InvalidSpiffeId;
 
 /// How ALPN names HTTP/2.
 pub(super) const HTTP2: &[u8] = b"h2";
@@ -37,6 +43,18 @@ pub(crate) enum ConfigError {
     Authority { origin: Origin, source: rustls::Error },
     #[error("the certificate in {certificate} and the key in {key} cannot be used")]
     Identity { certificate: Origin, key: Origin, source: rustls::Error },
+    #[error("{origin} has no revocation list in it: a line \"-----BEGIN X509 CRL-----\" is wanted")]
+    NoRevocationList { origin: Origin },
+    #[error("{origin} cannot be used as a revocation list")]
+    RevocationList { origin: Origin, source: webpki::Error },
+    #[error("the agent's identity: {0}")]
+    AgentIdentity(InvalidSpiffeId),
+    #[error("server_name and the agent's SPIFFE id cannot both be asked for: the id takes the place of the name")]
+    NameAndIdentity,
+    #[error("the check of the agent's certificate: {0}")]
+    Verifier(String),
+    #[error("reading the files of certificates took too long")]
+    ReadTimedOut,
     #[error("the TLS library does not offer TLS 1.3")]
     Tls(#[source] rustls::Error),
 }
@@ -60,67 +78,149 @@ pub(crate) enum Origin {
 pub(crate) struct TlsSettings {
     pub(crate) authorities: Vec<Pem>,
     pub(crate) identity: Option<(Pem, Pem)>,
+    pub(crate) revocation_lists: Vec<Pem>,
+    /// Who the agent must be; without it, its certificate must have the name that it is reached by.
+    pub(crate) agent: Option<AgentIdentity>,
+}
+
+/// What the settings hold or name, as it was read at one moment.
+#[derive(Clone, PartialEq, Eq)]
+pub(super) struct Material {
+    authorities: Vec<Vec<u8>>,
+    identity: Option<(Vec<u8>, Vec<u8>)>,
+    revocation_lists: Vec<Vec<u8>>,
 }
 
 impl TlsSettings {
+    /// True if some of it is in files, which may change.
+    pub(super) fn are_in_files(&self) -> bool {
+        let identity = self.identity.iter().flat_map(|(certificate, key)| [certificate, key]);
+        let mut all = self.authorities.iter().chain(identity).chain(&self.revocation_lists);
+        all.any(|pem| matches!(pem, Pem::File(_)))
+    }
+
+    /// Reads what is in files.
+    pub(super) fn read(&self) -> Result<Material, ConfigError> {
+        if self.authorities.is_empty() {
+            return Err(ConfigError::NoAuthority);
+        }
+        let read_all = |list: &[Pem]| list.iter().map(Pem::read).collect::<Result<_, _>>();
+        let identity = match &self.identity {
+            None => None,
+            Some((certificate, key)) => {
+                // The key first: whoever replaces both puts the key in its place first, too.
+                let key = key.read_key()?;
+                Some((certificate.read()?, key))
+            }
+        };
+        Ok(Material {
+            authorities: read_all(&self.authorities)?,
+            identity,
+            revocation_lists: read_all(&self.revocation_lists)?,
+        })
+    }
+
     /// TLS 1.3 only, these authorities only, no resumption (a resumed session would outlive a revoked certificate).
-    pub(crate) fn to_config(&self) -> Result<ClientConfig, ConfigError> {
-        let builder = ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
+    pub(super) fn to_config(&self, material: &Material) -> Result<ClientConfig, ConfigError> {
+        let provider = Arc::new(aws_lc_rs::default_provider());
+        let verifier = self.verifier(material, &provider)?;
+        let builder = ClientConfig::builder_with_provider(provider)
             .with_protocol_versions(&[&rustls::version::TLS13])
             .map_err(ConfigError::Tls)?
-            .with_root_certificates(self.root_store()?);
-        let mut config = match &self.identity {
-            None => builder.with_no_client_auth(),
-            Some((certificate, key)) => {
-                let chain = read_certificates(certificate, "identity_pem's certificate")?;
-                let private_key = read_key(key, "identity_pem's key")?;
+            .dangerous()
+            .with_custom_certificate_verifier(verifier);
+        let mut config = match (&self.identity, &material.identity) {
+            (Some((certificate, key)), Some((certificate_pem, key_pem))) => {
+                let (certificate, key) =
+                    (certificate.origin("identity_pem's certificate"), key.origin("identity_pem's key"));
+                let chain = certificates(certificate_pem, &certificate)?;
+                let private_key = private_key(key_pem, &key)?;
                 builder.with_client_auth_cert(chain, private_key).map_err(|source| ConfigError::Identity {
-                    certificate: certificate.origin("identity_pem's certificate"),
-                    key: key.origin("identity_pem's key"),
+                    certificate,
+                    key,
                     source,
                 })?
             }
+            _ => builder.with_no_client_auth(),
         };
         config.alpn_protocols = vec![HTTP2.to_vec()];
         config.resumption = Resumption::disabled();
         Ok(config)
     }
 
-    fn root_store(&self) -> Result<RootCertStore, ConfigError> {
-        if self.authorities.is_empty() {
-            return Err(ConfigError::NoAuthority);
+    fn verifier(
+        &self,
+        material: &Material,
+        provider: &Arc<CryptoProvider>,
+    ) -> Result<Arc<dyn ServerCertVerifier>, ConfigError> {
+        let roots = Arc::new(self.root_store(material)?);
+        let mut lists = Vec::new();
+        for (pem, text) in self.revocation_lists.iter().zip(&material.revocation_lists) {
+            lists.extend(revocation_lists(text, &pem.origin("ca_revocation_list"))?);
         }
+        if let Some(expected) = self.agent.clone() {
+            let lists = lists.into_iter().map(|(list, _)| list).collect();
+            return Ok(Arc::new(AgentVerifier {
+                expected,
+                roots,
+                revocation_lists: lists,
+                provider: Arc::clone(provider),
+            }));
+        }
+        let verifier = WebPkiServerVerifier::builder_with_provider(roots, Arc::clone(provider))
+            .with_crls(lists.into_iter().map(|(_, der)| der))
+            // A list that is too old says nothing about what was revoked since.
+            .enforce_revocation_expiration()
+            .build()
+            .map_err(|error| ConfigError::Verifier(error.to_string()))?;
+        Ok(verifier)
+    }
+
+    fn root_store(&self, material: &Material) -> Result<RootCertStore, ConfigError> {
         let mut roots = RootCertStore::empty();
-        for authority in &self.authorities {
-            for certificate in read_certificates(authority, "ca_pem")? {
-                roots
-                    .add(certificate)
-                    .map_err(|source| ConfigError::Authority { origin: authority.origin("ca_pem"), source })?;
+        for (authority, text) in self.authorities.iter().zip(&material.authorities) {
+            let origin = authority.origin("ca_pem");
+            for certificate in certificates(text, &origin)? {
+                let unusable = |source| ConfigError::Authority { origin: origin.clone(), source };
+                roots.add(certificate).map_err(unusable)?;
             }
         }
         Ok(roots)
     }
 }
 
-fn read_certificates(pem: &Pem, argument: &'static str) -> Result<Vec<CertificateDer<'static>>, ConfigError> {
-    let origin = || pem.origin(argument);
-    let certificates: Vec<_> = CertificateDer::pem_slice_iter(&pem.read()?)
+fn certificates(text: &[u8], origin: &Origin) -> Result<Vec<CertificateDer<'static>>, ConfigError> {
+    let certificates: Vec<_> = CertificateDer::pem_slice_iter(text)
         .collect::<Result<_, _>>()
-        .map_err(|source| ConfigError::Pem { origin: origin(), source })?;
+        .map_err(|source| ConfigError::Pem { origin: origin.clone(), source })?;
     if certificates.is_empty() {
-        return Err(ConfigError::NoCertificate { origin: origin() });
+        return Err(ConfigError::NoCertificate { origin: origin.clone() });
     }
     Ok(certificates)
 }
 
-fn read_key(pem: &Pem, argument: &'static str) -> Result<PrivateKeyDer<'static>, ConfigError> {
-    if let Pem::File(path) = pem {
-        refuse_if_readable_by_others(path)?;
-    }
-    PrivateKeyDer::from_pem_slice(&pem.read()?).map_err(|source| match source {
-        pem::Error::NoItemsFound => ConfigError::NoKey { origin: pem.origin(argument) },
-        source => ConfigError::Pem { origin: pem.origin(argument), source },
+fn private_key(text: &[u8], origin: &Origin) -> Result<PrivateKeyDer<'static>, ConfigError> {
+    PrivateKeyDer::from_pem_slice(text).map_err(|source| match source {
+        pem::Error::NoItemsFound => ConfigError::NoKey { origin: origin.clone() },
+        source => ConfigError::Pem { origin: origin.clone(), source },
     })
+}
+
+/// Each list twice: looked through, and as rustls takes it.
+type RevocationLists = Vec<(CertRevocationList<'static>, CertificateRevocationListDer<'static>)>;
+
+fn revocation_lists(text: &[u8], origin: &Origin) -> Result<RevocationLists, ConfigError> {
+    let mut lists = Vec::new();
+    for der in CertificateRevocationListDer::pem_slice_iter(text) {
+        let der = der.map_err(|source| ConfigError::Pem { origin: origin.clone(), source })?;
+        let list = OwnedCertRevocationList::from_der(&der)
+            .map_err(|source| ConfigError::RevocationList { origin: origin.clone(), source })?;
+        lists.push((list.into(), der));
+    }
+    if lists.is_empty() {
+        return Err(ConfigError::NoRevocationList { origin: origin.clone() });
+    }
+    Ok(lists)
 }
 
 #[cfg(unix)]
@@ -148,6 +248,13 @@ impl Pem {
             Self::File(path) => std::fs::read(path).map_err(|source| ConfigError::Read { path: path.clone(), source }),
             Self::Text(text) => Ok(text.clone()),
         }
+    }
+
+    fn read_key(&self) -> Result<Vec<u8>, ConfigError> {
+        if let Self::File(path) = self {
+            refuse_if_readable_by_others(path)?;
+        }
+        self.read()
     }
 
     fn origin(&self, argument: &'static str) -> Origin {

@@ -15,16 +15,27 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Sleep, sleep};
 
-use super::{BoxedStream, rustls_error};
+use super::{BoxedStream, ConfigError, rustls_error};
 
 /// What became of one connection, as far as its byte stream tells.
 #[derive(Debug, Default)]
 pub(crate) struct ConnectionFate {
     failure: OnceLock<Arc<io::Error>>,
     heard: AtomicBool,
+    /// Why it was opened with older files than there were.
+    not_reloaded: Option<Arc<ConfigError>>,
 }
 
 impl ConnectionFate {
+    pub(crate) fn new(not_reloaded: Option<Arc<ConfigError>>) -> Self {
+        Self { not_reloaded, ..Self::default() }
+    }
+
+    /// Why it was opened with older files than there were, if it was.
+    pub(crate) fn not_reloaded(&self) -> Option<Arc<ConfigError>> {
+        self.not_reloaded.clone()
+    }
+
     /// The I/O error that ended it.
     pub(crate) fn failure(&self) -> Option<Arc<io::Error>> {
         self.failure.get().cloned()

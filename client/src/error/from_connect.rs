@@ -6,7 +6,7 @@ use std::sync::Arc;
 use rustls::{AlertDescription, CertificateError};
 
 use super::{Error, ErrorKind};
-use crate::connect::{ConfigError, ConnectError, ConnectPhase, rustls_error};
+use crate::connect::{ConfigError, ConnectError, ConnectPhase, WrongIdentity, rustls_error};
 use crate::transport_error::{BrokenConnection, TransportError};
 
 /// Kind, detail and advice: what is found out about a failure.
@@ -15,12 +15,8 @@ struct Finding(ErrorKind, String, Option<String>);
 impl Error {
     /// A client that cannot be built.
     pub(crate) fn from_config(target: &Arc<str>, error: ConfigError) -> Self {
-        let cause: Arc<dyn std::error::Error + Send + Sync> = Arc::new(error);
-        let mut detail = cause.to_string();
-        if let Some(source) = cause.source() {
-            detail = format!("{detail}: {source}");
-        }
-        Self::new(ErrorKind::Configuration, "set up a client", target, detail).with_cause(cause)
+        let detail = in_full(&error);
+        Self::new(ErrorKind::Configuration, "set up a client", target, detail).with_cause(Arc::new(error))
     }
 
     pub(crate) fn from_transport(operation: &'static str, target: &Arc<str>, error: TransportError) -> Self {
@@ -33,6 +29,29 @@ impl Error {
             Some(advice) => error.with_advice(advice),
             None => error,
         }
+    }
+}
+
+impl Finding {
+    /// What was refused may be good again in files that could not be read.
+    fn with_older_files(self, problem: Option<&ConfigError>) -> Self {
+        let Some(problem) = problem else { return self };
+        let Self(kind, detail, _) = self;
+        Self(
+            kind,
+            format!(
+                "{detail}; what was read earlier was used, because the files cannot be used now: {}",
+                in_full(problem)
+            ),
+            Some("put certificate, key and authorities in order; the next connection takes them".to_owned()),
+        )
+    }
+}
+
+fn in_full(error: &ConfigError) -> String {
+    match std::error::Error::source(error) {
+        Some(source) => format!("{error}: {source}"),
+        None => error.to_string(),
     }
 }
 
@@ -49,8 +68,8 @@ fn not_connected(error: &ConnectError) -> Finding {
         ConnectError::Tcp { address, source } => {
             Finding(ErrorKind::Unreachable, format!("cannot reach {address}: {source}"), None)
         }
-        ConnectError::Tls { address, source } => match rustls_error(source) {
-            Some(error) => tls(&address.to_string(), error),
+        ConnectError::Tls { address, source, not_reloaded } => match rustls_error(source) {
+            Some(error) => tls(&address.to_string(), error).with_older_files(not_reloaded.as_deref()),
             None => Finding(
                 ErrorKind::Tls,
                 format!("{address} ended the connection during the TLS handshake: {source}"),
@@ -83,7 +102,7 @@ fn not_connected(error: &ConnectError) -> Finding {
 
 fn broken_connection(broken: &BrokenConnection) -> Finding {
     if let Some(error) = broken.io_error.as_deref().and_then(rustls_error) {
-        return tls("the agent", error);
+        return tls("the agent", error).with_older_files(broken.not_reloaded.as_deref());
     }
     if let Some(finding) = broken.http2_error().and_then(reset) {
         return finding;
@@ -161,6 +180,22 @@ fn server_certificate(peer: &str, problem: &CertificateError) -> Finding {
         CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
             (problem.to_string(), "connect by a name that it carries, or give that name as the server name")
         }
+        CertificateError::Revoked => ("it is revoked".to_owned(), "the agent needs another certificate"),
+        CertificateError::UnknownRevocationStatus => (
+            "no revocation list of its authority was given".to_owned(),
+            "give the lists of all authorities that sign, or none",
+        ),
+        CertificateError::ExpiredRevocationList | CertificateError::ExpiredRevocationListContext { .. } => (
+            "the revocation list that this client was given is past its time".to_owned(),
+            "fetch the current one; `procwire pki crl` makes one",
+        ),
+        CertificateError::InvalidPurpose | CertificateError::InvalidPurposeContext { .. } => {
+            ("it is not for servers".to_owned(), "the agent needs a certificate made for an agent")
+        }
+        CertificateError::Other(other) => match other.0.downcast_ref::<WrongIdentity>() {
+            Some(wrong) => (wrong.to_string(), "is it the right agent? ask for the SPIFFE id that it has"),
+            None => (other.to_string(), "the agent needs another certificate"),
+        },
         other => (other.to_string(), "the agent needs another certificate"),
     };
     Finding(
