@@ -399,6 +399,9 @@ pub struct CertificateStatus {
     /// SPIFFE id of the agent's own certificate, if it has one.
     #[prost(string, tag = "9")]
     pub spiffe_id: ::prost::alloc::string::String,
+    /// What is about to fail, in words: certificates and lists that near their end or are past it. An alarm; empty: nothing is.
+    #[prost(string, repeated, tag = "10")]
+    pub warnings: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
 }
 impl ::prost::Name for CertificateStatus {
     const NAME: &'static str = "CertificateStatus";
