@@ -24,7 +24,8 @@
 //!   of it.
 //! - Dropping a future or a stream cancels the call. Each method says what the agent then does.
 //! - Reads are retried (at most [`ClientBuilder::read_attempts`] times, within the deadline) when the agent cannot be
-//!   reached or says that it is unavailable. Nothing that acts is ever sent twice.
+//!   reached or says that it is unavailable. Nothing that acts is ever done twice: see
+//!   [A connection that breaks](ControlCalls#a-connection-that-breaks).
 //! - An [`Error`] has a [kind](ErrorKind) and, where the agent gave one, a [reason](v1::ErrorReason); it names the call
 //!   and the target, and keeps the whole chain of causes.
 //! - What of a row could not be read is no error of the call: the field is unset, and the row says why.
@@ -113,7 +114,10 @@ pub use agent::{AgentCalls, GetCapabilities, GetInfo, GetStatus};
 pub use builder::ClientBuilder;
 pub use cgroup_list::{CgroupList, CgroupStream};
 pub use client::Client;
-pub use control::{ControlCalls, TerminateProcess};
+pub use control::{
+    ControlCalls, Limit, Reached, SignalOutcomes, SignalProcess, SignalProcesses, TerminateProcess, TerminateProcesses,
+    UpdateOutcome, UpdateProcess,
+};
 pub use error::{Error, ErrorKind};
 pub use health::{CheckHealth, Health};
 pub use monotonic_counters::MonotonicCounters;
@@ -123,7 +127,7 @@ pub use process_list::{ProcessList, ProcessStream};
 pub use process_select::ProcessSelect;
 pub use process_tree::{ProcessTree, TreeNode, TreeWalk};
 pub use procwire_proto::v1;
-pub use procwire_proto::v1::{Escalation, ProcessRef, Signal};
+pub use procwire_proto::v1::{ControlScope, Escalation, ProcessRef, Signal};
 pub use procwire_proto::{
     DiskTotals, Duration as WireDuration, FieldMask, InvalidNetwork, NetworkTotals, Timestamp, escape,
 };
@@ -134,9 +138,9 @@ pub use system::{GetDiskUsage, GetSystem, ListCgroups, ListSockets, ListUnits, S
 pub use system_event::{Gap, Interruption, SystemEvent};
 pub use system_watch::SystemWatch;
 pub use terminate_event::{TerminateEvent, TerminateStep, TerminationOutcome};
-pub use termination::Termination;
+pub use termination::{Termination, TerminationOutcomes, Terminations};
 pub use unit_list::{UnitList, UnitStream};
-pub use wait::{WaitOutcome, WaitProcess};
+pub use wait::{WaitEvent, WaitOutcome, WaitOutcomes, WaitProcess, WaitProcesses, Waiting};
 
 /// Compiles the example of the README.
 #[cfg(doctest)]

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use procwire_proto::v1::{ControlMechanism, ExitStatus, ProcessRef, ProcessState, Signal, TerminatePlan};
+use procwire_proto::v1::{
+    ControlMechanism, ControlTarget, ExitStatus, ProcessRef, ProcessState, Signal, TerminatePlan,
+};
 
 use crate::Error;
 
@@ -12,7 +14,7 @@ use crate::Error;
 pub struct TerminateEvent {
     /// The process.
     pub process: ProcessRef,
-    /// Since the agent accepted the request, by its monotonic clock.
+    /// Since the agent accepted the request, by its monotonic clock; of a process that joined, the time of the step before.
     pub elapsed: Duration,
     /// What happened.
     pub step: TerminateStep,
@@ -40,6 +42,8 @@ pub enum TerminateStep {
     Exited(ExitStatus),
     /// It lives on: the request gave up, or it does not react even to SIGKILL; final.
     StillRunning(ProcessState),
+    /// It came to be after the plan was made, as a descendant or in the control group, and is ended too.
+    Joined(Box<ControlTarget>),
     /// Nothing was done to it, and why; final.
     Refused(Error),
 }

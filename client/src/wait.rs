@@ -1,14 +1,19 @@
 //! Waiting for the end of a process.
 
+mod many;
+
 use std::time::Duration;
 
 use procwire_proto::v1::{ExitStatus, ProcessState, WaitProcessRequest, WaitProcessResponse, wait_process_response};
 
+pub use self::many::{WaitEvent, WaitOutcomes, WaitProcesses, Waiting};
 use crate::call::{Call, CallFuture, wire_duration};
 use crate::{Client, Error};
 
 /// The longest that an agent waits.
 const LONGEST_WAIT: Duration = Duration::from_secs(3600);
+/// What the way there and back may take on top.
+const MARGIN: Duration = Duration::from_secs(10);
 
 /// How waiting came out.
 #[derive(Clone, Debug, PartialEq)]
@@ -26,12 +31,11 @@ pub struct WaitProcess {
     client: Client,
     request: WaitProcessRequest,
     time: Duration,
-    margin: Duration,
 }
 
 impl WaitProcess {
-    pub(crate) fn new(client: Client, request: WaitProcessRequest, margin: Duration) -> Self {
-        Self { client, request, time: LONGEST_WAIT, margin }
+    pub(crate) fn new(client: Client, request: WaitProcessRequest) -> Self {
+        Self { client, request, time: LONGEST_WAIT }
     }
 
     /// How long to wait, at most an hour; zero looks once. Default: an hour. When it is up the answer is
@@ -48,9 +52,9 @@ impl IntoFuture for WaitProcess {
 
     fn into_future(self) -> Self::IntoFuture {
         Box::pin(async move {
-            let Self { client, mut request, time, margin } = self;
+            let Self { client, mut request, time } = self;
             request.timeout = Some(wire_duration(time));
-            let call = Call::begin(&client, "wait for process", client.time_for(None, margin, time));
+            let call = Call::begin(&client, "wait for process", client.time_for(None, MARGIN, time));
             let response = call.once(client.control_service().wait_process(call.request(request))).await?;
             outcome(&call, response.into_inner())
         })

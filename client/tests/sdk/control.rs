@@ -11,41 +11,43 @@ use procwire_client::v1::{
 use procwire_client::{
     Error, ErrorKind, Escalation, ProcessRef, Signal, TerminateStep, TerminationOutcome, WaitOutcome,
 };
+use tonic::Status;
 
 use crate::fake_agent::FakeAgent;
 use crate::script::Step;
 
-fn target() -> ProcessRef {
+pub(crate) fn target() -> ProcessRef {
     ProcessRef { pid: 42, start_ticks: 7, boot_id: vec![1; 16].into(), pidfd_inode: None }
 }
 
-fn exit_code(code: u32) -> ExitStatus {
+pub(crate) fn exit_code(code: u32) -> ExitStatus {
     ExitStatus { end: Some(exit_status::End::Code(code)), core_dumped: false }
 }
 
-fn plan(dry_run: bool) -> Step<TerminateProcessesResponse> {
+pub(crate) fn plan(dry_run: bool) -> Step<TerminateProcessesResponse> {
     let plan = TerminatePlan { request_id: "r-1".into(), dry_run, ..Default::default() };
     Step::Send(TerminateProcessesResponse { event: Some(terminate_processes_response::Event::Plan(plan)) })
 }
 
-fn progress(elapsed_ms: u64, step: terminate_progress::Step) -> Step<TerminateProcessesResponse> {
+pub(crate) fn progress(elapsed_ms: u64, step: terminate_progress::Step) -> Step<TerminateProcessesResponse> {
     let progress = TerminateProgress { r#ref: Some(target()), elapsed_ns: elapsed_ms * 1_000_000, step: Some(step) };
     Step::Send(TerminateProcessesResponse { event: Some(terminate_processes_response::Event::Progress(progress)) })
 }
 
-fn summary() -> Step<TerminateProcessesResponse> {
+pub(crate) fn summary() -> Step<TerminateProcessesResponse> {
     let summary = TerminateSummary { exited: 1, ..Default::default() };
     Step::Send(TerminateProcessesResponse { event: Some(terminate_processes_response::Event::Summary(summary)) })
 }
 
-fn sent(signal: Signal) -> TerminateSignalled {
+pub(crate) fn sent(signal: Signal) -> TerminateSignalled {
     TerminateSignalled { signal: signal.into(), mechanism: ControlMechanism::Pidfd.into() }
 }
 
 async fn outcome_of(steps: Vec<Step<TerminateProcessesResponse>>) -> Result<TerminationOutcome, Error> {
     let agent = FakeAgent::default();
     agent.terminate.then(steps);
-    agent.client().control().terminate(&target()).await?.outcome().await
+    agent.status.then([Step::Fail(Status::unavailable("starting"))]);
+    agent.client().control().terminate(&target()).request_id("r-1").await?.outcome().await
 }
 
 #[tokio::test]

@@ -15,10 +15,11 @@ use procwire_proto::v1::process_service_server::ProcessServiceServer;
 use procwire_proto::v1::system_service_server::SystemServiceServer;
 use procwire_proto::v1::{
     GetDiskUsageRequest, GetDiskUsageResponse, GetInfoRequest, GetInfoResponse, GetProcessRequest, GetProcessResponse,
-    GetSystemRequest, GetSystemResponse, ListCgroupsRequest, ListCgroupsResponse, ListProcessesRequest,
-    ListProcessesResponse, ListSocketsRequest, ListSocketsResponse, ListUnitsRequest, ListUnitsResponse,
-    TerminateProcessesRequest, TerminateProcessesResponse, WaitProcessRequest, WaitProcessResponse, WatchSystemRequest,
-    WatchSystemResponse,
+    GetStatusRequest, GetStatusResponse, GetSystemRequest, GetSystemResponse, ListCgroupsRequest, ListCgroupsResponse,
+    ListProcessesRequest, ListProcessesResponse, ListSocketsRequest, ListSocketsResponse, ListUnitsRequest,
+    ListUnitsResponse, SignalProcessesRequest, SignalProcessesResponse, TerminateProcessesRequest,
+    TerminateProcessesResponse, UpdateProcessRequest, UpdateProcessResponse, WaitProcessRequest, WaitProcessResponse,
+    WaitProcessesRequest, WaitProcessesResponse, WatchSystemRequest, WatchSystemResponse,
 };
 use tokio::io::DuplexStream;
 use tokio::sync::mpsc;
@@ -46,6 +47,10 @@ pub(crate) struct FakeAgent {
     pub(crate) watch: Arc<Script<WatchSystemRequest, WatchSystemResponse>>,
     pub(crate) terminate: Arc<Script<TerminateProcessesRequest, TerminateProcessesResponse>>,
     pub(crate) wait: Arc<Script<WaitProcessRequest, WaitProcessResponse>>,
+    pub(crate) signal: Arc<Script<SignalProcessesRequest, SignalProcessesResponse>>,
+    pub(crate) wait_many: Arc<Script<WaitProcessesRequest, WaitProcessesResponse>>,
+    pub(crate) update: Arc<Script<UpdateProcessRequest, UpdateProcessResponse>>,
+    pub(crate) status: Arc<Script<GetStatusRequest, GetStatusResponse>>,
     pub(crate) info: Arc<Script<GetInfoRequest, GetInfoResponse>>,
     pub(crate) lines: Lines,
 }

@@ -87,8 +87,8 @@ impl SystemService for FakeAgent {
 impl ControlService for FakeAgent {
     type TerminateProcessesStream = Answers<TerminateProcessesResponse>;
 
-    async fn signal_processes(&self, _: Request<SignalProcessesRequest>) -> Answer<SignalProcessesResponse> {
-        not_served()
+    async fn signal_processes(&self, request: Request<SignalProcessesRequest>) -> Answer<SignalProcessesResponse> {
+        self.signal.unary(&self.lines, request).await
     }
 
     async fn terminate_processes(
@@ -104,12 +104,12 @@ impl ControlService for FakeAgent {
 
     type WaitProcessesStream = Answers<WaitProcessesResponse>;
 
-    async fn wait_processes(&self, _: Request<WaitProcessesRequest>) -> Answer<Self::WaitProcessesStream> {
-        not_served()
+    async fn wait_processes(&self, request: Request<WaitProcessesRequest>) -> Answer<Self::WaitProcessesStream> {
+        self.wait_many.stream(&self.lines, request)
     }
 
-    async fn update_process(&self, _: Request<UpdateProcessRequest>) -> Answer<UpdateProcessResponse> {
-        not_served()
+    async fn update_process(&self, request: Request<UpdateProcessRequest>) -> Answer<UpdateProcessResponse> {
+        self.update.unary(&self.lines, request).await
     }
 }
 
@@ -123,7 +123,7 @@ impl AgentService for FakeAgent {
         not_served()
     }
 
-    async fn get_status(&self, _: Request<GetStatusRequest>) -> Answer<GetStatusResponse> {
-        not_served()
+    async fn get_status(&self, request: Request<GetStatusRequest>) -> Answer<GetStatusResponse> {
+        self.status.unary(&self.lines, request).await
     }
 }

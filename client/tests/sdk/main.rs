@@ -8,9 +8,11 @@
 )]
 
 mod authority;
+mod broken_actions;
 mod certificates;
 mod connections;
 mod control;
+mod control_many;
 mod errors;
 mod fake_agent;
 mod fake_services;
@@ -23,4 +25,5 @@ mod selects;
 mod sockets;
 mod tls_door;
 mod trees;
+mod updates;
 mod watches;
