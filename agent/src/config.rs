@@ -139,11 +139,17 @@ pub struct ServiceLimits {
     pub wait_timeout_max: Duration,
     /// Terminations at a time.
     pub terminations: usize,
+    /// Processes that are waited for at a time; each is an open file.
+    pub waits: usize,
+    /// Those of one principal.
+    pub waits_per_principal: usize,
 }
 
-/// Processes that are never acted on, beside pid 1, kernel threads, the agent and its ancestors.
+/// How often callers may act, and on what never: beside pid 1, kernel threads, the agent and its ancestors.
 #[derive(Clone, Debug, Default)]
 pub struct ControlConfig {
+    /// Processes that one principal may act on in a minute.
+    pub actions_per_minute_per_principal: u32,
     /// By pid.
     pub protected_pids: BTreeSet<u32>,
     /// By name, as the kernel has it: at most 15 bytes.

@@ -34,10 +34,11 @@ pub(crate) struct Shares {
     taken: Arc<Mutex<HashMap<String, usize>>>,
 }
 
-/// One place; dropping it makes room.
+/// One place, or several; dropping it makes room.
 #[derive(Debug)]
 pub(crate) struct Place {
     caller: String,
+    count: usize,
     taken: Arc<Mutex<HashMap<String, usize>>>,
 }
 
@@ -47,14 +48,20 @@ impl Shares {
     }
 
     pub(crate) fn take(&self, caller: &str) -> Result<Place, Failure> {
+        self.take_many(caller, 1)
+    }
+
+    /// So many places, or none.
+    pub(crate) fn take_many(&self, caller: &str, count: usize) -> Result<Place, Failure> {
         let mut taken = lock(&self.taken);
         // The caller's own limit first: who has reached it is not helped by others leaving.
         let own = taken.get(caller).copied().unwrap_or_default();
-        self.of_a_caller.check(own, self.retry_after)?;
-        self.in_all.check(taken.values().sum(), self.retry_after)?;
-        taken.insert(caller.to_owned(), own + 1);
+        let rest = count.saturating_sub(1);
+        self.of_a_caller.check(own + rest, self.retry_after)?;
+        self.in_all.check(taken.values().sum::<usize>() + rest, self.retry_after)?;
+        taken.insert(caller.to_owned(), own + count);
         drop(taken);
-        Ok(Place { caller: caller.to_owned(), taken: Arc::clone(&self.taken) })
+        Ok(Place { caller: caller.to_owned(), count, taken: Arc::clone(&self.taken) })
     }
 }
 
@@ -69,7 +76,7 @@ impl Drop for Place {
     fn drop(&mut self) {
         let mut taken = lock(&self.taken);
         if let Some(own) = taken.get_mut(&self.caller) {
-            *own -= 1;
+            *own -= self.count;
             if *own == 0 {
                 taken.remove(&self.caller);
             }
@@ -113,6 +120,18 @@ mod tests {
         drop(shares.take("carol").unwrap());
         assert!(!lock(&shares.taken).contains_key("carol"), "nor does one that has left");
         shares.take("alice").unwrap();
+    }
+
+    #[test]
+    fn several_places_are_taken_at_once_or_none_is() {
+        let shares = shares(5, 3);
+        shares.take_many("alice", 4).unwrap_err();
+        let three = shares.take_many("alice", 3).unwrap();
+        shares.take_many("bob", 3).unwrap_err();
+        let _two = shares.take_many("bob", 2).unwrap();
+        drop(three);
+        let _three = shares.take_many("carol", 3).unwrap();
+        shares.take("dave").unwrap_err();
     }
 
     #[test]

@@ -132,6 +132,8 @@ impl Reader<'_> {
             host_heavy_timeout: self.duration("limits.host_heavy_timeout", Duration::from_millis(10), HOUR)?,
             wait_timeout_max: self.duration("limits.wait_timeout_max", SECOND, 30 * DAY)?,
             terminations: self.whole("limits.terminations", 1, 1 << 20)?,
+            waits: self.whole("limits.waits", 1, 1 << 20)?,
+            waits_per_principal: self.whole("limits.waits_per_principal", 1, 1 << 20)?,
         };
         if limits.stream_interval_min > limits.stream_interval_max {
             let longest = parse::show_duration(limits.stream_interval_max);
@@ -143,7 +145,10 @@ impl Reader<'_> {
     }
 
     fn control(&self) -> Result<ControlConfig, ConfigError> {
-        let mut control = ControlConfig::default();
+        let mut control = ControlConfig {
+            actions_per_minute_per_principal: self.whole("control.actions_per_minute_per_principal", 0, 1 << 20)?,
+            ..ControlConfig::default()
+        };
         if let Some((Value::Integers(pids), _)) = self.settings.value("control.protected_pids") {
             for pid in pids {
                 let valid = u32::try_from(*pid).ok().filter(|_| (1..=PID_MAX).contains(pid));

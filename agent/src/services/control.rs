@@ -4,6 +4,7 @@ mod answers;
 mod authorization;
 mod ending;
 mod protection;
+mod quota;
 mod record;
 mod request;
 mod request_ids;
@@ -25,13 +26,14 @@ use tonic::{Request, Response, Status};
 use self::{
     answers::Answers,
     authorization::Authorization,
+    quota::Quotas,
     record::{Action, Record},
     request::{Signalling, Termination, Update, WaitSpec},
     request_ids::RequestIds,
     runs::{Begun, FollowStream, Follower, Runs},
 };
 use super::request::caller;
-use crate::{access::Principal, context::Context, host_pool::HostPool, shutdown::Shutdown, status::Failure};
+use crate::{access::Principal, context::Context, host_pool::HostPool, shares::Shares, shutdown::Shutdown, status::Failure};
 
 /// Answers ControlService.
 pub struct ControlService {
@@ -46,6 +48,8 @@ struct Shared {
     runs: Runs,
     signals: Answers<Signalling, SignalProcessesResponse>,
     updates: Answers<Update, UpdateProcessResponse>,
+    quotas: Quotas,
+    waits: Shares,
 }
 
 impl ControlService {
@@ -55,7 +59,10 @@ impl ControlService {
         let runs = Runs::new(context.config.limits.terminations, ids.clone());
         let signals = Answers::new("SignalProcesses", ids.clone());
         let updates = Answers::new("UpdateProcess", ids);
-        Self { shared: Arc::new(Shared { context, pool, authorization, runs, signals, updates }) }
+        let actions_per_minute = context.config.control.actions_per_minute_per_principal;
+        let quotas = Quotas::new(actions_per_minute, Arc::clone(&context.counters));
+        let waits = wait::places(&context.config.limits);
+        Self { shared: Arc::new(Shared { context, pool, authorization, runs, signals, updates, quotas, waits }) }
     }
 
     async fn terminate(&self, request: Request<TerminateProcessesRequest>) -> Result<FollowStream, Failure> {
@@ -67,12 +74,12 @@ impl ControlService {
     }
 
     async fn wait(&self, request: Request<WaitProcessRequest>) -> Result<WaitProcessResponse, Failure> {
-        caller(request.extensions())?;
+        let caller = caller(request.extensions())?;
         // The end of this connection, if the server told; else of the agent.
         let shutdown = request.extensions().get::<Shutdown>().unwrap_or(&self.shared.context.shutdown).clone();
         let longest = self.shared.context.config.limits.wait_timeout_max;
         let spec = WaitSpec::parse(request.into_inner(), longest)?;
-        wait::wait(&self.shared, spec, &shutdown).await
+        wait::wait(&self.shared, &caller, spec, &shutdown).await
     }
 
     fn fail(&self) -> impl Fn(Failure) -> Status + '_ {

@@ -48,6 +48,7 @@ mod tests {
         let configured = ControlConfig {
             protected_pids: [300].into_iter().collect(),
             protected_names: [b"sshd".to_vec()].into_iter().collect(),
+            ..ControlConfig::default()
         };
         let protection = Protection { own_line: vec![200, 100], configured };
         for (pid, name, is_kernel_thread) in [

@@ -1,6 +1,6 @@
 //! WaitProcess: touches nothing, and a caller who hangs up ends it.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use procwire_host::{Liveness, ProcessHandle};
 use procwire_proto::v1::{
@@ -10,13 +10,32 @@ use tokio::time::{Instant, sleep};
 
 use super::{Shared, ending::Watched, request::WaitSpec};
 use crate::{
+    access::Principal,
+    config::ServiceLimits,
     host_pool::Lane,
+    shares::{Limit, Shares},
     shutdown::{Ending, Shutdown},
     status::{Failure, RETRY_AFTER_SHUTDOWN},
 };
 
-pub(super) async fn wait(shared: &Shared, spec: WaitSpec, shutdown: &Shutdown) -> Result<WaitProcessResponse, Failure> {
+/// Waits last as long as their processes.
+const RETRY_AFTER: Duration = Duration::from_secs(10);
+
+/// How many processes may be waited for at a time: no wait holds a thread, but each holds its process open.
+pub(super) fn places(limits: &ServiceLimits) -> Shares {
+    let in_all = Limit { key: "limits.waits", value: limits.waits };
+    let of_a_caller = Limit { key: "limits.waits_per_principal", value: limits.waits_per_principal };
+    Shares::new(in_all, of_a_caller, RETRY_AFTER)
+}
+
+pub(super) async fn wait(
+    shared: &Shared,
+    caller: &Principal,
+    spec: WaitSpec,
+    shutdown: &Shutdown,
+) -> Result<WaitProcessResponse, Failure> {
     let began = Instant::now();
+    let _place = shared.waits.take(&caller.name)?;
     let WaitSpec { target, timeout } = spec;
     let host = Arc::clone(&shared.context.host);
     let handle = shared.pool.run(Lane::Control, move || ProcessHandle::open(&host, &target)).await??;
@@ -46,7 +65,7 @@ pub(super) fn watch(handle: ProcessHandle, shared: &Shared) -> Result<Watched, F
         .map_err(|error| Failure::internal(&format!("process {reference} cannot be waited for: {error}")))
 }
 
-fn interrupted(ending: Ending) -> Failure {
+pub(super) fn interrupted(ending: Ending) -> Failure {
     match ending {
         Ending::Agent => Failure::shutting_down(RETRY_AFTER_SHUTDOWN),
         Ending::ConnectionAge => Failure::connection_aged(),
