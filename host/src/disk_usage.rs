@@ -52,7 +52,7 @@ impl Filesystems {
         }
     }
 
-    /// Asks filesystems that all wait for the same.
+    /// Asks filesystems that all wait for something.
     pub(crate) fn ask(
         &self,
         waits: Waits,

@@ -1,10 +1,14 @@
 //! Space and inodes of one mount.
 
-use std::{os::fd::OwnedFd, path::PathBuf};
+use std::{
+    os::fd::{AsFd, OwnedFd},
+    path::{Path, PathBuf},
+    sync::OnceLock,
+};
 
 use procwire_proto::v1::DiskUsage;
 use rustix::{
-    fs::{AtFlags, CWD, Mode, OFlags, StatFs, StatxFlags},
+    fs::{AtFlags, CWD, Mode, OFlags, StatVfs, StatVfsMountFlags, StatxFlags},
     io::Errno,
 };
 
@@ -24,30 +28,70 @@ pub(crate) struct MountQuestion {
     key: MountKey,
     /// As the agent reaches it.
     path: PathBuf,
+    /// The filesystem that was found there: its number in statfs(2), once it was seen that the mount is this one.
+    filesystem: OnceLock<u64>,
 }
 
 /// What came back.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum MountUsage {
-    Usage(DiskUsage),
+    Usage(Room),
     /// At this path is another mount: one that was mounted over it, or over a folder above it.
     Hidden,
     Failed(Errno),
 }
 
+/// What a filesystem says of itself.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Room {
+    pub(crate) usage: DiskUsage,
+    /// Nothing can be written, by the mount's own word or by the filesystem's.
+    pub(crate) is_read_only: bool,
+}
+
 impl MountQuestion {
     pub(crate) fn new(key: MountKey, path: PathBuf) -> Self {
-        Self { key, path }
+        Self { key, path, filesystem: OnceLock::new() }
     }
 
     /// For a filesystem that never waits.
     pub(crate) fn ask_at_once(&self) -> MountUsage {
         let opened = open_without_touching(&self.path);
-        let usage = opened.and_then(|mount| match mount_id(&mount) {
+        let told = opened.and_then(|mount| match mount_id(&mount) {
             Some(id) if id != self.key.id => Ok(MountUsage::Hidden),
-            _ => usage_of(&mount).map(MountUsage::Usage),
+            _ => rustix::fs::fstatvfs(&mount).map(|told| MountUsage::Usage(Room::of(&told))),
         });
-        usage.unwrap_or_else(MountUsage::Failed)
+        told.unwrap_or_else(MountUsage::Failed)
+    }
+
+    /// The same in half the calls, and in one the next time, of a filesystem that never waits and that nothing mounts on being asked:
+    /// not for autofs, because a path is resolved for statfs(2) with LOOKUP_AUTOMOUNT (fs/statfs.c, user_statfs). Who moves folders above
+    /// a mount does not change the mount table; then another filesystem answers, and the mount is looked at again.
+    pub(crate) fn ask_by_path(&self) -> MountUsage {
+        let statvfs = || rustix::fs::statvfs(&self.path);
+        if let Some(known) = self.filesystem.get()
+            && let Ok(told) = statvfs()
+            && told.f_fsid == *known
+        {
+            return MountUsage::Usage(Room::of(&told));
+        }
+        match mount_id_at(&self.path) {
+            Ok(Some(id)) if id == self.key.id => {}
+            Ok(Some(_)) => return MountUsage::Hidden,
+            // An older kernel: by a descriptor.
+            Ok(None) => return self.ask_at_once(),
+            Err(errno) => return MountUsage::Failed(errno),
+        }
+        match statvfs() {
+            Ok(told) => {
+                // Filesystems without a number have 0 (fs/libfs.c, simple_statfs before Linux 5.10).
+                if told.f_fsid != 0 {
+                    let _ = self.filesystem.set(told.f_fsid);
+                }
+                MountUsage::Usage(Room::of(&told))
+            }
+            Err(errno) => MountUsage::Failed(errno),
+        }
     }
 }
 
@@ -66,16 +110,27 @@ impl Question for MountQuestion {
 
 /// Opens what is there now. statfs(2) on the path would mount an automount point (fs/statfs.c, user_statfs: LOOKUP_AUTOMOUNT); an O_PATH
 /// descriptor does not. It is closed again, because it keeps the mount busy for umount(8) as long as it is open.
-fn open_without_touching(path: &std::path::Path) -> Result<OwnedFd, Errno> {
+fn open_without_touching(path: &Path) -> Result<OwnedFd, Errno> {
     rustix::fs::openat(CWD, path, OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC, Mode::empty())
 }
 
 /// The number of the mount that a descriptor is of: statx(2) since Linux 5.8, proc_pid_fdinfo(5) since 3.15. `None` if nothing tells.
 fn mount_id(mount: &OwnedFd) -> Option<u64> {
-    let flags = AtFlags::EMPTY_PATH | AtFlags::STATX_DONT_SYNC;
-    match rustix::fs::statx(mount, c"", flags, StatxFlags::MNT_ID) {
-        Ok(told) if told.stx_mask & StatxFlags::MNT_ID.bits() != 0 => Some(told.stx_mnt_id),
-        _ => mount_id_by_procfs(mount),
+    let told = statx_mount_id(mount, c"", AtFlags::EMPTY_PATH);
+    told.ok().flatten().or_else(|| mount_id_by_procfs(mount))
+}
+
+/// The number of the mount that a path leads to; `None` before Linux 5.8.
+fn mount_id_at(path: &Path) -> Result<Option<u64>, Errno> {
+    statx_mount_id(CWD, path, AtFlags::SYMLINK_NOFOLLOW | AtFlags::NO_AUTOMOUNT)
+}
+
+fn statx_mount_id(folder: impl AsFd, path: impl rustix::path::Arg, flags: AtFlags) -> Result<Option<u64>, Errno> {
+    match rustix::fs::statx(folder, path, flags | AtFlags::STATX_DONT_SYNC, StatxFlags::MNT_ID) {
+        Ok(told) => Ok((told.stx_mask & StatxFlags::MNT_ID.bits() != 0).then_some(told.stx_mnt_id)),
+        // Before Linux 4.11, and where seccomp knows no newer calls.
+        Err(Errno::NOSYS | Errno::PERM) => Ok(None),
+        Err(errno) => Err(errno),
     }
 }
 
@@ -87,29 +142,33 @@ fn mount_id_by_procfs(mount: &OwnedFd) -> Option<u64> {
 }
 
 pub(super) fn usage_of(place: &OwnedFd) -> Result<DiskUsage, Errno> {
-    rustix::fs::fstatfs(place).map(|told| in_bytes(&told))
+    rustix::fs::fstatvfs(place).map(|told| in_bytes(&told))
+}
+
+impl Room {
+    fn of(told: &StatVfs) -> Self {
+        Self { usage: in_bytes(told), is_read_only: told.f_flag.contains(StatVfsMountFlags::RDONLY) }
+    }
 }
 
 /// As df of coreutils has it: blocks are counted in `f_frsize`, and in `f_bsize` where a filesystem does not set that.
-#[allow(clippy::unnecessary_cast, reason = "the words of statfs have other sizes on other architectures")]
-fn in_bytes(told: &StatFs) -> DiskUsage {
-    let positive = |size: i64| u64::try_from(size).ok().filter(|size| *size > 0);
-    let block_bytes = positive(told.f_frsize as i64).or_else(|| positive(told.f_bsize as i64)).unwrap_or(0);
+fn in_bytes(told: &StatVfs) -> DiskUsage {
+    let block_bytes = if told.f_frsize > 0 { told.f_frsize } else { told.f_bsize };
     let bytes = |blocks: u64| blocks.saturating_mul(block_bytes);
     // Less than nothing where more is used than anybody but root may use.
-    let available = Some(told.f_bavail as u64).filter(|blocks| i64::try_from(*blocks).is_ok()).unwrap_or(0);
-    let used_bytes = bytes((told.f_blocks as u64).saturating_sub(told.f_bfree as u64));
+    let available = Some(told.f_bavail).filter(|blocks| i64::try_from(*blocks).is_ok()).unwrap_or(0);
+    let used_bytes = bytes(told.f_blocks.saturating_sub(told.f_bfree));
     let available_bytes = bytes(available);
     let usable = used_bytes.saturating_add(available_bytes);
-    let inodes = told.f_files as u64;
+    let inodes = told.f_files;
     DiskUsage {
-        total_bytes: bytes(told.f_blocks as u64),
+        total_bytes: bytes(told.f_blocks),
         used_bytes,
         available_bytes,
-        free_bytes: bytes(told.f_bfree as u64),
+        free_bytes: bytes(told.f_bfree),
         used_ratio: (usable > 0).then(|| used_bytes as f64 / usable as f64),
         total_inodes: (inodes > 0).then_some(inodes),
-        free_inodes: (inodes > 0).then_some(told.f_ffree as u64),
+        free_inodes: (inodes > 0).then_some(told.f_ffree),
     }
 }
 
@@ -118,8 +177,8 @@ fn in_bytes(told: &StatFs) -> DiskUsage {
 mod tests {
     use super::*;
 
-    fn told(blocks: u64, free: u64, available: u64, files: u64) -> StatFs {
-        let mut told = rustix::fs::statfs("/").unwrap();
+    fn told(blocks: u64, free: u64, available: u64, files: u64) -> StatVfs {
+        let mut told = rustix::fs::statvfs("/").unwrap();
         (told.f_blocks, told.f_bfree, told.f_bavail) = (blocks, free, available);
         (told.f_files, told.f_ffree, told.f_frsize, told.f_bsize) = (files, files / 2, 1024, 4096);
         told
@@ -161,10 +220,32 @@ mod tests {
         let root = open_without_touching("/".as_ref()).unwrap();
         let id = mount_id(&root).unwrap();
         assert_eq!(mount_id_by_procfs(&root), Some(id));
-        let ask = |id, path: &str| MountQuestion::new(MountKey { id, major: 0, minor: 0 }, path.into()).ask_at_once();
-        let MountUsage::Usage(usage) = ask(id, "/") else { panic!("the root has no room") };
-        assert_eq!(usage.total_bytes, in_bytes(&rustix::fs::statfs("/").unwrap()).total_bytes);
-        assert_eq!(ask(id, "/proc"), MountUsage::Hidden);
-        assert_eq!(ask(id, "/proc/nonsense"), MountUsage::Failed(Errno::NOENT));
+        assert!(mount_id_at("/".as_ref()).unwrap().is_none_or(|told| told == id));
+        let total_bytes = in_bytes(&rustix::fs::statvfs("/").unwrap()).total_bytes;
+        for ask in [MountQuestion::ask_at_once, MountQuestion::ask_by_path] {
+            let question = |id, path: &str| MountQuestion::new(MountKey { id, major: 0, minor: 0 }, path.into());
+            let of_root = question(id, "/");
+            for _ in 0..2 {
+                let MountUsage::Usage(room) = ask(&of_root) else { panic!("the root has no room") };
+                assert_eq!(room.usage.total_bytes, total_bytes);
+            }
+            assert_eq!(ask(&question(id, "/proc")), MountUsage::Hidden);
+            assert_eq!(ask(&question(id, "/proc/nonsense")), MountUsage::Failed(Errno::NOENT));
+        }
+    }
+
+    #[test]
+    fn what_answers_in_place_of_a_known_filesystem_is_looked_at_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("moved");
+        let Some(id) = mount_id_at("/proc".as_ref()).unwrap() else { return };
+        std::os::unix::fs::symlink("/proc", &path).unwrap();
+        let question = MountQuestion::new(MountKey { id, major: 0, minor: 0 }, path.join("sys"));
+        assert!(matches!(question.ask_by_path(), MountUsage::Usage(_)), "a folder of the mount stands for it");
+        let own = |path: &Path| rustix::fs::statvfs(path).unwrap().f_fsid;
+        assert_ne!(own("/proc".as_ref()), own(folder.path()));
+        std::fs::remove_file(&path).unwrap();
+        std::fs::create_dir_all(path.join("sys")).unwrap();
+        assert_eq!(question.ask_by_path(), MountUsage::Hidden);
     }
 }

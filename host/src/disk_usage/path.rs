@@ -95,7 +95,7 @@ impl Look<'_> {
             // Asked first where it may hang: so all paths of a dead filesystem cost one thread.
             if is_end || waits != Waits::Never {
                 match self.ask_mount(holder, waits, ends)? {
-                    MountUsage::Usage(usage) if is_end => return Ok(WayEnd::Usage(usage)),
+                    MountUsage::Usage(room) if is_end => return Ok(WayEnd::Usage(room.usage)),
                     _ => {}
                 }
             }

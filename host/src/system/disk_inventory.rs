@@ -14,7 +14,10 @@ use super::{
     disk_class::classify,
     kept_file::{KeptFile, ReadBuffer, reason_of_io},
 };
-use crate::{Roots, procfs::number};
+use crate::{
+    Roots,
+    procfs::{Numbers, number},
+};
 
 /// Sizes in sysfs are in sectors of 512 bytes, whatever the device's own are (Documentation/ABI/stable/sysfs-block).
 const SECTOR_BYTES: u64 = 512;
@@ -88,19 +91,37 @@ impl DiskInventory {
         self.unsized_device = None;
         for disk in disks {
             let folder = self.class_block.join(folder_name(&disk.name));
-            let size_bytes = read_size_bytes(&folder).map_err(|error| {
-                let detail = format!("read {}: {error}", folder.join("size").display());
-                self.unsized_device.get_or_insert(Unsized { reason: reason_of_io(&error), detail });
-            });
+            let class = classify(&disk.name, |entry| folder.join(entry).exists());
+            let size_bytes = if is_empty_by_table(class, disk, &self.partitions_seen) {
+                Some(0)
+            } else {
+                let size_bytes = read_size_bytes(&folder).map_err(|error| {
+                    let detail = format!("read {}: {error}", folder.join("size").display());
+                    self.unsized_device.get_or_insert(Unsized { reason: reason_of_io(&error), detail });
+                });
+                size_bytes.ok()
+            };
             self.devices.push(Device {
                 name: disk.name.clone(),
                 major: disk.major,
                 minor: disk.minor,
-                class: classify(&disk.name, |entry| folder.join(entry).exists()),
-                size_bytes: size_bytes.ok(),
+                class,
+                size_bytes,
             });
         }
     }
+}
+
+/// Most hosts have loop devices that nobody uses. /proc/partitions leaves out those without a size (block/genhd.c, show_partition), and
+/// of this class no others; of memory devices it left out all before Linux 5.17 (GENHD_FL_SUPPRESS_PARTITION_INFO).
+fn is_empty_by_table(class: DiskClass, disk: &Disk, partitions: &[u8]) -> bool {
+    let is_listed = || {
+        partitions.split(|byte| *byte == b'\n').any(|line| {
+            let mut words = Numbers::new(line);
+            words.unsigned() == Some(disk.major.into()) && words.unsigned() == Some(disk.minor.into())
+        })
+    };
+    class == DiskClass::Loop && !partitions.is_empty() && !is_listed()
 }
 
 impl Device {
@@ -208,6 +229,24 @@ mod tests {
             "an empty device has no line in partitions"
         );
         assert_eq!(tree.describe(&["vda"]).0, [(DiskClass::Disk, Some(8192))], "gone");
+    }
+
+    #[test]
+    fn loop_devices_without_a_line_in_partitions_are_empty() {
+        let mut tree = Tree::new();
+        for name in ["loop0", "loop7", "zram0", "sr0"] {
+            tree.set(name, "8", &[]);
+        }
+        tree.set_partitions("major minor  #blocks  name\n\n   0        0          4 other\n");
+        let sizes = |tree: &mut Tree, names: &[&str]| -> Vec<_> {
+            tree.describe(names).0.into_iter().map(|(_, size_bytes)| size_bytes).collect()
+        };
+        // All have the number 0:0 here, which is listed.
+        assert_eq!(sizes(&mut tree, &["loop0", "zram0", "sr0"]), [Some(4096); 3]);
+        tree.set_partitions("major minor  #blocks  name\n\n   7        7          4 loop7\n");
+        assert_eq!(sizes(&mut tree, &["loop0", "zram0", "sr0"]), [Some(0), Some(4096), Some(4096)]);
+        tree.set_partitions("");
+        assert_eq!(sizes(&mut tree, &["loop0"]), [Some(4096)], "a table without its head says nothing");
     }
 
     #[test]

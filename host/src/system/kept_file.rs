@@ -9,6 +9,11 @@ use std::{
 
 use procwire_proto::v1::FieldErrorReason;
 
+use rustix::{
+    event::{PollFd, PollFlags, Timespec, poll},
+    fs::PROC_SUPER_MAGIC,
+};
+
 use crate::HostError;
 
 /// No kernel text we read comes near this; a file that does is not what it should be.
@@ -102,6 +107,16 @@ impl KeptFile {
                 return Ok(filled);
             }
         }
+    }
+
+    /// True of a mount table that is open and in which nothing was mounted or unmounted since the last reading: proc_pid_mountinfo(5).
+    /// Other filesystems, captured trees among them, announce nothing.
+    pub(super) fn is_unchanged_table(&self) -> bool {
+        let Some(file) = &self.file else { return false };
+        let is_procfs = || rustix::fs::fstatfs(file).is_ok_and(|told| told.f_type == PROC_SUPER_MAGIC);
+        let mut watched = [PollFd::new(file, PollFlags::PRI)];
+        let at_once = Timespec { tv_sec: 0, tv_nsec: 0 };
+        poll(&mut watched, Some(&at_once)).is_ok_and(|ready| ready == 0) && is_procfs()
     }
 
     /// Gives the descriptor back; the next reading opens the file anew.
@@ -233,6 +248,20 @@ mod tests {
             KeptFile::new(folder.path().into()).read_value(&mut buffer).unwrap_err().to_string().get(..5),
             Some("read ")
         );
+    }
+
+    #[test]
+    fn only_the_kernels_own_mount_table_announces_changes() {
+        let mut buffer = ReadBuffer::new();
+        let mut table = KeptFile::new("/proc/self/mountinfo".into());
+        assert!(!table.is_unchanged_table(), "it was never read");
+        table.read(&mut buffer).unwrap();
+        // Whatever is mounted meanwhile is announced once.
+        assert!((0..100).any(|_| table.is_unchanged_table()));
+        let copy = tempfile::NamedTempFile::new().unwrap();
+        let mut copied = KeptFile::new(copy.path().into());
+        copied.read(&mut buffer).unwrap();
+        assert!(!copied.is_unchanged_table());
     }
 
     #[test]

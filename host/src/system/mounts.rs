@@ -11,13 +11,13 @@ use procwire_proto::{
     v1::{FieldError, FieldErrorReason, Mount},
 };
 
-use self::table::{MountTable, Row};
+use self::table::{MountTable, Row, Trust};
 use super::{
     answer::Answer,
     kept_file::{KeptFile, ReadBuffer, reason_of},
     parse::filesystems,
 };
-use crate::Host;
+use crate::{Host, HostError};
 
 /// Everything that comes of the mount table.
 const TABLE: SystemFieldSet = bit::MOUNTS_SOURCE
@@ -54,7 +54,7 @@ impl Mounts {
         if !answer.wants(TABLE) {
             return;
         }
-        let odd_line = match self.table.refresh(buffer) {
+        let odd_line = match self.fill(host, buffer, answer) {
             Ok(odd_line) => odd_line,
             Err(error) => return answer.unreadable(TABLE, &error),
         };
@@ -62,19 +62,32 @@ impl Mounts {
             let detail = format!("{}: line {number} is no mount", self.table.path().display());
             answer.report("mounts", FieldErrorReason::InvalidData, detail);
         }
-        let mut mounts: Vec<_> = self.table.rows().iter().map(|row| asked_part(row, answer)).collect();
         if answer.wants(bit::MOUNTS_PHYSICAL) {
-            self.mark_physical(&mut mounts, buffer, answer);
+            self.mark_physical(buffer, answer);
         }
-        if answer.wants(bit::MOUNTS_USAGE) {
+    }
+
+    /// The rows, all but `physical`. The number of the first line of the table that is no mount, if there is one.
+    fn fill(&mut self, host: &Host, buffer: &mut ReadBuffer, answer: &mut Answer) -> Result<Option<usize>, HostError> {
+        let wants_usage = answer.wants(bit::MOUNTS_USAGE);
+        // Filesystems that are asked tell whether one has become read-only, which the kernel does not announce.
+        let mut odd_line = self.table.refresh(buffer, if wants_usage { Trust::Announced } else { Trust::Nothing })?;
+        let asked =
+            |table: &MountTable| -> Vec<Mount> { table.rows().iter().map(|row| asked_part(row, answer)).collect() };
+        let mut mounts = asked(&self.table);
+        if wants_usage && !usage::fill(host, self.table.rows(), &mut mounts) {
+            odd_line = self.table.refresh(buffer, Trust::Nothing)?;
+            mounts = asked(&self.table);
             usage::fill(host, self.table.rows(), &mut mounts);
         }
         answer.system.mounts = mounts;
+        Ok(odd_line)
     }
 
     /// As psutil's `disk_partitions(all=False)`: a source, and a type that needs a device.
-    fn mark_physical(&mut self, mounts: &mut [Mount], buffer: &mut ReadBuffer, answer: &mut Answer) {
-        match self.filesystems.read(buffer) {
+    fn mark_physical(&mut self, buffer: &mut ReadBuffer, answer: &mut Answer) {
+        let rows = self.table.rows();
+        match self.filesystems.read_value(buffer) {
             Ok(text) if text == self.filesystems_seen => {}
             Ok(text) => {
                 text.clone_into(&mut self.filesystems_seen);
@@ -83,12 +96,13 @@ impl Mounts {
             // Android hides the file: then psutil takes every type for one that needs a device.
             Err(error) if reason_of(&error) == FieldErrorReason::PermissionDenied => {
                 let has_source = |row: &Row| row.mount.source.is_some();
-                mounts.iter_mut().zip(self.table.rows()).for_each(|(mount, row)| mount.physical = has_source(row));
+                let mounts = answer.system.mounts.iter_mut();
+                mounts.zip(rows).for_each(|(mount, row)| mount.physical = has_source(row));
                 return;
             }
             Err(error) => return answer.unreadable(bit::MOUNTS_PHYSICAL, &error),
         }
-        for (mount, Row { mount: known, .. }) in mounts.iter_mut().zip(self.table.rows()) {
+        for (mount, Row { mount: known, .. }) in answer.system.mounts.iter_mut().zip(rows) {
             let is_backed = || self.device_backed.iter().any(|name| **name == *known.filesystem_type);
             mount.physical = known.source.is_some() && is_backed();
         }

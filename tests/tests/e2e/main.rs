@@ -28,6 +28,7 @@ mod hung_mounts;
 mod large_table;
 mod made_sockets;
 mod made_up_proc;
+mod mount_changes;
 mod network;
 mod nothing_leaks;
 mod odd_processes;

@@ -43,9 +43,8 @@ impl AsRawFd for Readable {
 impl Watched {
     pub(crate) fn new(handle: ProcessHandle, pool: Arc<HostPool>) -> io::Result<Self> {
         let handle = Arc::new(handle);
-        let readable = handle
-            .pidfd()
-            .map(|pidfd| Readable { descriptor: pidfd.as_raw_fd(), _handle: Arc::clone(&handle) });
+        let readable =
+            handle.pidfd().map(|pidfd| Readable { descriptor: pidfd.as_raw_fd(), _handle: Arc::clone(&handle) });
         #[allow(
             deprecated,
             reason = "its successor is unsafe and asks for what holds here: the handle keeps one descriptor open for its whole life"

@@ -90,7 +90,9 @@ impl Runs {
         let mut known = self.lock();
         forget(&mut known, Instant::now());
         match known.get(&key) {
-            Some(earlier) if earlier.termination != *termination => return Err(conflict(&key.request_id, "other contents")),
+            Some(earlier) if earlier.termination != *termination => {
+                return Err(conflict(&key.request_id, "other contents"));
+            }
             Some(earlier) => return Ok(Begun::Repeat(Follower(earlier.log.subscribe()))),
             None => {}
         }

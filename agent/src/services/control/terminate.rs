@@ -8,9 +8,9 @@ use std::{sync::Arc, time::Duration};
 
 use procwire_host::{ControlError, ProcessHandle};
 use procwire_proto::v1::{
-    ControlTarget, Escalation, ExitStatus, ProcessState, Signal, TargetError, TerminatePlan,
-    TerminateProgress, TerminateSignalled, TerminateStillRunning, TerminateSummary,
-    terminate_processes_response::Event, terminate_progress::Step,
+    ControlTarget, Escalation, ExitStatus, ProcessState, Signal, TargetError, TerminatePlan, TerminateProgress,
+    TerminateSignalled, TerminateStillRunning, TerminateSummary, terminate_processes_response::Event,
+    terminate_progress::Step,
 };
 use tokio::time::{Instant, sleep};
 

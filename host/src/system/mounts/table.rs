@@ -3,6 +3,7 @@
 use std::{
     path::{Path, PathBuf},
     sync::Arc,
+    time::{Duration, Instant},
 };
 
 use procwire_proto::v1::Mount;
@@ -22,10 +23,24 @@ pub(super) struct MountTable {
     seen: Vec<u8>,
     odd_line: Option<usize>,
     rows: Vec<Row>,
+    read_at: Option<Instant>,
     /// Root of the host, where it is not the agent's.
     root: Option<PathBuf>,
     root_devices: RootDevices,
 }
+
+/// What a reading may rely on.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Trust {
+    /// The kernel announces what is mounted, unmounted and remounted in this namespace. It does not announce that it makes a filesystem
+    /// read-only after an error of its device, nor options that are changed from another namespace, nor folders that are renamed.
+    Announced,
+    Nothing,
+}
+
+/// What is not announced is seen after this time at the latest. The table is the most expensive file of a snapshot: the kernel writes
+/// the paths of each mount anew.
+const READ_AGAIN_AFTER: Duration = Duration::from_secs(5);
 
 pub(super) struct Row {
     /// All that the table says; neither `physical` nor `usage`.
@@ -41,6 +56,7 @@ impl MountTable {
             seen: Vec::new(),
             odd_line: None,
             rows: Vec::new(),
+            read_at: None,
             root: host.mounts_root(),
             root_devices: RootDevices::new(host.roots()),
         }
@@ -54,10 +70,15 @@ impl MountTable {
         &self.rows
     }
 
-    /// Reads it. The number of the first line that is no mount, if there is one. It would be cheaper to poll(2) the file for changes
-    /// (proc_pid_mountinfo(5)), but that does not tell when the kernel makes a filesystem read-only after an error of its device.
-    pub(super) fn refresh(&mut self, buffer: &mut ReadBuffer) -> Result<Option<usize>, HostError> {
+    /// Reads it. The number of the first line that is no mount, if there is one.
+    pub(super) fn refresh(&mut self, buffer: &mut ReadBuffer, trust: Trust) -> Result<Option<usize>, HostError> {
+        let is_known = self.read_at.is_some_and(|read_at| read_at.elapsed() < READ_AGAIN_AFTER);
+        if trust == Trust::Announced && is_known && self.file.is_unchanged_table() {
+            return Ok(self.odd_line);
+        }
+        self.read_at = None;
         let text = self.file.read(buffer)?;
+        self.read_at = Some(Instant::now());
         if text != self.seen {
             text.clone_into(&mut self.seen);
             let (rows, root, root_devices) = (&mut self.rows, self.root.as_deref(), &self.root_devices);
