@@ -8,16 +8,20 @@ use rustix::process::geteuid;
 use crate::{Host, process::Stat};
 
 /// Bits of capabilities(7) in `CapEff`.
+pub(crate) const CAP_DAC_OVERRIDE: u32 = 1;
 const CAP_DAC_READ_SEARCH: u32 = 2;
 const CAP_KILL: u32 = 5;
 const CAP_SYS_PTRACE: u32 = 19;
+pub(crate) const CAP_SYS_ADMIN: u32 = 21;
+pub(crate) const CAP_SYS_NICE: u32 = 23;
+pub(crate) const CAP_SYS_RESOURCE: u32 = 24;
 
 impl Host {
     /// Features of the kernel and of the agent's privileges, each with what is missing without it.
     pub fn features(&self) -> Vec<FeatureCapability> {
         let control = self.control_abilities();
-        let capabilities = effective_capabilities();
-        let has = |bit: u32| capabilities & (1 << bit) != 0;
+        let privileges = Privileges::of_the_agent();
+        let has = |capability: u32| privileges.has(capability);
         vec![
             feature(
                 "pidfd",
@@ -43,6 +47,26 @@ impl Host {
                 "signal_other_users",
                 has(CAP_KILL),
                 "without CAP_KILL only processes of the agent's own user can be signalled",
+            ),
+            feature(
+                "nice_other_users",
+                has(CAP_SYS_NICE),
+                "without CAP_SYS_NICE nice, I/O priority and affinity can be changed of processes of the agent's own user only, nice cannot be lowered beyond the process's resource limit NICE, and no process can be given the real-time I/O class",
+            ),
+            feature(
+                "raise_resource_limits",
+                has(CAP_SYS_RESOURCE),
+                "without CAP_SYS_RESOURCE resource limits can be changed of processes of the agent's own user and group only, hard limits cannot be raised, and oom_score_adj cannot be lowered beyond what it was set to with that capability",
+            ),
+            feature(
+                "oom_other_users",
+                has(CAP_DAC_OVERRIDE),
+                "without CAP_DAC_OVERRIDE oom_score_adj can be changed of processes of the agent's own user only",
+            ),
+            feature(
+                "cgroup_kill",
+                self.has_cgroup_kill(),
+                "without it (before Linux 5.14, or without control groups v2 that the agent may write to) the processes of a control group are frozen and killed one by one, or killed again and again until none is left",
             ),
             feature(
                 "fd_count_by_size",
@@ -88,6 +112,19 @@ impl Host {
         fs::read(self.roots().proc.join("1/stat")).is_ok()
     }
 
+    /// Every group but the root has the file, if the kernel has it (Documentation/admin-guide/cgroup-v2.rst, "cgroup.kill"), so the first
+    /// group that is found tells.
+    fn has_cgroup_kill(&self) -> bool {
+        let mounts = ["fs/cgroup", "fs/cgroup/unified"].map(|mount| self.roots().sys.join(mount));
+        let is_v2 = |mount: &std::path::Path| mount.join("cgroup.controllers").exists();
+        let Some(mount) = mounts.iter().find(|mount| is_v2(mount)) else { return false };
+        let groups = fs::read_dir(mount).into_iter().flatten().flatten().map(|entry| entry.path());
+        let mut candidates = std::iter::once(mount.clone()).chain(groups).map(|group| group.join("cgroup.kill"));
+        let Some(file) = candidates.find(|file| file.exists()) else { return false };
+        // Asking does not write.
+        rustix::fs::access(file, rustix::fs::Access::WRITE_OK).is_ok()
+    }
+
     fn accounts_delays(&self) -> bool {
         // Before Linux 5.14 there was no such switch, and it was on unless the kernel was told otherwise.
         let text = fs::read_to_string(self.roots().proc.join("sys/kernel/task_delayacct"));
@@ -115,6 +152,24 @@ pub fn own_user() -> u32 {
 fn feature(name: &str, available: bool, without: &str) -> FeatureCapability {
     let detail = if available { String::new() } else { without.to_owned() };
     FeatureCapability { name: name.to_owned(), available, detail }
+}
+
+/// What the kernel lets the agent do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Privileges {
+    pub(crate) effective_uid: u32,
+    capabilities: u64,
+}
+
+impl Privileges {
+    pub(crate) fn of_the_agent() -> Self {
+        Self { effective_uid: own_user(), capabilities: effective_capabilities() }
+    }
+
+    /// Whether it has a capability, by its bit.
+    pub(crate) fn has(self, capability: u32) -> bool {
+        self.capabilities & (1 << capability) != 0
+    }
 }
 
 fn effective_capabilities() -> u64 {

@@ -45,7 +45,9 @@ pub fn scrub_command(arguments: &mut [Vec<u8>]) -> bool {
     scrub::scrub_arguments(arguments)
 }
 
+pub(crate) use affinity::io_priority;
 pub(crate) use cgroup::parse as cgroup_membership;
 pub(crate) use exit::may_trace_zombie;
+pub(crate) use limits::parse as resource_limits;
 pub(crate) use stat::Stat;
-pub(crate) use status::thread_group;
+pub(crate) use status::{run_as, thread_group};

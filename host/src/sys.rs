@@ -8,6 +8,8 @@ mod name_service;
 mod nvml;
 mod pidfd;
 mod pidfd_info;
+mod resource_limits;
+mod scheduling;
 mod shared_library;
 mod signals;
 
@@ -22,6 +24,8 @@ pub(crate) use nvml::tests as nvml_tests;
 pub(crate) use nvml::{Nvml, NvmlCard, NvmlError};
 pub(crate) use pidfd::{pidfd_of_thread, pidfd_send_nothing};
 pub(crate) use pidfd_info::pidfd_info;
+pub(crate) use resource_limits::{LimitPair, resource_limit, set_resource_limit};
+pub(crate) use scheduling::{ProcessorMask, set_cpu_affinity, set_io_priority};
 pub(crate) use signals::signal;
 
 /// A thread id for a system call; 0 would mean the caller.

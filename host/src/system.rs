@@ -53,6 +53,7 @@ use crate::Host;
 pub(crate) use self::parse::mountinfo;
 pub(crate) use self::parse::pressure::parse as pressure_text;
 pub use self::rates::{add_rates, add_rates_of, compared_fields};
+pub(crate) use parse::cpu_list::parse as number_list;
 
 /// Reads the host. Keeps its files open and its buffer, so a second snapshot costs half of the first; `Send`, one per sampler.
 pub struct SystemReader {

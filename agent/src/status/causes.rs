@@ -224,6 +224,9 @@ impl From<ControlError> for Failure {
                 .with_metadata("found_start_ticks", &found_start_ticks),
             ControlError::Rebooted { pid } => Self::host_rebooted(pid),
             ControlError::InvalidReference { field, detail } => Self::invalid(field, detail),
+            ControlError::OutOfTime { pid, .. } => {
+                Self::new(ErrorReason::HostReadTimeout, error.to_string()).with_metadata("pid", &pid)
+            }
             ControlError::InvalidSetting { path, problem } => Self::invalid(format!("settings.{path}"), problem),
             ControlError::ForeignPids { pid } => Self::new(ErrorReason::UnsupportedByHost, error.to_string())
                 .with_metadata("feature", &"own_pid_namespace")

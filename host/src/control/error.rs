@@ -57,6 +57,14 @@ pub enum ControlError {
         /// What would let it: a capability, a user.
         needs: &'static str,
     },
+    /// Its threads are born faster than they can be changed, or the machine is too busy.
+    #[error("{path} was not changed for all threads of process {pid} before the time was up; try again")]
+    OutOfTime {
+        /// The pid.
+        pid: u32,
+        /// Field of the settings.
+        path: &'static str,
+    },
     /// The kernel takes no such value.
     #[error("{path} {problem}")]
     InvalidSetting {

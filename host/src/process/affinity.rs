@@ -41,7 +41,7 @@ fn names_the_same_process(access: &Access<'_>, draft: &mut Draft<'_>, path: &str
 }
 
 /// The kernel packs three numbers (include/uapi/linux/ioprio.h): class from bit 13, level in bits 0 to 2, hints between them.
-fn io_priority(number: u32) -> Option<IoPriority> {
+pub(crate) fn io_priority(number: u32) -> Option<IoPriority> {
     let class = i32::try_from(number >> 13).ok().and_then(|class| IoClass::try_from(class + 1).ok())?;
     Some(IoPriority { io_class: class.into(), level: number & 7 })
 }

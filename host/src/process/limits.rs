@@ -42,7 +42,7 @@ pub(super) fn read(access: &mut Access<'_>, draft: &mut Draft<'_>) -> Result<(),
 }
 
 /// The limits in the order of the file, which is that of the kernel's numbers; lines that are not known are passed over.
-fn parse(text: &[u8]) -> Vec<ResourceLimit> {
+pub(crate) fn parse(text: &[u8]) -> Vec<ResourceLimit> {
     text.split(|byte| *byte == b'\n').filter_map(limit).collect()
 }
 

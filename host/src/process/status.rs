@@ -49,6 +49,11 @@ pub(crate) fn thread_group(status: &[u8]) -> Option<u64> {
     Status::parse(status).thread_group
 }
 
+/// Whom a process runs as.
+pub(crate) fn run_as(status: &[u8]) -> Option<UserIds> {
+    Status::parse(status).uids
+}
+
 impl<'a> Status<'a> {
     /// Parses the file, in one pass. The kernel escapes newlines in the name, so a line is a line.
     pub(crate) fn parse(text: &'a [u8]) -> Self {

@@ -1,6 +1,6 @@
 //! Kernel text to values: bytes in, values out, no files, no panics on whatever the bytes are.
 
-pub(super) mod cpu_list;
+pub(crate) mod cpu_list;
 pub(super) mod cpuinfo;
 pub(super) mod diskstats;
 pub(super) mod fib_trie;

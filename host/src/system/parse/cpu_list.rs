@@ -4,7 +4,7 @@
 const HIGHEST: u32 = 1 << 19;
 
 /// `0-3,8,10-11`, ascending as the kernel writes it; an empty text is an empty list. Nothing if it is no such list.
-pub(in crate::system) fn parse(text: &[u8]) -> Option<Vec<u32>> {
+pub(crate) fn parse(text: &[u8]) -> Option<Vec<u32>> {
     let text = text.trim_ascii();
     let mut numbers = Vec::new();
     if text.is_empty() {
