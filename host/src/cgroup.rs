@@ -7,6 +7,7 @@
 mod cause;
 mod files;
 mod fill;
+mod held;
 mod hierarchy;
 mod kept;
 mod limits;
@@ -16,6 +17,7 @@ mod parse;
 mod path;
 mod walk;
 
+pub(crate) use held::{Freeze, HeldGroup, NoHeldGroup};
 pub(crate) use own::OwnGroup;
 pub use path::{GroupPath, PathProblem};
 pub use walk::{GroupQuery, GroupRow, GroupWalk, NoGroups, UsageWindow};

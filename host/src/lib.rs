@@ -23,7 +23,10 @@ mod sys;
 pub mod system;
 mod users;
 
-pub use control::{ControlAbilities, ControlError, Liveness, ProcessHandle};
+pub use control::{
+    ControlAbilities, ControlError, EndingSet, Held, Liveness, Member, ProcessHandle, Scope, ScopeError, ScopeKind,
+    TargetFacts,
+};
 pub use disk_usage::DiskUsageError;
 pub use error::HostError;
 pub use features::own_user;

@@ -147,6 +147,11 @@ impl ProcessHandle {
         self.grip.directory(&self.reference).map_err(error)
     }
 
+    /// Its stat; `SRCH` once it is gone.
+    pub(super) fn stat<'a>(&self, buffer: &'a mut Buffer) -> Result<Stat<'a>, Errno> {
+        self.grip.stat(&self.reference, buffer)
+    }
+
     /// That its pid is still its own, for system calls that take no descriptor.
     pub(super) fn demand_pid(&self) -> Result<(), ControlError> {
         let error = |errno| ControlError::of("look for", self.reference.pid, errno);
