@@ -52,10 +52,15 @@ const FIELDS: &[&str] = &[
     "mounts",
 ];
 
-/// The same, asked of psutil in an interpreter that is warm; it knows no pressure.
+/// Whole sections, as one asks who wants to know all: frequencies, models, addresses, every line of meminfo.
+const SECTIONS: &[&str] = &["cpu", "load", "memory", "swap", "disks", "network.interfaces", "pressure", "mounts"];
+
+/// The same asked of psutil; it knows no pressure.
 const PSUTIL: &str = "
 import psutil, sys, time
 def read():
+    if sys.argv[2] == 'sections':
+        psutil.cpu_count(logical=False), psutil.cpu_freq(percpu=True), psutil.net_if_addrs(), psutil.net_if_stats()
     psutil.cpu_times(), psutil.cpu_times(percpu=True), psutil.cpu_count(), psutil.cpu_stats(), psutil.getloadavg()
     psutil.virtual_memory(), psutil.swap_memory()
     psutil.disk_io_counters(perdisk=True), psutil.net_io_counters(pernic=True)
@@ -74,12 +79,16 @@ for line in sys.stdin:
 /// Readings of one turn: enough for clocks of any grain.
 const READINGS: u32 = 20;
 
+/// Scripts of one turn: each takes an interpreter a good while to start.
+const SCRIPTS: u32 = 3;
+
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Contender {
     Floor,
     Cold,
     Stream,
     Wire,
+    PsutilFirst,
     Psutil,
     Exporter,
 }
@@ -91,6 +100,7 @@ impl std::fmt::Display for Contender {
             Self::Cold => "procwire, host only, a new reader",
             Self::Stream => "procwire, host only, as in a stream",
             Self::Wire => "procwire, the agent's GetSystem over mTLS",
+            Self::PsutilFirst => "psutil, the same calls, the first of a script",
             Self::Psutil => "psutil, the same calls, called again",
             Self::Exporter => "prometheus-node-exporter, one scrape",
         })
@@ -100,6 +110,8 @@ impl std::fmt::Display for Contender {
 struct Snapshot<'a> {
     bench: &'a Bench,
     host: Arc<Host>,
+    what: &'static str,
+    paths: &'static [&'static str],
     fields: SystemFieldSet,
     kept: SystemReader,
     floor: Floor,
@@ -108,36 +120,50 @@ struct Snapshot<'a> {
 }
 
 pub fn run(bench: &Bench, report: &mut Report) {
-    let mask = FieldMask { paths: FIELDS.iter().map(ToString::to_string).collect() };
+    let exporter = compare(bench, report, "fields", FIELDS, Exporter::start());
+    if exporter.is_none() {
+        println!("no comparison with prometheus-node-exporter: it is not installed (Debian: prometheus-node-exporter)");
+    }
+    compare(bench, report, "sections", SECTIONS, exporter);
+}
+
+/// `what` is the word that the script of psutil is told.
+fn compare(
+    bench: &Bench,
+    report: &mut Report,
+    what: &'static str,
+    paths: &'static [&'static str],
+    exporter: Option<Exporter>,
+) -> Option<Exporter> {
+    let mask = FieldMask { paths: paths.iter().map(ToString::to_string).collect() };
     let host = Arc::new(Host::open(Roots::default()).unwrap());
     let mut snapshot = Snapshot {
         bench,
+        what,
+        paths,
         fields: SystemFieldSet::from_mask(Some(&mask), SystemFieldSet::EMPTY).unwrap(),
         kept: SystemReader::new(Arc::clone(&host)),
         host,
         floor: Floor::new(),
-        psutil: Script::start(PSUTIL, &[&READINGS.to_string()]),
-        exporter: Exporter::start(),
+        psutil: Script::start(PSUTIL, &[&READINGS.to_string(), what]),
+        exporter,
     };
-    let mut contenders = vec![Contender::Floor, Contender::Cold, Contender::Stream, Contender::Wire, Contender::Psutil];
-    if snapshot.exporter.is_some() {
-        contenders.push(Contender::Exporter);
-    } else {
-        println!(
-            "\nno comparison with prometheus-node-exporter: it is not installed (Debian: prometheus-node-exporter)"
-        );
-    }
+    use Contender::{Cold, Exporter as Scrape, Floor as Least, Psutil, PsutilFirst, Stream, Wire};
+    let mut contenders = vec![Least, Cold, Stream, Wire, PsutilFirst, Psutil];
+    contenders.extend(snapshot.exporter.is_some().then_some(Scrape));
     let turns = Turns::take(&mut snapshot, &contenders, bench.options.rounds);
-    turns.print("snapshot of the host, processor time", "us", Contender::Floor, Contender::Psutil);
-    let psutil = |below| turns.ratio(Contender::Psutil, below);
-    report.target("system: psutil / host only, a new reader", psutil(Contender::Cold), Bound::AtLeast(4.0));
-    report.target("system: psutil / host only, as in a stream", psutil(Contender::Stream), Bound::AtLeast(8.0));
-    report.line("system: psutil / the agent over mTLS", psutil(Contender::Wire));
+    turns.print(&format!("snapshot of the host, {what}, processor time"), "us", Least, Psutil);
+    let name = |peer: &str, ours: &str| format!("system, {what}: {peer} / {ours}");
+    let (new, stream, wire) = ("a new reader", "as in a stream", "the agent over mTLS");
+    report.target(&name("psutil's first calls", new), turns.ratio(PsutilFirst, Cold), Bound::AtLeast(4.0));
+    report.line(&name("psutil called again", new), turns.ratio(Psutil, Cold));
+    report.target(&name("psutil called again", stream), turns.ratio(Psutil, Stream), Bound::AtLeast(8.0));
+    report.line(&name("psutil called again", wire), turns.ratio(Psutil, Wire));
     if snapshot.exporter.is_some() {
-        let exporter = |below| turns.ratio(Contender::Exporter, below);
-        report.target("system: one scrape / the agent over mTLS", exporter(Contender::Wire), Bound::AtLeast(20.0));
-        report.line("system: one scrape / host only, as in a stream", exporter(Contender::Stream));
+        report.target(&name("one scrape", wire), turns.ratio(Scrape, Wire), Bound::AtLeast(20.0));
+        report.line(&name("one scrape", stream), turns.ratio(Scrape, Stream));
     }
+    snapshot.exporter
 }
 
 impl Snapshot<'_> {
@@ -159,10 +185,14 @@ impl Snapshot<'_> {
                     let answer = self
                         .bench
                         .runtime
-                        .block_on(async { self.bench.client.system().get().fields(FIELDS.iter().copied()).await });
+                        .block_on(async { self.bench.client.system().get().fields(self.paths.iter().copied()).await });
                     assert!(answer.unwrap().system.is_some_and(|system| !system.mounts.is_empty()));
                 }
                 cpu_seconds(self.bench.agent.pid()) - before
+            }
+            Contender::PsutilFirst => {
+                let first = || Script::start(PSUTIL, &["1", self.what]).read().0;
+                (0..SCRIPTS).map(|_| first()).sum::<f64>() * f64::from(READINGS) / f64::from(SCRIPTS)
             }
             Contender::Psutil => self.psutil.read().0,
             Contender::Exporter => self.exporter.as_mut().map_or(0.0, |exporter| exporter.spend(READINGS)),
