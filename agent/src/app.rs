@@ -93,7 +93,7 @@ impl Agent {
         check_table()?;
         config.roots.check()?;
         TlsIdentity::load(&config.tls)?;
-        Audit::open(config.audit_file.as_ref())?;
+        Audit::check(&config.audit)?;
         Host::open(config.roots.clone())?;
         Ok(())
     }
@@ -103,7 +103,7 @@ impl Agent {
         check_table()?;
         config.roots.check()?;
         let identity = TlsIdentity::load(&config.tls)?;
-        let audit = Audit::open(config.audit_file.as_ref())?;
+        let audit = Audit::open(&config.audit)?;
         let host = Arc::new(Host::open(config.roots)?);
         let bind_error = |source| StartError::Bind { address: config.listen, source };
         let listener = server::bind(config.listen).map_err(bind_error)?;
@@ -120,6 +120,7 @@ impl Agent {
             shutdown,
             refusals: RefusalLog::default(),
         };
+        audit.note_start(address);
         Ok(Agent { listener, address, server: Arc::new(server), audit, trigger })
     }
 
@@ -141,7 +142,8 @@ impl Agent {
         self.trigger.fire(Ending::Agent);
         accepting.await?;
         let in_time = timeout(grace + AFTER_GRACE, self.trigger.released()).await;
-        self.audit.finish().await;
+        let how = if in_time.is_ok() { "in order" } else { "cut off calls that did not end in time" };
+        self.audit.finish(how).await;
         match (in_time, self.server.counters.connections.get()) {
             (Err(_), connections) if connections > 0 => Err(RunError::CutOff { connections, grace }),
             _ => {

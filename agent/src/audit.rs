@@ -1,27 +1,37 @@
-//! The audit trail: one JSON line per control decision, one per outcome, one per denial (repeats of a denial are counted).
+//! The audit trail: one JSON line per control decision, one per outcome, one per denial (repeats of a denial are counted), and what the
+//! agent did by itself. In a file of its own the lines are a chain ([`chain`]); in the log they are lines of the log.
 //!
 //! A decision is on disk before its effect. If it cannot be written, [`Audit::record`] says so and nothing is done.
 
+pub mod chain;
+mod error;
 mod file;
 mod line;
 mod repeats;
+pub mod verify;
+mod writer;
 
 use std::{
-    path::{Path, PathBuf},
+    net::SocketAddr,
+    path::Path,
     sync::{Arc, Mutex, PoisonError},
 };
 
-use tokio::{sync::OwnedMutexGuard, task::spawn_blocking, time};
+use procwire_proto::v1::AuditStatus;
+use tokio::time;
 
 pub use self::{
-    file::AuditError,
+    error::AuditError,
     line::{AuditDecision, AuditEvent, AuditRecord, AuditTarget, Part},
 };
 use self::{
-    file::AuditFile,
+    chain::Head,
+    file::{AuditFile, Rotation},
     line::Line,
     repeats::{Kind, REPEAT_WINDOW, Repeats, Seen},
+    writer::{State, Writer},
 };
+use crate::{access::Principal, config::AuditConfig};
 
 /// Log target of audit lines that have no file of their own. The log filter always lets it through.
 pub const AUDIT_LOG_TARGET: &str = "procwire::audit";
@@ -36,56 +46,127 @@ pub struct Audit {
 #[derive(Clone, Debug)]
 enum Sink {
     Log,
-    File(Arc<tokio::sync::Mutex<AuditFile>>),
+    File(Writer),
 }
 
 impl Audit {
-    /// Into the log.
+    /// Into the log, without a chain.
     pub fn to_log() -> Audit {
         Audit { sink: Sink::Log, repeats: Arc::default() }
     }
 
-    /// Into a file of its own, appended to, made with mode 0600 if it is not there.
+    /// Into a file of its own that is never rotated by the agent.
+    ///
+    /// # Errors
+    /// As [`Audit::open`].
     pub fn to_file(path: &Path) -> Result<Audit, AuditError> {
-        let file = AuditFile::open(path)?;
-        Ok(Audit { sink: Sink::File(Arc::new(tokio::sync::Mutex::new(file))), repeats: Arc::default() })
+        Audit::start(path, Rotation { size: None, keep: 1, not_before: 0 })
     }
 
-    /// As configured.
-    pub fn open(path: Option<&PathBuf>) -> Result<Audit, AuditError> {
-        path.map_or_else(|| Ok(Audit::to_log()), |path| Audit::to_file(path))
+    /// As configured. A file is appended to, its chain goes on; it is made with mode 0600 if it is not there.
+    ///
+    /// # Errors
+    /// The file cannot be opened, is none, could be changed by others, or belongs to another agent that runs.
+    pub fn open(config: &AuditConfig) -> Result<Audit, AuditError> {
+        let AuditConfig { file, rotate_size_bytes, keep } = config;
+        let Some(path) = file else { return Ok(Audit::to_log()) };
+        Audit::start(path, Rotation { size: *rotate_size_bytes, keep: *keep, not_before: 0 })
+    }
+
+    /// Whether it could be opened. Makes and writes nothing.
+    ///
+    /// # Errors
+    /// As [`Audit::open`].
+    pub fn check(config: &AuditConfig) -> Result<(), AuditError> {
+        config.file.as_deref().map_or(Ok(()), AuditFile::check)
+    }
+
+    fn start(path: &Path, rotation: Rotation) -> Result<Audit, AuditError> {
+        Ok(Audit { sink: Sink::File(Writer::start(path, rotation)?), repeats: Arc::default() })
     }
 
     /// Writes a record and, to a file, waits until it is on disk. Await a decision before its effect; on an error do nothing.
     /// A repeated denial is counted and written within a minute; decisions and outcomes are always written at once.
+    ///
+    /// # Errors
+    /// It is not on disk. An outcome or a denial is written later, if the agent lives to see it; a decision never is.
     pub async fn record(&self, record: AuditRecord<'_>) -> Result<(), AuditError> {
-        let line = Line::new(&record);
-        if record.event == AuditEvent::Denial {
-            match self.repeats().see(&line) {
-                Seen::First => {}
-                Seen::Again => return Ok(()),
-                Seen::Second(kind) => {
-                    self.report_repeats_later(kind);
-                    return Ok(());
-                }
-            }
-        }
-        self.write(line).await
+        self.record_all(&[record]).await
     }
 
     /// The lines of one decision or outcome, together.
+    ///
+    /// # Errors
+    /// As [`Audit::record`]: all of them are on disk, or none.
     pub async fn record_all(&self, records: &[AuditRecord<'_>]) -> Result<(), AuditError> {
+        let mut lines = Vec::with_capacity(records.len());
         for record in records {
-            self.record(*record).await?;
+            let line = Line::new(record);
+            if record.event != AuditEvent::Denial || self.is_news(&line) {
+                lines.push(line);
+            }
         }
-        Ok(())
+        let may_be_late = records.iter().all(|record| record.event != AuditEvent::Decision);
+        self.write(&lines, may_be_late).await
     }
 
-    /// Writes what was only counted so far. Called at the end.
-    pub async fn finish(&self) {
-        let counted = self.repeats().take_all();
-        for line in counted {
-            self.write_or_log(line).await;
+    /// What the agent did by itself. Does not wait; if it cannot be written now, it is later.
+    pub fn note(&self, event: AuditEvent, arguments: &str, result: &str) {
+        self.write_soon(&Line::of_agent(event, arguments, result));
+    }
+
+    /// What happened to a caller outside of a control action. Does not wait.
+    pub fn note_about(&self, event: AuditEvent, principal: &Principal, arguments: &str, result: &str) {
+        self.write_soon(&Line::about(event, principal, "", arguments, result));
+    }
+
+    /// A caller was given something sensitive: "environ, unmasked". Does not wait; repeats are counted, as those of denials are.
+    /// Must be called within a tokio runtime.
+    pub fn note_access(&self, principal: &Principal, method: &str, what: &str) {
+        let line = Line::about(AuditEvent::Access, principal, method, what, "");
+        if self.is_news(&line) {
+            self.write_soon(&line);
+        }
+    }
+
+    /// The agent has started and can be called.
+    pub fn note_start(&self, address: SocketAddr) {
+        let (version, pid) = (env!("CARGO_PKG_VERSION"), std::process::id());
+        self.note(AuditEvent::Start, &format!("version={version} pid={pid} address={address}"), "");
+    }
+
+    /// The agent stops: writes what was only counted so far, and waits for all that was only noted.
+    pub async fn finish(&self, how: &str) {
+        let mut lines = self.repeats().take_all();
+        lines.push(Line::of_agent(AuditEvent::Stop, "", how));
+        if let Err(error) = self.write(&lines, true).await {
+            tracing::error!(%error, "the end of the audit trail is lost");
+        }
+    }
+
+    /// For GetStatus.
+    pub fn status(&self) -> AuditStatus {
+        let Sink::File(writer) = &self.sink else { return AuditStatus::default() };
+        let State { path, head, failures, problem } = writer.state();
+        AuditStatus {
+            path,
+            sequence: head.sequence,
+            head_hash: if head == Head::NONE { String::new() } else { head.hash.to_string() },
+            failures,
+            problem: problem.map(|error| error.to_string()).unwrap_or_default(),
+        }
+    }
+
+    /// Whether it is to be written now, and not only counted.
+    fn is_news(&self, line: &Line) -> bool {
+        let seen = self.repeats().see(line);
+        match seen {
+            Seen::First => true,
+            Seen::Again => false,
+            Seen::Second(kind) => {
+                self.report_repeats_later(kind);
+                false
+            }
         }
     }
 
@@ -95,25 +176,32 @@ impl Audit {
             time::sleep(REPEAT_WINDOW).await;
             let counted = audit.repeats().take(&kind);
             if let Some(line) = counted {
-                audit.write_or_log(line).await;
+                audit.write_soon(&line);
             }
         });
     }
 
-    async fn write_or_log(&self, line: Line) {
-        if let Err(error) = self.write(line).await {
-            tracing::error!(%error, "a count of repeated denials is lost");
+    async fn write(&self, lines: &[Line], may_be_late: bool) -> Result<(), AuditError> {
+        let objects = lines.iter().map(Line::to_json).collect::<Result<Vec<_>, _>>()?;
+        match &self.sink {
+            Sink::Log => {
+                objects.iter().for_each(|object| into_log(object));
+                Ok(())
+            }
+            Sink::File(writer) => writer.write(objects, may_be_late).await,
         }
     }
 
-    async fn write(&self, line: Line) -> Result<(), AuditError> {
-        let text = line.to_json()?;
-        match &self.sink {
+    fn write_soon(&self, line: &Line) {
+        let written = line.to_json().and_then(|object| match &self.sink {
             Sink::Log => {
-                tracing::info!(target: AUDIT_LOG_TARGET, "{text}");
+                into_log(&object);
                 Ok(())
             }
-            Sink::File(file) => append(Arc::clone(file).lock_owned().await, text).await,
+            Sink::File(writer) => writer.write_soon(object),
+        });
+        if let Err(error) = written {
+            tracing::error!(%error, event = ?line.event, "a record of the audit trail is lost");
         }
     }
 
@@ -122,10 +210,8 @@ impl Audit {
     }
 }
 
-/// Off the runtime's thread, because a disk may be slow. One at a time: the lock is taken before a thread is.
-#[allow(clippy::disallowed_methods, reason = "bounded by the lock to one thread, and never behind reads of the host")]
-async fn append(mut file: OwnedMutexGuard<AuditFile>, text: String) -> Result<(), AuditError> {
-    spawn_blocking(move || file.append(text)).await.map_err(|_| AuditError::Interrupted)?
+fn into_log(object: &str) {
+    tracing::info!(target: AUDIT_LOG_TARGET, "{object}");
 }
 
 #[cfg(test)]

@@ -37,8 +37,19 @@ pub struct Config {
     pub roots: Roots,
     /// How to log.
     pub log: LogConfig,
-    /// Where the audit trail goes; `None`: into the log.
-    pub audit_file: Option<PathBuf>,
+    /// Where the audit trail goes.
+    pub audit: AuditConfig,
+}
+
+/// Where the audit trail goes.
+#[derive(Clone, Debug)]
+pub struct AuditConfig {
+    /// `None`: into the log.
+    pub file: Option<PathBuf>,
+    /// Size at which the agent begins a new file; `None`: something else rotates it.
+    pub rotate_size_bytes: Option<u64>,
+    /// Files beside the current one that the agent keeps.
+    pub keep: u32,
 }
 
 /// Files of the agent's own identity.

@@ -69,7 +69,7 @@ impl Principal {
     }
 
     /// For the record of a call that came without an identity.
-    pub(super) fn nobody() -> Principal {
+    pub(crate) fn nobody() -> Principal {
         Principal { name: "(none)".to_owned(), roles: RoleSet::NONE, certificate_serial: None, peer: None }
     }
 

@@ -1,6 +1,6 @@
 //! From a record to its JSON line. Whatever came from a caller or a process is escaped.
 
-use std::time::SystemTime;
+use std::{sync::Arc, time::SystemTime};
 
 use procwire_proto::{escape, v1::ProcessRef};
 use prost_types::Timestamp;
@@ -99,6 +99,24 @@ pub enum AuditEvent {
     Outcome,
     /// A call that was refused.
     Denial,
+    /// Somebody was given what is sensitive.
+    Access,
+    /// The first record of a chain.
+    Begin,
+    /// The first record of a file that an earlier one goes before.
+    Continue,
+    /// The file was not as it was left.
+    Mend,
+    /// The agent started.
+    Start,
+    /// The agent stopped in order; without this, it did not.
+    Stop,
+    /// Changed files are in force: certificates, lists, the policy.
+    Reloaded,
+    /// Changed files cannot be used; what was in force stays.
+    ReloadRefused,
+    /// A caller was cut off whose certificate is not good any more.
+    ClientCutOff,
 }
 
 /// What was decided.
@@ -118,12 +136,15 @@ pub enum AuditDecision {
 pub(super) struct Line {
     time: String,
     pub(super) event: AuditEvent,
+    #[serde(skip_serializing_if = "String::is_empty")]
     pub(super) principal: String,
+    #[serde(skip_serializing_if = "String::is_empty")]
     roles: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     serial: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     peer: Option<String>,
+    #[serde(skip_serializing_if = "String::is_empty")]
     pub(super) method: String,
     #[serde(skip_serializing_if = "String::is_empty")]
     request_id: String,
@@ -136,8 +157,9 @@ pub(super) struct Line {
     #[serde(skip_serializing_if = "Option::is_none")]
     part: Option<Part>,
     #[serde(skip_serializing_if = "String::is_empty")]
-    arguments: String,
-    decision: AuditDecision,
+    pub(super) arguments: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    decision: Option<AuditDecision>,
     #[serde(skip_serializing_if = "String::is_empty")]
     pub(super) rule: String,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -178,7 +200,7 @@ impl Line {
             targets_total,
             part,
         } = *record;
-        let Principal { name, roles, certificate_serial, peer } = principal;
+        let Principal { name, roles, certificate_serial, peer, .. } = principal;
         Line {
             time: now(),
             event,
@@ -193,11 +215,24 @@ impl Line {
             targets_total,
             part,
             arguments: escaped(arguments),
-            decision,
+            decision: Some(decision),
             rule: escaped(rule),
             result: result.map(escaped),
             repeated: None,
         }
+    }
+
+    /// What happened to a caller, though nobody decided on a call.
+    pub(super) fn about(event: AuditEvent, principal: &Principal, method: &str, arguments: &str, result: &str) -> Line {
+        let record = AuditRecord::new(event, principal, method, AuditDecision::Allowed);
+        let result = (!result.is_empty()).then_some(result);
+        Line { decision: None, ..Line::new(&AuditRecord { arguments, result, ..record }) }
+    }
+
+    /// What the agent did by itself.
+    pub(super) fn of_agent(event: AuditEvent, arguments: &str, result: &str) -> Line {
+        let line = Line::about(event, &Principal::nobody(), "", arguments, result);
+        Line { principal: String::new(), roles: String::new(), ..line }
     }
 
     /// The same denial, `count` times more by now.
@@ -206,7 +241,7 @@ impl Line {
     }
 
     pub(super) fn to_json(&self) -> Result<String, AuditError> {
-        serde_json::to_string(self).map_err(AuditError::Json)
+        serde_json::to_string(self).map_err(|error| AuditError::Json(Arc::new(error)))
     }
 }
 

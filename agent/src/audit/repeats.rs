@@ -1,4 +1,4 @@
-//! Counts denials that repeat, so that a flood of them cannot fill the disk.
+//! Counts denials, and uses of what is sensitive, that repeat: a flood of them cannot fill the disk.
 
 use std::{collections::HashMap, time::Duration};
 
@@ -6,8 +6,10 @@ use super::{AuditEvent, line::Line};
 
 /// How long repeats of a denial are only counted.
 pub(super) const REPEAT_WINDOW: Duration = Duration::from_secs(60);
-/// Kinds of denial that are told apart at a time; beyond this they share one count.
-const KINDS_MAX: usize = 1024;
+/// Kinds that are told apart at a time; beyond this they share one count.
+pub(super) const KINDS_MAX: usize = 1024;
+/// And those of one caller: whoever asks for something else each time fills no disk either.
+pub(super) const KINDS_OF_A_PRINCIPAL: usize = 64;
 
 #[derive(Debug, Default)]
 pub(super) struct Repeats {
@@ -25,9 +27,10 @@ pub(super) enum Seen {
     Again,
 }
 
-/// Denials that are counted together.
+/// What is counted together.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Kind {
+    event: AuditEvent,
     principal: String,
     method: String,
     rule: String,
@@ -42,11 +45,6 @@ struct Count {
 
 impl Repeats {
     pub(super) fn see(&mut self, line: &Line) -> Seen {
-        debug_assert_eq!(line.event, AuditEvent::Denial);
-        if self.kinds.len() >= KINDS_MAX {
-            // Those that repeated are taken out by their own timers.
-            self.kinds.retain(|_, count| count.repeated > 0 || count.window_began.elapsed() < REPEAT_WINDOW);
-        }
         let kind = self.kind_of(line);
         let fresh = || Count { latest: line.clone(), repeated: 0, window_began: tokio::time::Instant::now() };
         match self.kinds.get_mut(&kind) {
@@ -75,12 +73,29 @@ impl Repeats {
         self.kinds.drain().filter_map(|(_, count)| count.summary()).collect()
     }
 
-    fn kind_of(&self, line: &Line) -> Kind {
-        let kind = Kind { principal: line.principal.clone(), method: line.method.clone(), rule: line.rule.clone() };
-        if self.kinds.len() < KINDS_MAX || self.kinds.contains_key(&kind) {
+    fn kind_of(&mut self, line: &Line) -> Kind {
+        let Line { event, principal, method, rule, arguments, .. } = line;
+        // Arguments of a denial are the caller's; of an access they say what was given.
+        let rule = if *event == AuditEvent::Access { arguments } else { rule };
+        let kind = Kind { event: *event, principal: principal.clone(), method: method.clone(), rule: rule.clone() };
+        if self.kinds.contains_key(&kind) {
             return kind;
         }
-        Kind { principal: "(others)".to_owned(), method: String::new(), rule: String::new() }
+        // Those that repeated are taken out by their own timers.
+        self.kinds.retain(|_, count| count.repeated > 0 || count.window_began.elapsed() < REPEAT_WINDOW);
+        let own = self.kinds.keys().filter(|other| other.principal == kind.principal).count();
+        if own >= KINDS_OF_A_PRINCIPAL {
+            return Kind { method: String::new(), rule: String::new(), ..kind };
+        }
+        if self.kinds.len() >= KINDS_MAX {
+            return Kind {
+                event: *event,
+                principal: "(others)".to_owned(),
+                method: String::new(),
+                rule: String::new(),
+            };
+        }
+        kind
     }
 }
 

@@ -5,12 +5,14 @@ use std::{fmt::Display, net::SocketAddr, ops::RangeInclusive, path::PathBuf, syn
 use procwire_host::Roots;
 
 use super::{
-    Config, ConfigError, ControlConfig, LogConfig, LogFormat, ServiceLimits, ServicesConfig, Settings, Source,
+    AuditConfig, Config, ConfigError, ControlConfig, LogConfig, LogFormat, ServiceLimits, ServicesConfig, Settings, Source,
     TlsFiles, TransportLimits, parse, value::Value,
 };
 
 const SECOND: Duration = Duration::from_secs(1);
 const HOUR: Duration = Duration::from_secs(3600);
+/// Smaller files would be rotated with every record or two.
+const AUDIT_ROTATE_SIZE_MIN_BYTES: u64 = 64 << 10;
 const DAY: Duration = Duration::from_secs(24 * 3600);
 /// `pid_max` can be at most this: proc_sys_kernel(5), PID_MAX_LIMIT.
 const PID_MAX: i64 = 4_194_304;
@@ -45,7 +47,7 @@ impl Config {
                     _ => Err(format!("{text:?} is none of error, warn, info, debug and trace")),
                 })?,
             },
-            audit_file: from.path("audit.file")?,
+            audit: from.audit()?,
         })
     }
 
@@ -106,6 +108,19 @@ impl Reader<'_> {
             connection_age: self.duration("limits.connection_age", SECOND, 30 * DAY)?,
             connection_age_grace: self.duration("limits.connection_age_grace", Duration::ZERO, DAY)?,
             shutdown_grace: self.duration("limits.shutdown_grace", Duration::ZERO, HOUR)?,
+        })
+    }
+
+    fn audit(&self) -> Result<AuditConfig, ConfigError> {
+        let rotate_size_bytes: u64 = self.size("audit.rotate_size", 0, 1 << 40)?;
+        if (1..AUDIT_ROTATE_SIZE_MIN_BYTES).contains(&rotate_size_bytes) {
+            let problem = format!("shorter than {AUDIT_ROTATE_SIZE_MIN_BYTES} bytes; 0 means never");
+            return Err(self.wrong("audit.rotate_size", problem));
+        }
+        Ok(AuditConfig {
+            file: self.path("audit.file")?,
+            rotate_size_bytes: (rotate_size_bytes > 0).then_some(rotate_size_bytes),
+            keep: self.whole("audit.keep", 1, 1000)?,
         })
     }
 

@@ -53,7 +53,7 @@ pub struct Flags {
     #[arg(long, value_name = "DIR")]
     pub dev_root: Option<String>,
 
-    /// File for the audit trail, JSON lines [default: into the log]
+    /// File for the audit trail, JSON lines in a chain [default: into the log, without a chain]
     #[arg(long, value_name = "FILE")]
     pub audit_file: Option<String>,
 

@@ -90,7 +90,9 @@ pub static KEYS: &[Key] = &[
     ),
     key("log.format", Text, "text", "text or json"),
     key("log.level", Text, "info", "error, warn, info, debug or trace"),
-    unset("audit.file", Text, "file for the audit trail, JSON lines; unset: into the log"),
+    unset("audit.file", Text, "file for the audit trail, JSON lines in a chain; unset: into the log, without a chain"),
+    key("audit.rotate_size", Text, "64MiB", "size at which a new audit file is begun; 0: never, something else does"),
+    key("audit.keep", Whole, "8", "audit files that are kept beside the current one"),
 ];
 
 const fn key(name: &'static str, kind: Kind, default: &'static str, meaning: &'static str) -> Key {

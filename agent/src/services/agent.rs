@@ -95,7 +95,7 @@ impl AgentService {
             certificate_expires: *certificate_expires,
             certificates: None,
             policy: None,
-            audit: None,
+            audit: Some(self.context.audit.status()),
             quota_refusals: counters.quota_refusals.get(),
         })
     }
