@@ -159,7 +159,7 @@ async fn send(
 
 fn outcomes(call: &Call, response: SignalProcessesResponse) -> Result<SignalOutcomes, Error> {
     let SignalProcessesResponse { request_id, results, dry_run } = response;
-    let result = |SignalResult { target, error, mechanism }: SignalResult| {
+    let result = |SignalResult { target, error, mechanism, had_ended: _ }: SignalResult| {
         let process = target.ok_or_else(|| call.protocol_error("a result does not say of which process"))?;
         let reference = process.r#ref.clone().unwrap_or_default();
         let mechanism = ControlMechanism::try_from(mechanism).unwrap_or_default();

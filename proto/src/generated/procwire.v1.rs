@@ -3202,6 +3202,9 @@ pub struct SignalResult {
     /// How it was sent.
     #[prost(enumeration = "ControlMechanism", tag = "3")]
     pub mechanism: i32,
+    /// True if it had ended already and its parent has not waited for it yet (a zombie): the kernel takes signals for it and does nothing.
+    #[prost(bool, tag = "4")]
+    pub had_ended: bool,
 }
 impl ::prost::Name for SignalResult {
     const NAME: &'static str = "SignalResult";
