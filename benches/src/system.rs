@@ -97,9 +97,9 @@ impl std::fmt::Display for Contender {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         formatter.pad(match self {
             Self::Floor => "floor: open, read, close of the same files",
-            Self::Cold => "procwire, host only, a new reader",
-            Self::Stream => "procwire, host only, as in a stream",
-            Self::Wire => "procwire, the agent's GetSystem over mTLS",
+            Self::Cold => "host only, a new reader",
+            Self::Stream => "host only, as in a stream",
+            Self::Wire => "the agent's GetSystem over mTLS",
             Self::PsutilFirst => "psutil, the same calls, the first of a script",
             Self::Psutil => "psutil, the same calls, called again",
             Self::Exporter => "prometheus-node-exporter, one scrape",
@@ -120,17 +120,17 @@ struct Snapshot<'a> {
 }
 
 pub fn run(bench: &Bench, report: &mut Report) {
-    let exporter = compare(bench, report, "fields", FIELDS, Exporter::start());
+    let exporter = compare(bench, Some(report), "fields", FIELDS, Exporter::start());
     if exporter.is_none() {
         println!("no comparison with prometheus-node-exporter: it is not installed (Debian: prometheus-node-exporter)");
     }
-    compare(bench, report, "sections", SECTIONS, exporter);
+    compare(bench, None, "sections", SECTIONS, exporter);
 }
 
-/// `what` is the word that the script of psutil is told.
+/// `what` is the word that the script of psutil is told. Without a report there are no targets.
 fn compare(
     bench: &Bench,
-    report: &mut Report,
+    mut report: Option<&mut Report>,
     what: &'static str,
     paths: &'static [&'static str],
     exporter: Option<Exporter>,
@@ -153,15 +153,21 @@ fn compare(
     contenders.extend(snapshot.exporter.is_some().then_some(Scrape));
     let turns = Turns::take(&mut snapshot, &contenders, bench.options.rounds);
     turns.print(&format!("snapshot of the host, {what}, processor time"), "us", Least, Psutil);
-    let name = |peer: &str, ours: &str| format!("system, {what}: {peer} / {ours}");
-    let (new, stream, wire) = ("a new reader", "as in a stream", "the agent over mTLS");
-    report.target(&name("psutil's first calls", new), turns.ratio(PsutilFirst, Cold), Bound::AtLeast(4.0));
-    report.line(&name("psutil called again", new), turns.ratio(Psutil, Cold));
-    report.target(&name("psutil called again", stream), turns.ratio(Psutil, Stream), Bound::AtLeast(8.0));
-    report.line(&name("psutil called again", wire), turns.ratio(Psutil, Wire));
+    let mut say = |peer, peer_name: &str, ours, bound: Option<Bound>| {
+        let name = format!("system, {what}: {peer_name} / {ours}");
+        let ratio = turns.ratio(peer, ours);
+        match (report.as_deref_mut(), bound) {
+            (Some(report), Some(bound)) => report.target(&name, ratio, bound),
+            _ => Report::default().line(&name, ratio),
+        }
+    };
+    say(PsutilFirst, "psutil's first calls", Cold, Some(Bound::AtLeast(4.0)));
+    say(Psutil, "psutil called again", Cold, None);
+    say(Psutil, "psutil called again", Stream, Some(Bound::AtLeast(8.0)));
+    say(Psutil, "psutil called again", Wire, None);
     if snapshot.exporter.is_some() {
-        report.target(&name("one scrape", wire), turns.ratio(Scrape, Wire), Bound::AtLeast(20.0));
-        report.line(&name("one scrape", stream), turns.ratio(Scrape, Stream));
+        say(Scrape, "one scrape", Wire, Some(Bound::AtLeast(20.0)));
+        say(Scrape, "one scrape", Stream, None);
     }
     snapshot.exporter
 }
