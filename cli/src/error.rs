@@ -79,7 +79,14 @@ impl CliError {
             // Whoever reads the answer has enough of it, as `head` has.
             Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => Exit::Success,
             Self::Usage(_) | Self::Config(_) | Self::Context(_) => Exit::Usage,
-            Self::Pki(PkiError::Name { .. } | PkiError::SubjectName { .. } | PkiError::Validity { .. }) => Exit::Usage,
+            Self::Pki(
+                PkiError::Name { .. }
+                | PkiError::SubjectName { .. }
+                | PkiError::Validity { .. }
+                | PkiError::Group { .. }
+                | PkiError::Serial { .. }
+                | PkiError::UnknownTarget { .. },
+            ) => Exit::Usage,
             Self::Call(error) => Exit::of_kind(error.kind()),
             Self::TargetGone(_) => Exit::TargetGone,
             Self::Unreadable { reason, .. } | Self::HostUnreadable { reason, .. } => match reason {

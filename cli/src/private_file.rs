@@ -4,11 +4,14 @@
 use std::{
     fs, io,
     io::Write as _,
-    os::unix::fs::{DirBuilderExt as _, PermissionsExt as _},
-    path::Path,
+    os::unix::fs::{DirBuilderExt as _, MetadataExt as _, PermissionsExt as _, fchown},
+    path::{Path, PathBuf},
 };
 
+use tempfile::NamedTempFile;
+
 const OWNER_ONLY: u32 = 0o600;
+const OWNER_AND_GROUP_READ: u32 = 0o640;
 const EVERYBODY_READS: u32 = 0o644;
 const OWNER_ONLY_DIRECTORY: u32 = 0o700;
 
@@ -31,7 +34,35 @@ pub fn write_for_everybody(path: &Path, contents: &[u8]) -> io::Result<()> {
     write_with_mode(path, contents, Existing::Replace, EVERYBODY_READS)
 }
 
+/// Writes two files that belong together, a key and its certificate: both are made whole beside their places first, so that only
+/// the time of one rename lies between them. What is replaced hands on its mode and its owner. The error names the file.
+pub fn write_both(key: (&Path, &[u8]), other: (&Path, &[u8]), existing: Existing) -> Result<(), (PathBuf, io::Error)> {
+    let prepare = |path: &Path, contents: &[u8], longest_mode: u32| {
+        let file = prepared(path, contents, OWNER_ONLY)?;
+        if let (Existing::Replace, Ok(old)) = (existing, fs::metadata(path)) {
+            let made = file.as_file().metadata()?;
+            if (made.uid(), made.gid()) != (old.uid(), old.gid()) {
+                fchown(file.as_file(), Some(old.uid()), Some(old.gid()))?;
+            }
+            file.as_file().set_permissions(fs::Permissions::from_mode(old.mode() & longest_mode))?;
+        }
+        Ok(file)
+    };
+    let named = |path: &Path| {
+        let path = path.to_owned();
+        move |error| (path, error)
+    };
+    let key_file = prepare(key.0, key.1, OWNER_AND_GROUP_READ).map_err(named(key.0))?;
+    let other_file = prepare(other.0, other.1, EVERYBODY_READS).map_err(named(other.0))?;
+    put(key_file, key.0, existing).map_err(named(key.0))?;
+    put(other_file, other.0, existing).map_err(named(other.0))
+}
+
 fn write_with_mode(path: &Path, contents: &[u8], existing: Existing, mode: u32) -> io::Result<()> {
+    put(prepared(path, contents, mode)?, path, existing)
+}
+
+fn prepared(path: &Path, contents: &[u8], mode: u32) -> io::Result<NamedTempFile> {
     let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let mut file = tempfile::Builder::new()
         .prefix(".procwire-")
@@ -41,6 +72,10 @@ fn write_with_mode(path: &Path, contents: &[u8], existing: Existing, mode: u32) 
     file.as_file().set_permissions(fs::Permissions::from_mode(mode))?;
     file.write_all(contents)?;
     file.as_file().sync_all()?;
+    Ok(file)
+}
+
+fn put(file: NamedTempFile, path: &Path, existing: Existing) -> io::Result<()> {
     match existing {
         Existing::Keep => file.persist_noclobber(path)?,
         Existing::Replace => file.persist(path)?,

@@ -1,18 +1,24 @@
-//! `procwire pki init|issue|provision`
+//! `procwire pki init|issue|renew|revoke|crl|list|inspect|provision`
 
+mod crl;
+mod inspect;
+mod issue;
+mod list;
 mod provision;
+mod renew;
+mod revoke;
 
-use std::path::PathBuf;
+use std::{path::PathBuf, time::SystemTime};
 
 use clap::{Args, Subcommand};
 
-use self::provision::ProvisionArgs;
 use crate::{
     error::CliError,
     exit::Exit,
     output::Output,
-    pki::{AgentProfile, Authority, ClientProfile, Directory, Role, Stored, SubjectName, Validity, local_names},
+    pki::{Authority, Directory, Stored, Validity},
     private_file::Existing,
+    render::{clock::Clock, printable::printable, units},
 };
 
 /// What to make, as typed.
@@ -35,9 +41,19 @@ enum PkiCommand {
     Init(InitArgs),
     /// Issue a certificate: NAME.crt and NAME.key
     #[command(subcommand)]
-    Issue(IssueCommand),
+    Issue(issue::IssueCommand),
+    /// Make certificates anew that end soon: same name, roles and names, another key; for a timer
+    Renew(renew::RenewArgs),
+    /// Take certificates back, and write the list of all that are: ca.crl
+    Revoke(revoke::RevokeArgs),
+    /// Write the revocation list anew, before it is past its time; for a timer
+    Crl(crl::CrlArgs),
+    /// List what was issued: good, ended or revoked
+    List,
+    /// Show what certificates, revocation lists and keys say, whoever made them
+    Inspect(inspect::InspectArgs),
     /// Put identities of agents and clients into folders, making what is missing or ends soon, the authority too
-    Provision(ProvisionArgs),
+    Provision(provision::ProvisionArgs),
 }
 
 const AUTHORITY_DAYS: u32 = 3650;
@@ -52,70 +68,31 @@ struct InitArgs {
     days: u32,
 }
 
-#[derive(Debug, Subcommand)]
-enum IssueCommand {
-    /// For an agent: good for servers only
-    Agent(AgentArgs),
-    /// For a client: good for clients only, with what it may do
-    Client(ClientArgs),
-}
-
-#[derive(Debug, Args)]
-struct AgentArgs {
-    /// Its name, and that of its files
-    name: String,
-    /// Name or address that clients reach it by, may be given several times: DNS:web1.example.org, IP:192.0.2.7;
-    /// without it: this host's name, localhost, 127.0.0.1 and ::1
-    #[arg(long, value_name = "NAME")]
-    san: Vec<SubjectName>,
-    /// How long it is valid
-    #[arg(long, default_value_t = 365, value_parser = days())]
-    days: u32,
-}
-
-#[derive(Debug, Args)]
-struct ClientArgs {
-    /// Its name, which agents see and audit, and that of its files
-    name: String,
-    /// What it may do; each role includes those before it
-    #[arg(long)]
-    role: Role,
-    /// How long it is valid
-    #[arg(long, default_value_t = 90, value_parser = days())]
-    days: u32,
-}
-
-/// Makes an authority or issues a certificate.
+/// Makes an authority, or does something with what it issues.
 pub(crate) fn run(args: &PkiArgs, out: &mut Output) -> Result<Exit, CliError> {
     let existing = if args.force { Existing::Replace } else { Existing::Keep };
     let directory = Directory::new(&args.dir, existing);
-    let lines = match &args.command {
+    match &args.command {
         PkiCommand::Init(init) => {
             let stored = directory.init(&Authority::create(&init.name, Validity::days(init.days))?)?;
-            after_init(&stored, &directory)
+            say(&after_init(&stored, &directory), out)?;
         }
-        PkiCommand::Issue(IssueCommand::Agent(agent)) => {
-            let subject_names = if agent.san.is_empty() { local_names() } else { agent.san.clone() };
-            let profile =
-                AgentProfile { name: agent.name.clone(), subject_names, validity: Validity::days(agent.days) };
-            let stored = directory.issue_agent(&profile)?;
-            after_agent(&stored, &directory, &profile)
-        }
-        PkiCommand::Issue(IssueCommand::Client(client)) => {
-            let profile =
-                ClientProfile { name: client.name.clone(), role: client.role, validity: Validity::days(client.days) };
-            let stored = directory.issue_client(&profile)?;
-            after_client(&stored, &directory, &profile)
-        }
-        PkiCommand::Provision(args) => {
-            provision::run(args, &directory, out)?;
-            return Ok(Exit::Success);
-        }
-    };
-    for line in lines {
-        writeln!(out.answer, "{line}")?;
+        PkiCommand::Issue(args) => issue::run(args, &directory, out)?,
+        PkiCommand::Renew(args) => renew::run(args, &directory, out)?,
+        PkiCommand::Revoke(args) => revoke::run(args, &directory, out)?,
+        PkiCommand::Crl(args) => crl::run(args, &directory, out)?,
+        PkiCommand::List => list::run(&directory, out)?,
+        PkiCommand::Inspect(args) => inspect::run(args, &directory, out)?,
+        PkiCommand::Provision(args) => provision::run(args, &directory, out)?,
     }
     Ok(Exit::Success)
+}
+
+fn say(lines: &[String], out: &mut Output) -> Result<(), CliError> {
+    for line in lines {
+        writeln!(out.answer, "{}", printable(line))?;
+    }
+    Ok(())
 }
 
 fn made(stored: &Stored) -> String {
@@ -134,30 +111,14 @@ fn after_init(stored: &Stored, directory: &Directory) -> Vec<String> {
     ]
 }
 
-fn after_agent(stored: &Stored, directory: &Directory, profile: &AgentProfile) -> Vec<String> {
-    let names: Vec<_> = profile.subject_names.iter().map(ToString::to_string).collect();
-    vec![
-        made(stored),
-        format!("It is good for {}.", names.join(", ")),
-        String::new(),
-        "Next, on that host:".to_owned(),
-        "  procwired --listen 0.0.0.0:7443 \\".to_owned(),
-        format!("    --tls-certificate {} \\", stored.certificate.display()),
-        format!("    --tls-key {} \\", stored.key.display()),
-        format!("    --tls-client-ca {}", directory.authority_certificate().display()),
-    ]
-}
-
-fn after_client(stored: &Stored, directory: &Directory, profile: &ClientProfile) -> Vec<String> {
-    vec![
-        made(stored),
-        format!("It is {} with the role {}.", profile.name, profile.role),
-        String::new(),
-        "Next, once for each agent:".to_owned(),
-        "  procwire context add NAME --endpoint https://HOST:7443 \\".to_owned(),
-        format!("    --ca {} \\", directory.authority_certificate().display()),
-        format!("    --cert {} --key {}", stored.certificate.display(), stored.key.display()),
-    ]
+/// `2026-12-04 10:00:00 +01:00, in 12 d 3 h`.
+fn end(moment: SystemTime, clock: &Clock) -> String {
+    let moment = moment.into();
+    match (clock.until(&moment), clock.since(&moment)) {
+        (Some(left), _) => format!("{}, in {}", clock.full(&moment), units::span(left)),
+        (None, Some(ago)) => format!("{}, {} ago", clock.full(&moment), units::span(ago)),
+        (None, None) => clock.full(&moment),
+    }
 }
 
 fn days() -> clap::builder::RangedI64ValueParser<u32> {

@@ -3,12 +3,13 @@
 use std::time::SystemTime;
 
 use rcgen::{
-    BasicConstraints, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
-    KeyUsagePurpose, PKCS_ECDSA_P256_SHA256, SanType, SerialNumber,
+    BasicConstraints, CertificateParams, CertificateRevocationListParams, DistinguishedName, DnType,
+    ExtendedKeyUsagePurpose, IsCa, Issuer, KeyIdMethod, KeyPair, KeyUsagePurpose, PKCS_ECDSA_P256_SHA256,
+    RevokedCertParams, SanType, SerialNumber,
 };
 use time::OffsetDateTime;
 
-use super::{AgentProfile, ClientProfile, PkiError, SubjectName, Validity, check_name};
+use super::{AgentProfile, ClientProfile, Leaf, PkiError, Purpose, RevocationList, SubjectName, Validity, subject};
 
 /// A certificate and its key.
 pub struct Issued {
@@ -31,7 +32,7 @@ impl Authority {
         if name.is_empty() || name.chars().count() > 64 || name.chars().any(char::is_control) {
             return Err(PkiError::Name { name: name.to_owned(), problem: "1 to 64 printable characters" });
         }
-        let mut params = params(name, None, validity)?;
+        let mut params = params(name, validity)?;
         params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
         // It signs revocation lists too.
         params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
@@ -55,6 +56,11 @@ impl Authority {
         &self.certificate_pem
     }
 
+    /// The last moment of its validity.
+    pub fn not_after(&self) -> SystemTime {
+        self.not_after
+    }
+
     /// Its private key, PKCS #8 PEM.
     pub fn key_pem(&self) -> String {
         self.issuer.key().serialize_pem()
@@ -62,26 +68,52 @@ impl Authority {
 
     /// Issues the certificate of an agent: for servers only.
     pub fn issue_agent(&self, profile: &AgentProfile) -> Result<Issued, PkiError> {
-        check_name(&profile.name)?;
-        if profile.subject_names.is_empty() {
-            return Err(PkiError::SubjectName { text: String::new(), problem: "an agent needs at least one" });
-        }
-        let mut params = params(&profile.name, None, profile.validity)?;
-        params.subject_alt_names = profile.subject_names.iter().map(san_type).collect::<Result<_, _>>()?;
-        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
-        self.sign(params, profile.validity)
+        self.issue(&Leaf::from(profile))
     }
 
     /// Issues the certificate of a client: for clients only, with its role as organisation.
     pub fn issue_client(&self, profile: &ClientProfile) -> Result<Issued, PkiError> {
-        check_name(&profile.name)?;
-        let mut params = params(&profile.name, Some(profile.role.as_str()), profile.validity)?;
-        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
-        self.sign(params, profile.validity)
+        self.issue(&Leaf::from(profile))
     }
 
-    fn sign(&self, mut params: CertificateParams, validity: Validity) -> Result<Issued, PkiError> {
-        if validity.not_after > self.not_after {
+    /// Issues a certificate with a new key: for servers or for clients, never for both.
+    pub fn issue(&self, leaf: &Leaf) -> Result<Issued, PkiError> {
+        leaf.check()?;
+        let mut params = params(&leaf.name, leaf.validity)?;
+        let spiffe_id = leaf.spiffe_id.iter().map(|id| id.as_str().try_into().map(SanType::URI));
+        let spiffe_id = spiffe_id.map(|san| san.map_err(certificate_error("SPIFFE id")));
+        params.subject_alt_names =
+            leaf.subject_names.iter().map(san_type).chain(spiffe_id).collect::<Result<_, _>>()?;
+        params.extended_key_usages = vec![match leaf.purpose {
+            Purpose::Agent => ExtendedKeyUsagePurpose::ServerAuth,
+            Purpose::Client => ExtendedKeyUsagePurpose::ClientAuth,
+        }];
+        self.sign(params, leaf)
+    }
+
+    /// Signs the list of what is revoked; PEM.
+    pub fn revocation_list(&self, list: &RevocationList) -> Result<String, PkiError> {
+        let revoked = list.revoked.iter().map(|revoked| RevokedCertParams {
+            serial_number: SerialNumber::from_slice(&revoked.serial),
+            revocation_time: OffsetDateTime::from(revoked.at),
+            reason_code: revoked.reason.code(),
+            invalidity_date: None,
+        });
+        let params = CertificateRevocationListParams {
+            this_update: OffsetDateTime::from(list.this_update),
+            next_update: OffsetDateTime::from(list.next_update),
+            crl_number: SerialNumber::from(list.number),
+            issuing_distribution_point: None,
+            revoked_certs: revoked.collect(),
+            // As its certificate has it.
+            key_identifier_method: KeyIdMethod::Sha256,
+        };
+        let signed = params.signed_by(&self.issuer).map_err(certificate_error("sign the revocation list"))?;
+        signed.pem().map_err(certificate_error("write the revocation list"))
+    }
+
+    fn sign(&self, mut params: CertificateParams, leaf: &Leaf) -> Result<Issued, PkiError> {
+        if leaf.validity.not_after > self.not_after {
             let problem = "the certificate would outlive its authority; give fewer --days".to_owned();
             return Err(PkiError::Validity { problem });
         }
@@ -90,18 +122,21 @@ impl Authority {
         params.is_ca = IsCa::ExplicitNoCa;
         let key = new_key()?;
         let certificate = params.signed_by(&key, &self.issuer).map_err(certificate_error("sign the certificate"))?;
-        Ok(Issued { certificate_pem: certificate.pem(), key_pem: key.serialize_pem() })
+        let certificate_pem = match leaf.organisations.as_slice() {
+            [] => certificate.pem(),
+            organisations => {
+                subject::with_organisations(certificate.der(), &leaf.name, organisations, self.issuer.key())?
+            }
+        };
+        Ok(Issued { certificate_pem, key_pem: key.serialize_pem() })
     }
 }
 
-fn params(name: &str, organisation: Option<&str>, validity: Validity) -> Result<CertificateParams, PkiError> {
+fn params(name: &str, validity: Validity) -> Result<CertificateParams, PkiError> {
     if validity.not_after <= validity.not_before {
         return Err(PkiError::Validity { problem: "it ends before it begins".to_owned() });
     }
     let mut subject = DistinguishedName::new();
-    if let Some(organisation) = organisation {
-        subject.push(DnType::OrganizationName, organisation);
-    }
     subject.push(DnType::CommonName, name);
     let mut params = CertificateParams::default();
     params.distinguished_name = subject;

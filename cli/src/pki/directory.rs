@@ -1,11 +1,24 @@
-//! Where an authority and what it issued are kept: `ca.crt`, `ca.key`, `NAME.crt`, `NAME.key`.
+//! Where an authority and what it issued are kept: `ca.crt`, `ca.key`, `NAME.crt`, `NAME.key`, `registry.json`, and `ca.crl` once there is one.
+
+mod lock;
+mod renewal;
+mod revoking;
 
 use std::{
     fs, io,
     path::{Path, PathBuf},
+    time::SystemTime,
 };
 
-use super::{AgentProfile, Authority, ClientProfile, Issued, PkiError, check_name};
+use self::lock::Lock;
+pub use self::{
+    renewal::{RenewOptions, Renewal},
+    revoking::{ListWritten, Revocation, RevokeTarget},
+};
+use super::{
+    AgentProfile, Authority, ClientProfile, Entry, Issued, Leaf, PkiError, Registry, certificate::Certificate,
+    check_name, registry::LIST_FILE,
+};
 use crate::private_file::{self, Existing};
 
 /// A directory with an authority.
@@ -40,10 +53,21 @@ impl Directory {
         self.path.join("ca.crt")
     }
 
+    /// Where the revocation list is, once there is one.
+    pub fn revocation_list(&self) -> PathBuf {
+        self.path.join(LIST_FILE)
+    }
+
     /// Keeps a new authority here.
     pub fn init(&self, authority: &Authority) -> Result<Stored, PkiError> {
         private_file::create_directory(&self.path).map_err(io_error("make directory", &self.path))?;
-        self.store_pair("ca", authority.certificate_pem(), &authority.key_pem())
+        let _lock = Lock::take(&self.path)?;
+        let stored = self.store_pair("ca", authority.certificate_pem(), &authority.key_pem())?;
+        // They tell of the authority that was replaced, whose key is gone.
+        for name in [super::registry::FILE, LIST_FILE] {
+            remove_if_there(&self.path.join(name))?;
+        }
+        Ok(stored)
     }
 
     /// Takes the authority up again.
@@ -51,42 +75,83 @@ impl Directory {
         Authority::from_pem(&self.read("ca.crt")?, &self.read("ca.key")?)
     }
 
+    /// What it issued, as far as is known.
+    pub fn registry(&self) -> Result<Registry, PkiError> {
+        Registry::load(&self.path, &self.read("ca.crt")?)
+    }
+
     /// Issues the certificate of an agent and keeps it here.
     pub fn issue_agent(&self, profile: &AgentProfile) -> Result<Stored, PkiError> {
-        let issued = self.authority()?.issue_agent(profile)?;
-        self.store(&profile.name, &issued)
+        self.issue(&Leaf::from(profile))
     }
 
     /// Issues the certificate of a client and keeps it here.
     pub fn issue_client(&self, profile: &ClientProfile) -> Result<Stored, PkiError> {
-        let issued = self.authority()?.issue_client(profile)?;
-        self.store(&profile.name, &issued)
+        self.issue(&Leaf::from(profile))
     }
 
-    fn store(&self, name: &str, issued: &Issued) -> Result<Stored, PkiError> {
-        check_name(name)?;
-        self.store_pair(name, &issued.certificate_pem, &issued.key_pem)
+    /// Issues a certificate and keeps it here.
+    pub fn issue(&self, leaf: &Leaf) -> Result<Stored, PkiError> {
+        check_name(&leaf.name)?;
+        let authority = self.authority()?;
+        let _lock = Lock::take(&self.path)?;
+        self.check_free(&leaf.name)?;
+        self.make(&authority, leaf)
+    }
+
+    /// Notes a certificate that is kept elsewhere, so that it can be revoked.
+    pub fn record(&self, certificate_pem: &str) -> Result<(), PkiError> {
+        let _lock = Lock::take(&self.path)?;
+        self.note(certificate_pem)
+    }
+
+    /// Certificates of a name that are good now.
+    pub fn good_ones(&self, name: &str) -> Result<Vec<Entry>, PkiError> {
+        let registry = self.registry()?;
+        let (now, is_of_name) = (SystemTime::now(), |entry: &&Entry| entry.is_named(name));
+        Ok(registry.entries().into_iter().filter(is_of_name).filter(|entry| entry.is_good(now)).cloned().collect())
+    }
+
+    /// Noted before it is written: what nobody has may be revoked, what somebody has must be.
+    fn make(&self, authority: &Authority, leaf: &Leaf) -> Result<Stored, PkiError> {
+        let Issued { certificate_pem, key_pem } = authority.issue(leaf)?;
+        self.note(&certificate_pem)?;
+        self.store_pair(&leaf.name, &certificate_pem, &key_pem)
+    }
+
+    fn note(&self, certificate_pem: &str) -> Result<(), PkiError> {
+        let certificate = Certificate::parse(certificate_pem)
+            .ok_or(PkiError::Certificate { what: "note it", source: rcgen::Error::CouldNotParseCertificate })?;
+        let mut registry = self.registry()?;
+        registry.add(&certificate);
+        registry.save(&self.path, SystemTime::now())
+    }
+
+    fn pair(&self, name: &str) -> Stored {
+        Stored { certificate: self.path.join(format!("{name}.crt")), key: self.path.join(format!("{name}.key")) }
+    }
+
+    /// Both are looked at first, so that a refusal leaves no half of a pair.
+    fn check_free(&self, name: &str) -> Result<(), PkiError> {
+        let stored = self.pair(name);
+        for path in [stored.key, stored.certificate] {
+            if self.existing == Existing::Keep && path.symlink_metadata().is_ok() {
+                return Err(PkiError::Exists { path });
+            }
+        }
+        Ok(())
     }
 
     fn store_pair(&self, name: &str, certificate_pem: &str, key_pem: &str) -> Result<Stored, PkiError> {
-        let stored =
-            Stored { certificate: self.path.join(format!("{name}.crt")), key: self.path.join(format!("{name}.key")) };
-        // Both are looked at first, so that a refusal leaves no half of a pair.
-        for path in [&stored.key, &stored.certificate] {
-            if self.existing == Existing::Keep && path.symlink_metadata().is_ok() {
-                return Err(PkiError::Exists { path: path.clone() });
-            }
-        }
-        self.write(&stored.key, key_pem)?;
-        self.write(&stored.certificate, certificate_pem)?;
+        self.check_free(name)?;
+        let stored = self.pair(name);
+        let key = (&*stored.key, key_pem.as_bytes());
+        let certificate = (&*stored.certificate, certificate_pem.as_bytes());
+        private_file::write_both(key, certificate, self.existing).map_err(|(path, source)| match source.kind() {
+            io::ErrorKind::AlreadyExists => PkiError::Exists { path },
+            _ => PkiError::Io { operation: "write", path, source },
+        })?;
         Ok(stored)
-    }
-
-    fn write(&self, path: &Path, contents: &str) -> Result<(), PkiError> {
-        private_file::write(path, contents.as_bytes(), self.existing).map_err(|source| match source.kind() {
-            io::ErrorKind::AlreadyExists => PkiError::Exists { path: path.to_owned() },
-            _ => PkiError::Io { operation: "write", path: path.to_owned(), source },
-        })
     }
 
     fn read(&self, name: &str) -> Result<String, PkiError> {
@@ -95,6 +160,13 @@ impl Directory {
             io::ErrorKind::NotFound => PkiError::NoAuthority { path, directory: self.path.clone() },
             _ => PkiError::Io { operation: "read", path, source },
         })
+    }
+}
+
+fn remove_if_there(path: &Path) -> Result<(), PkiError> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(io_error("remove", path)(error)),
+        _ => Ok(()),
     }
 }
 

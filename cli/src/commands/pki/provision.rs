@@ -1,6 +1,6 @@
 //! `procwire pki provision`
 
-use std::{path::PathBuf, str::FromStr, time::Duration};
+use std::{fs, path::PathBuf, str::FromStr, time::Duration};
 
 use clap::Args;
 
@@ -70,10 +70,11 @@ pub(super) fn run(args: &ProvisionArgs, directory: &Directory, out: &mut Output)
     };
     let validity = Validity::days(args.days);
     for Agent { name, subject_names } in args.agent.clone() {
-        say(&provision.agent(&authority, &AgentProfile { name, subject_names, validity })?, out)?;
+        let provisioned = provision.agent(&authority, &AgentProfile { name, subject_names, validity })?;
+        say(&provisioned, directory, out)?;
     }
     for Client { name, role } in args.client.clone() {
-        say(&provision.client(&authority, &ClientProfile { name, role, validity })?, out)?;
+        say(&provision.client(&authority, &ClientProfile { name, role, validity })?, directory, out)?;
     }
     Ok(())
 }
@@ -90,8 +91,12 @@ fn authority(directory: &Directory, out: &mut Output) -> Result<Authority, CliEr
     Ok(authority)
 }
 
-fn say(provisioned: &[Provisioned], out: &mut Output) -> Result<(), CliError> {
+fn say(provisioned: &[Provisioned], directory: &Directory, out: &mut Output) -> Result<(), CliError> {
     for Provisioned { certificate, found } in provisioned {
+        // Those that an earlier version made and did not note, too.
+        let pem = fs::read_to_string(certificate);
+        let pem = pem.map_err(|source| PkiError::Io { operation: "read", path: certificate.clone(), source })?;
+        directory.record(&pem)?;
         let did = match found {
             Found::Good => "kept",
             Found::Nothing => "made",
