@@ -10,6 +10,7 @@ mod request;
 mod request_ids;
 mod runs;
 mod signal;
+mod target;
 mod terminate;
 mod update;
 mod wait;

@@ -2,7 +2,7 @@
 
 use std::{io, time::Duration};
 
-use procwire_host::{ControlError, DiskUsageError, HostError};
+use procwire_host::{ControlError, DiskUsageError, HostError, ScopeError};
 use procwire_proto::{UnknownPath, v1::ErrorReason};
 
 use super::Failure;
@@ -75,6 +75,15 @@ impl Failure {
         Self::new(
             ErrorReason::NoIdentity,
             "the connection carries no verified identity; connect with a client certificate",
+        )
+    }
+
+    /// The certificate of this connection does not count any more.
+    pub fn certificate_revoked() -> Self {
+        Self::new(
+            ErrorReason::CertificateRevoked,
+            "the certificate of this connection does not count any more: it was revoked or denied, or it has ended; \
+             connect with one that does",
         )
     }
 
@@ -238,6 +247,30 @@ impl From<ControlError> for Failure {
             ControlError::Io { pid, .. } => {
                 Self::new(ErrorReason::HostReadFailed, error.to_string()).with_metadata("pid", &pid)
             }
+        }
+    }
+}
+
+impl From<ScopeError> for Failure {
+    fn from(error: ScopeError) -> Self {
+        let message = error.to_string();
+        match error {
+            ScopeError::Process(error) => error.into(),
+            ScopeError::ProtectedGroup { path, .. } => {
+                Self::new(ErrorReason::ProtectedProcess, message).with_metadata("cgroup", &path)
+            }
+            ScopeError::NoGroup { pid, .. } => {
+                Self::new(ErrorReason::UnsupportedByHost, message).with_metadata("pid", &pid)
+            }
+            ScopeError::Descriptors { limit, .. } => Self::new(ErrorReason::LimitReached, message)
+                .with_quota("descriptors", format!("RLIMIT_NOFILE is {limit}"))
+                .with_retry_after(Duration::from_secs(10)),
+            ScopeError::Io { source, path, .. } if source.kind() == io::ErrorKind::PermissionDenied => Self::new(
+                ErrorReason::AgentLacksPrivilege,
+                format!("{message}; the agent lacks the privilege: GetCapabilities says what it would need"),
+            )
+            .with_metadata("path", &path),
+            ScopeError::Io { path, .. } => Self::new(ErrorReason::HostReadFailed, message).with_metadata("path", &path),
         }
     }
 }

@@ -38,6 +38,13 @@ pub(crate) struct Permit {
     pub(crate) rule: String,
 }
 
+impl Permit {
+    /// What the rule itself allows in a time, besides what every caller has.
+    pub(crate) fn allowance(&self) -> Option<super::quota::Allowance> {
+        None
+    }
+}
+
 impl Authorization {
     pub(crate) fn new(context: &Context) -> Self {
         Self { protection: Protection::new(&context.host, &context.config.control) }

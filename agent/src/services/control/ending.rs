@@ -1,5 +1,7 @@
 //! Waiting for the end of a process without holding a thread.
 
+mod many;
+
 use std::{
     io,
     os::fd::{AsRawFd, RawFd},
@@ -14,6 +16,7 @@ use tokio::{
     time::{Instant, sleep},
 };
 
+pub(crate) use self::many::Endings;
 use crate::host_pool::{HostPool, Lane, PoolError};
 
 /// How long the exit status of a zombie is waited for: its parent usually collects it at once, and may never do so.
@@ -87,9 +90,7 @@ impl Watched {
             match self.look().await {
                 Ok(Liveness::Ended(status)) => return status,
                 Ok(Liveness::ZombieUnknown) if seen_dead.elapsed() >= STATUS_WAIT => {
-                    return unknown(
-                        "its parent has not collected its exit status, and until then nobody else can read it",
-                    );
+                    return uncollected();
                 }
                 Ok(Liveness::ZombieUnknown | Liveness::Running(_)) | Err(_) => sleep(LOOK_EVERY).await,
             }
@@ -97,8 +98,8 @@ impl Watched {
     }
 }
 
-fn unknown(detail: &str) -> ExitStatus {
-    ExitStatus { end: Some(End::Unknown(ExitUnknown { detail: detail.to_owned() })), core_dumped: false }
+fn uncollected() -> ExitStatus {
+    ExitStatus::unknown("its parent has not collected its exit status, and until then nobody else can read it")
 }
 
 /// In words, for the audit record: "code=0", "signal=KILL".

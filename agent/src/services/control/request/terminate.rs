@@ -12,14 +12,18 @@ const LONGEST_GRACE: Duration = Duration::from_secs(3600);
 /// SIGKILL is not to be reacted to: what lives on after this time is in state D and may stay there.
 pub(crate) const KILL_WAIT: Duration = Duration::from_secs(5);
 
-/// One process to be ended, and how.
+/// Processes to be ended, and how.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Termination {
     /// Given by the caller, or made.
     pub(crate) request_id: String,
     pub(crate) reason: String,
     pub(crate) dry_run: bool,
-    pub(crate) target: ProcessRef,
+    /// Each once.
+    pub(crate) targets: Vec<ProcessRef>,
+    pub(crate) scope: Scope,
+    /// The most processes that may belong to the targets.
+    pub(crate) at_most: usize,
     /// A number the kernel knows: the enum of the wire has no names for real-time signals.
     pub(crate) signal: i32,
     pub(crate) grace: Duration,
@@ -42,20 +46,31 @@ impl Termination {
             scope,
             on_disconnect,
             confirm_count,
-            // Bounds trees and control groups, which are not served yet.
-            confirm_at_most: _,
+            confirm_at_most,
         } = request;
-        let target = only(super::targets(targets)?)?;
+        let targets = super::targets(targets)?;
         let signal = parse_signal(*signal)?;
         let escalate = parse_escalation(*then)?;
         let grace = parse_grace(grace.as_ref(), signal, escalate)?;
-        only_the_process(super::scope(*scope)?)?;
+        let scope = super::scope(*scope)?;
         let stop_on_disconnect = parse_disconnect(*on_disconnect)?;
         let request_id = super::request_id(request_id)?;
         let reason = super::reason(reason)?;
-        super::confirm_count(*confirm_count, std::slice::from_ref(&target), *dry_run)?;
+        super::confirm_count(*confirm_count, &targets, *dry_run)?;
+        let at_most = super::confirm_at_most(*confirm_at_most, scope, &targets)?;
         let dry_run = *dry_run;
-        Ok(Self { request_id, reason, dry_run, target, signal, grace, escalate, stop_on_disconnect })
+        Ok(Self {
+            request_id,
+            reason,
+            dry_run,
+            targets,
+            scope,
+            at_most,
+            signal,
+            grace,
+            escalate,
+            stop_on_disconnect,
+        })
     }
 
     /// The signal as a message has it.
@@ -69,27 +84,16 @@ impl fmt::Display for Termination {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             formatter,
-            "signal={} grace={:?} then={} scope=process on_disconnect={}",
+            "signal={} grace={:?} then={} scope={} on_disconnect={}",
             self.signal_name(),
             self.grace,
             if self.escalate { "kill" } else { "give_up" },
+            self.scope.name(),
             if self.stop_on_disconnect { "stop" } else { "continue" },
-        )
-    }
-}
-
-fn only(targets: Vec<ProcessRef>) -> Result<ProcessRef, Failure> {
-    let [only] = <[ProcessRef; 1]>::try_from(targets).map_err(|_| {
-        Failure::field_not_served("targets", "this version takes one target a call: call once for each")
-    })?;
-    Ok(only)
-}
-
-fn only_the_process(scope: Scope) -> Result<(), Failure> {
-    match scope {
-        Scope::Process => Ok(()),
-        Scope::Tree | Scope::Cgroup => {
-            Err(Failure::field_not_served("scope", "this version ends the process alone: call once for each"))
+        )?;
+        match self.scope {
+            Scope::Process => Ok(()),
+            Scope::Tree | Scope::Cgroup => write!(formatter, " confirm_at_most={}", self.at_most),
         }
     }
 }

@@ -1,9 +1,13 @@
 #![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
 
-use procwire_proto::v1::{ErrorReason, ProcessRef, TerminateProcessesRequest, TerminateProgress, TerminateSummary};
+use procwire_proto::v1::{
+    ErrorReason, ProcessRef, TerminateProcessesRequest, TerminateProgress, TerminateSummary,
+    terminate_processes_response::Event,
+};
 use tokio_stream::StreamExt as _;
 
 use super::*;
+use crate::status::HostName;
 
 fn termination(request_id: &str, dry_run: bool) -> Termination {
     let target = ProcessRef { pid: 7, start_ticks: 1, boot_id: vec![1; 16].into(), pidfd_inode: None };
@@ -110,4 +114,52 @@ async fn a_run_notices_when_everyone_has_left() {
     drop(FollowStream::new(follower, HostName::new(b"h")));
     log.everyone_left().await;
     assert!(!log.is_followed());
+}
+
+#[tokio::test]
+async fn a_long_answer_is_told_whole_while_it_is_written_and_after() {
+    let runs = Runs::new(8, RequestIds::default());
+    let (log, follower) = new(runs.begin("alice", &termination("a", false)).unwrap());
+    let during = tokio::spawn(all(follower));
+    for number in 0..3000 {
+        log.push(summary(number));
+        if number % 100 == 0 {
+            tokio::task::yield_now().await;
+        }
+    }
+    log.end(Ok(()));
+    let wanted: Vec<_> = (0..3000).map(|number| Ok(summary(number))).collect();
+    assert_eq!(during.await.unwrap(), wanted);
+    let Begun::Repeat(after) = runs.begin("alice", &termination("a", false)).unwrap() else { panic!("started again") };
+    assert_eq!(all(after).await, wanted);
+}
+
+#[tokio::test]
+async fn answers_that_take_too_much_room_go_first_of_whoever_has_most_and_are_not_done_again() {
+    let runs = Runs::new(8, RequestIds::default());
+    let answer = |caller: &str, id: &str, messages: u32| {
+        let (log, follower) = new(runs.begin(caller, &termination(id, false)).unwrap());
+        log.push_all((0..messages).map(summary));
+        log.end(Ok(()));
+        follower
+    };
+    for (caller, id, messages) in [("bob", "b", 10), ("alice", "1", 100), ("alice", "2", 100)] {
+        drop(answer(caller, id, messages));
+    }
+    let followed = answer("alice", "3", 100);
+    shed(&runs.lock(), 150);
+    for (caller, id, is_kept) in
+        [("bob", "b", true), ("alice", "1", false), ("alice", "2", false), ("alice", "3", true)]
+    {
+        let begun = runs.begin(caller, &termination(id, false));
+        match begun {
+            Ok(Begun::Repeat(_)) => assert!(is_kept, "{caller} {id}"),
+            Ok(Begun::New(..)) => panic!("{caller} {id} is done again"),
+            Err(failure) => {
+                assert_eq!(failure.reason(), ErrorReason::LimitReached);
+                assert!(!is_kept, "{caller} {id}");
+            }
+        }
+    }
+    assert_eq!(all(followed).await.len(), 100, "what is being read stays");
 }

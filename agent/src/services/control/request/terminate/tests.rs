@@ -25,10 +25,6 @@ fn invalid(field: &str) -> (ErrorReason, String) {
     (ErrorReason::InvalidRequest, field.to_owned())
 }
 
-fn not_served(field: &str) -> (ErrorReason, String) {
-    (ErrorReason::NotServed, field.to_owned())
-}
-
 fn seconds(seconds: i64) -> Option<WireDuration> {
     Some(WireDuration { seconds, nanos: 0 })
 }
@@ -37,7 +33,7 @@ fn seconds(seconds: i64) -> Option<WireDuration> {
 fn defaults_are_term_ten_seconds_kill_carry_on() {
     let termination = Termination::parse(&request()).unwrap();
     assert_eq!(termination.to_string(), "signal=TERM grace=10s then=kill scope=process on_disconnect=continue");
-    assert_eq!(termination.target, target());
+    assert_eq!((termination.targets, termination.at_most), (vec![target()], 1));
     assert!(!termination.dry_run);
 }
 
@@ -51,19 +47,32 @@ fn a_request_id_is_kept_or_made() {
 }
 
 #[test]
-fn targets_are_whole_and_one() {
+fn targets_are_whole_and_each_once() {
     let none = TerminateProcessesRequest { targets: vec![], ..request() };
     assert_eq!(refused(&none), invalid("targets"));
-    let other = ProcessRef { pid: 4243, ..target() };
-    let two = TerminateProcessesRequest { targets: vec![target(), other], ..request() };
-    assert_eq!(refused(&two), not_served("targets"));
     let twice = TerminateProcessesRequest { targets: vec![target(); 2], ..request() };
     assert_eq!(refused(&twice), invalid("targets[1]"));
-    let too_many = TerminateProcessesRequest { targets: vec![target(); 1025], ..request() };
+    let too_many = TerminateProcessesRequest { targets: many(2000), ..request() };
     assert_eq!(refused(&too_many), invalid("targets"));
     let bare_pid = ProcessRef { pid: 7, ..Default::default() };
     let bare = TerminateProcessesRequest { targets: vec![target(), bare_pid], ..request() };
     assert_eq!(refused(&bare), invalid("targets[1].boot_id"));
+    let most = TerminateProcessesRequest { targets: many(1024), confirm_count: Some(1024), ..request() };
+    assert_eq!(Termination::parse(&most).unwrap().targets.len(), 1024);
+}
+
+fn many(count: u32) -> Vec<ProcessRef> {
+    (1..=count).map(|pid| ProcessRef { pid, ..target() }).collect()
+}
+
+#[test]
+fn more_than_one_target_is_counted_by_whoever_means_them_unless_it_is_a_trial() {
+    let two = TerminateProcessesRequest { targets: many(2), ..request() };
+    let mismatch = (ErrorReason::ConfirmCountMismatch, "confirm_count".to_owned());
+    assert_eq!(refused(&two), mismatch);
+    assert_eq!(refused(&TerminateProcessesRequest { confirm_count: Some(3), ..two.clone() }), mismatch);
+    Termination::parse(&TerminateProcessesRequest { confirm_count: Some(2), ..two.clone() }).unwrap();
+    Termination::parse(&TerminateProcessesRequest { dry_run: true, ..two }).unwrap();
 }
 
 #[test]
@@ -102,10 +111,17 @@ fn numbers_that_no_enum_has_are_refused_by_field() {
 }
 
 #[test]
-fn scopes_beyond_the_process_are_not_served_yet() {
+fn what_belongs_to_a_target_may_be_more_than_it() {
     for scope in [ControlScope::Tree, ControlScope::Cgroup] {
-        assert_eq!(refused(&TerminateProcessesRequest { scope: scope.into(), ..request() }), not_served("scope"));
+        let request = |confirm_at_most| TerminateProcessesRequest { scope: scope.into(), confirm_at_most, ..request() };
+        assert_eq!(Termination::parse(&request(None)).unwrap().at_most, 1);
+        let termination = Termination::parse(&request(Some(30))).unwrap();
+        assert_eq!(termination.at_most, 30);
+        assert!(termination.to_string().ends_with(" confirm_at_most=30"), "{termination}");
+        assert_eq!(refused(&request(Some(0))), invalid("confirm_at_most"));
     }
+    let alone = TerminateProcessesRequest { confirm_at_most: Some(1), ..request() };
+    assert_eq!(refused(&alone), invalid("confirm_at_most"));
 }
 
 #[test]
