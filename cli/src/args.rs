@@ -4,7 +4,7 @@ use clap::{Parser, Subcommand};
 
 use crate::{
     commands::{
-        agent, battery, cgroups, completions, context, cpu, demo, df, env, files, free, ifconfig, info, iostat, limits,
+        agent, audit, battery, cgroups, completions, context, cpu, demo, df, env, files, free, ifconfig, info, iostat, limits,
         maps, mem, netstat, nettop, pgrep, pidof, pki, pressure, ps, sensors, system, terminate, threads, tree, units,
         uptime, wait, watch, who, who_listens,
     },
@@ -95,6 +95,9 @@ pub(crate) enum Command {
     Terminate(terminate::TerminateArgs),
     /// Wait until a process ends and tell how
     Wait(wait::WaitArgs),
+    /// Read an agent's audit trail: check its chain, search it, follow it
+    #[command(subcommand)]
+    Audit(audit::AuditCommand),
     /// Ask the agent about itself
     #[command(subcommand)]
     Agent(agent::AgentCommand),

@@ -1,6 +1,7 @@
 //! The commands: what was typed, one call, what is printed.
 
 pub(crate) mod agent;
+pub(crate) mod audit;
 pub(crate) mod battery;
 pub(crate) mod cgroups;
 pub(crate) mod completions;
@@ -87,6 +88,7 @@ pub(crate) async fn run(cli: Cli, out: &mut Output) -> Result<Exit, CliError> {
         Command::Terminate(args) => terminate::run(&args, &connect()?, out).await,
         Command::Wait(args) => wait::run(&args, &connect()?, out).await,
         Command::Agent(command) => agent::run(&command, &connect()?, out).await,
+        Command::Audit(command) => audit::run(&command, out).await,
         Command::Context(command) => context::run(&command, &connection, out),
         Command::Pki(args) => pki::run(&args, out),
         Command::Demo(args) => demo::run(&args, out).await,

@@ -1,6 +1,7 @@
 //! Text out of messages. Nothing here decides or asks. Whatever came from a process is escaped here, and only here.
 
 pub(crate) mod agent;
+pub(crate) mod audit;
 pub(crate) mod certificates;
 pub(crate) mod cgroups;
 pub(crate) mod clock;

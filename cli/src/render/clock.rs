@@ -40,6 +40,11 @@ impl Clock {
         self.zoned(moment).map_or_else(|| "?".to_owned(), |moment| moment.strftime("%H:%M:%S").to_string())
     }
 
+    /// `2026-11-18 14:05:09`.
+    pub(crate) fn to_the_second(&self, moment: &prost_types::Timestamp) -> String {
+        self.zoned(moment).map_or_else(|| "?".to_owned(), |moment| moment.strftime("%F %T").to_string())
+    }
+
     /// `2026-11-18 14:05:09 +01:00`.
     pub(crate) fn full(&self, moment: &prost_types::Timestamp) -> String {
         self.zoned(moment).map_or_else(|| "?".to_owned(), |moment| moment.strftime("%F %T %:z").to_string())
