@@ -13,6 +13,7 @@ use crate::{
     context::Context,
     counters::Counters,
     health::Health,
+    policy::{PolicyError, PolicyHandle},
     server::{self, Admission, RefusalLog, Routes, Server, Stack, TlsError, TlsIdentity},
     services::Services,
     shutdown::{self, Ending, Shutdown, ShutdownTrigger},
@@ -43,6 +44,9 @@ pub enum StartError {
     /// A root of the host's files is not what it is said to be.
     #[error(transparent)]
     Roots(#[from] RootError),
+    /// The policy is none.
+    #[error(transparent)]
+    Policy(#[from] PolicyError),
     /// The audit trail cannot be written.
     #[error(transparent)]
     Audit(#[from] AuditError),
@@ -65,7 +69,14 @@ pub enum StartError {
 impl StartError {
     /// True if the operator's settings are to blame, not the machine.
     pub fn is_configuration(&self) -> bool {
-        matches!(self, StartError::Tls(_) | StartError::Roots(_) | StartError::Audit(_) | StartError::Config(_))
+        matches!(
+            self,
+            StartError::Tls(_)
+                | StartError::Roots(_)
+                | StartError::Policy(_)
+                | StartError::Audit(_)
+                | StartError::Config(_)
+        )
     }
 }
 
@@ -93,6 +104,7 @@ impl Agent {
         check_table()?;
         config.roots.check()?;
         TlsIdentity::load(&config.tls)?;
+        PolicyHandle::load(config.policy_file.as_deref())?;
         Audit::check(&config.audit)?;
         Host::open(config.roots.clone())?;
         Ok(())
@@ -103,6 +115,7 @@ impl Agent {
         check_table()?;
         config.roots.check()?;
         let identity = TlsIdentity::load(&config.tls)?;
+        let policy = PolicyHandle::load(config.policy_file.as_deref())?;
         let audit = Audit::open(&config.audit)?;
         let host = Arc::new(Host::open(config.roots)?);
         let bind_error = |source| StartError::Bind { address: config.listen, source };
@@ -110,7 +123,7 @@ impl Agent {
         let address = listener.local_addr().map_err(bind_error)?;
 
         let (trigger, shutdown) = shutdown::channel();
-        let parts = Parts { host, config: config.services, audit: audit.clone(), shutdown: shutdown.clone() };
+        let parts = Parts { host, config: config.services, policy, audit: audit.clone(), shutdown: shutdown.clone() };
         let (stack, counters) = assemble(parts, &config.limits, Some(identity.expires));
         let server = Server {
             admission: Admission::new(&identity, &config.limits),
@@ -158,6 +171,7 @@ impl Agent {
 pub(crate) struct Parts {
     pub(crate) host: Arc<Host>,
     pub(crate) config: Arc<ServicesConfig>,
+    pub(crate) policy: Arc<PolicyHandle>,
     pub(crate) audit: Audit,
     pub(crate) shutdown: Shutdown,
 }
@@ -168,13 +182,27 @@ pub(crate) fn assemble(
     limits: &TransportLimits,
     certificate_expires: Option<Timestamp>,
 ) -> (Stack, Arc<Counters>) {
-    let Parts { host, config, audit, shutdown } = parts;
+    let Parts { host, config, policy, audit, shutdown } = parts;
     let host_name = host_name(&host);
     let counters = Arc::new(Counters::default());
-    let access = AccessLayer::new(host_name.clone(), audit.clone(), Arc::clone(&counters), shutdown.clone());
+    let access = AccessLayer::new(
+        host_name.clone(),
+        audit.clone(),
+        Arc::clone(&counters),
+        shutdown.clone(),
+        Arc::clone(&policy),
+    );
     let health = Health::server(shutdown.clone(), limits.request_bytes);
-    let context =
-        Context { host, host_name, config, audit, counters: Arc::clone(&counters), shutdown, certificate_expires };
+    let context = Context {
+        host,
+        host_name,
+        config,
+        policy,
+        audit,
+        counters: Arc::clone(&counters),
+        shutdown,
+        certificate_expires,
+    };
     let services = Services::new(&context, limits.request_bytes);
     let routes = Routes::default()
         .add(services.process)

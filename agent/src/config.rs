@@ -39,6 +39,8 @@ pub struct Config {
     pub log: LogConfig,
     /// Where the audit trail goes.
     pub audit: AuditConfig,
+    /// The rules of what callers may do; `None`: their roles decide.
+    pub policy_file: Option<PathBuf>,
 }
 
 /// Where the audit trail goes.
@@ -165,6 +167,10 @@ pub struct ControlConfig {
     pub protected_pids: BTreeSet<u32>,
     /// By name, as the kernel has it: at most 15 bytes.
     pub protected_names: BTreeSet<Vec<u8>>,
+    /// By systemd unit: a name, or its beginning followed by `*`.
+    pub protected_units: BTreeSet<Vec<u8>>,
+    /// By control group: these groups and all below them.
+    pub protected_cgroups: BTreeSet<Vec<u8>>,
 }
 
 /// How to log.

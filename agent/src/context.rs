@@ -5,7 +5,10 @@ use std::sync::Arc;
 use procwire_host::Host;
 use prost_types::Timestamp;
 
-use crate::{audit::Audit, config::ServicesConfig, counters::Counters, shutdown::Shutdown, status::HostName};
+use crate::{
+    audit::Audit, config::ServicesConfig, counters::Counters, policy::PolicyHandle, shutdown::Shutdown,
+    status::HostName,
+};
 
 /// Everything a service needs from the rest of the agent. Cheap to clone.
 #[derive(Clone)]
@@ -18,6 +21,8 @@ pub struct Context {
     pub config: Arc<ServicesConfig>,
     /// Where every control action is written down.
     pub audit: Audit,
+    /// What callers may do.
+    pub policy: Arc<PolicyHandle>,
     /// Live figures.
     pub counters: Arc<Counters>,
     /// The end of the whole agent.

@@ -10,6 +10,7 @@ use crate::{
     app::{Parts, StartError, assemble},
     audit::Audit,
     config::{ServicesConfig, TransportLimits},
+    policy::PolicyHandle,
     server::{Peer, Stack, serve},
     shutdown::{self, Shutdown, ShutdownTrigger},
 };
@@ -45,6 +46,7 @@ impl Embedded {
         let parts = Parts {
             host: Arc::new(Host::open(Roots::default())?),
             config: Arc::new(ServicesConfig::defaults()?),
+            policy: PolicyHandle::load(None)?,
             audit: Audit::to_log(),
             shutdown: shutdown.clone(),
         };

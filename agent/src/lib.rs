@@ -14,6 +14,7 @@ pub mod embedded;
 mod health;
 pub mod host_pool;
 pub mod logging;
+pub mod policy;
 mod sampler;
 pub mod server;
 pub mod services;

@@ -1,4 +1,4 @@
-//! Applies the permission table to every call before a byte of its body is read.
+//! Applies the permission table and the policy to every call before a byte of its body is read.
 
 use std::{
     convert::Infallible,
@@ -17,6 +17,7 @@ use super::{Permission, Principal, permission};
 use crate::{
     audit::{Audit, AuditDecision, AuditEvent, AuditRecord},
     counters::Counters,
+    policy::{Decision, Policy, PolicyHandle},
     shutdown::Shutdown,
     status::{Failure, HostName},
 };
@@ -37,12 +38,19 @@ struct Shared {
     audit: Audit,
     counters: Arc<Counters>,
     shutdown: Shutdown,
+    policy: Arc<PolicyHandle>,
 }
 
 impl AccessLayer {
     /// With what a denial needs to be told, written down and counted.
-    pub fn new(host_name: HostName, audit: Audit, counters: Arc<Counters>, shutdown: Shutdown) -> AccessLayer {
-        AccessLayer { shared: Arc::new(Shared { host_name, audit, counters, shutdown }) }
+    pub fn new(
+        host_name: HostName,
+        audit: Audit,
+        counters: Arc<Counters>,
+        shutdown: Shutdown,
+        policy: Arc<PolicyHandle>,
+    ) -> AccessLayer {
+        AccessLayer { shared: Arc::new(Shared { host_name, audit, counters, shutdown, policy }) }
     }
 }
 
@@ -104,11 +112,11 @@ impl Shared {
         if self.shutdown.ending().is_some() {
             return Err(Refusal { failure: Failure::shutting_down(RETRY_AFTER_SHUTDOWN), audited: None });
         }
-        authorize(principal, method, permission(method))
+        authorize(&self.policy.current(), principal, method, permission(method))
     }
 
     async fn refuse(self: Arc<Self>, refusal: Refusal, principal: Option<Principal>, method: String) -> Response<Body> {
-        if refusal.failure.reason() == ErrorReason::RoleMissing {
+        if matches!(refusal.failure.reason(), ErrorReason::RoleMissing | ErrorReason::PolicyDenied) {
             self.counters.calls_denied.increment();
         }
         if let Some(rule) = &refusal.audited {
@@ -129,8 +137,8 @@ impl Shared {
     }
 }
 
-/// The decision itself: what is not allowed by a row is denied.
-fn authorize(principal: &Principal, method: &str, row: Option<&Permission>) -> Result<(), Refusal> {
+/// The decision itself: a method without a row is denied, and so is what the policy will not allow whatever the call holds.
+fn authorize(policy: &Policy, principal: &Principal, method: &str, row: Option<&Permission>) -> Result<(), Refusal> {
     let Some(row) = row else {
         let failure = Failure::new(
             ErrorReason::NotServed,
@@ -141,10 +149,9 @@ fn authorize(principal: &Principal, method: &str, row: Option<&Permission>) -> R
             audited: Some("unknown method".to_owned()),
         });
     };
-    if !principal.roles.allows(row.role) {
-        let have = if principal.roles.is_empty() { String::new() } else { principal.roles.to_string() };
-        let failure = Failure::role_missing(row.method, row.role.name(), &have);
-        return Err(Refusal { failure, audited: Some(format!("role {} missing", row.role)) });
+    if let Decision::Denied(denial) = policy.at_the_door(principal, row) {
+        let denied = policy.denied(principal, row, &denial);
+        return Err(Refusal { failure: denied.failure, audited: Some(denied.rule) });
     }
     if !row.served {
         return Err(Refusal { failure: Failure::not_served(row.method, "use another method"), audited: None });

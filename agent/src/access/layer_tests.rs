@@ -42,9 +42,14 @@ struct Door {
 
 impl Door {
     fn new() -> Door {
+        Door::with(Policy::built_in().unwrap())
+    }
+
+    fn with(policy: Policy) -> Door {
+        let policy = PolicyHandle::new(policy);
         let counters = Arc::new(Counters::default());
         let (trigger, shutdown) = shutdown::channel();
-        let layer = AccessLayer::new(HostName::new(b"h"), Audit::to_log(), Arc::clone(&counters), shutdown);
+        let layer = AccessLayer::new(HostName::new(b"h"), Audit::to_log(), Arc::clone(&counters), shutdown, policy);
         Door { counters, trigger, access: ServiceBuilder::new().layer(layer).service(Behind) }
     }
 

@@ -1,6 +1,6 @@
 //! Who calls: read once from the client certificate that the handshake verified, then carried with every request.
 
-use std::net::SocketAddr;
+use std::{net::SocketAddr, sync::Arc};
 
 use x509_parser::{
     certificate::X509Certificate, error::X509Error, extensions::GeneralName, prelude::FromDer as _,
@@ -20,6 +20,8 @@ pub struct Principal {
     pub name: String,
     /// What it may do.
     pub roles: RoleSet,
+    /// The organisations of its certificate, those that are roles among them: rules of a policy may go by them.
+    pub groups: Arc<[String]>,
     /// Serial number of its certificate, hexadecimal.
     pub certificate_serial: Option<String>,
     /// Where it calls from.
@@ -63,6 +65,7 @@ impl Principal {
         Principal {
             name: "local".to_owned(),
             roles: RoleSet::from_iter([Role::Admin]),
+            groups: Arc::default(),
             certificate_serial: None,
             peer: None,
         }
@@ -70,7 +73,13 @@ impl Principal {
 
     /// For the record of a call that came without an identity.
     pub(crate) fn nobody() -> Principal {
-        Principal { name: "(none)".to_owned(), roles: RoleSet::NONE, certificate_serial: None, peer: None }
+        Principal {
+            name: "(none)".to_owned(),
+            roles: RoleSet::NONE,
+            groups: Arc::default(),
+            certificate_serial: None,
+            peer: None,
+        }
     }
 
     /// From a certificate that the TLS handshake has verified; this decides only whom it names.
@@ -83,9 +92,11 @@ impl Principal {
             None => common_name(&certificate)?,
         };
         let organizations = certificate.subject().iter_organization().filter_map(|value| value.as_str().ok());
+        let groups: Arc<[String]> = organizations.map(str::to_owned).collect();
         Ok(Principal {
             name,
-            roles: RoleSet::from_organizations(organizations),
+            roles: RoleSet::from_organizations(groups.iter().map(String::as_str)),
+            groups,
             certificate_serial: Some(hexadecimal(certificate.raw_serial())),
             peer: Some(peer),
         })

@@ -5,8 +5,8 @@ use std::{fmt::Display, net::SocketAddr, ops::RangeInclusive, path::PathBuf, syn
 use procwire_host::Roots;
 
 use super::{
-    AuditConfig, Config, ConfigError, ControlConfig, LogConfig, LogFormat, ServiceLimits, ServicesConfig, Settings, Source,
-    TlsFiles, TransportLimits, parse, value::Value,
+    AuditConfig, Config, ConfigError, ControlConfig, LogConfig, LogFormat, ServiceLimits, ServicesConfig, Settings,
+    Source, TlsFiles, TransportLimits, parse, value::Value,
 };
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -48,6 +48,7 @@ impl Config {
                 })?,
             },
             audit: from.audit()?,
+            policy_file: from.path("policy.file")?,
         })
     }
 
@@ -183,6 +184,24 @@ impl Reader<'_> {
                 control.protected_names.insert(name.clone().into_bytes());
             }
         }
+        for unit in self.texts("control.protected_units") {
+            let stem = unit.strip_suffix('*').unwrap_or(unit);
+            // A lone star would protect everything that is in a unit, which is better said by giving nobody the role.
+            if stem.is_empty() || stem.contains(['*', '/', '\0']) {
+                let problem =
+                    format!("{unit:?} is no unit, such as ssh.service, nor the beginning of one, such as postgresql@*");
+                return Err(self.wrong("control.protected_units", problem));
+            }
+            control.protected_units.insert(unit.clone().into_bytes());
+        }
+        for group in self.texts("control.protected_cgroups") {
+            let bare = group.strip_suffix('/').unwrap_or(group);
+            if !bare.starts_with('/') || bare.contains(['*', '\0']) || bare.contains("//") {
+                let problem = format!("{group:?} is not the path of a control group, such as /system.slice");
+                return Err(self.wrong("control.protected_cgroups", problem));
+            }
+            control.protected_cgroups.insert(bare.as_bytes().to_vec());
+        }
         Ok(control)
     }
 
@@ -217,6 +236,13 @@ impl Reader<'_> {
             None => Ok(None),
             Some((Value::Text(text), _)) if !text.is_empty() && !text.contains('\0') => Ok(Some(PathBuf::from(text))),
             Some(_) => Err(self.wrong(key, "not a path")),
+        }
+    }
+
+    fn texts(&self, key: &'static str) -> &[String] {
+        match self.settings.value(key) {
+            Some((Value::Texts(texts), _)) => texts,
+            _ => &[],
         }
     }
 
@@ -301,6 +327,11 @@ mod tests {
             ("host.proc", "proc", "not an absolute path"),
             ("control.protected_pids", "1,0", "0 is not a pid: 1 to 4194304"),
             ("control.protected_names", "a-very-long-name-indeed", ""),
+            ("control.protected_units", "*", "\"*\" is no unit, such as ssh.service"),
+            ("control.protected_units", "a*b.service", "\"a*b.service\" is no unit"),
+            ("control.protected_cgroups", "system.slice", "\"system.slice\" is not the path of a control group"),
+            ("control.protected_cgroups", "/", "\"/\" is not the path of a control group"),
+            ("policy.file", "", "not a path"),
             ("log.format", "xml", "\"xml\" is neither text nor json"),
             ("log.level", "loud", "\"loud\" is none of error, warn, info, debug and trace"),
             ("audit.file", "", "not a path"),
@@ -337,5 +368,9 @@ mod tests {
             with(&[("control.protected_pids", "7,9"), ("control.protected_names", "sshd, dbus-daemon")]).unwrap();
         assert_eq!(config.services.control.protected_pids.iter().copied().collect::<Vec<_>>(), [7, 9]);
         assert!(config.services.control.protected_names.contains(b"dbus-daemon".as_slice()));
+        let pairs = [("control.protected_units", "ssh.service, db@*"), ("control.protected_cgroups", "/system.slice/")];
+        let control = &with(&pairs).unwrap().services.control;
+        assert!(control.protected_units.contains(b"db@*".as_slice()));
+        assert!(control.protected_cgroups.contains(b"/system.slice".as_slice()));
     }
 }

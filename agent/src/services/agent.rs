@@ -94,7 +94,7 @@ impl AgentService {
             control_actions: counters.control_actions.get(),
             certificate_expires: *certificate_expires,
             certificates: None,
-            policy: None,
+            policy: Some(self.context.policy.status()),
             audit: Some(self.context.audit.status()),
             quota_refusals: counters.quota_refusals.get(),
         })

@@ -18,6 +18,7 @@ use crate::{
     context::Context,
     counters::Counters,
     host_pool::{HostPool, HostPoolLimits},
+    policy::PolicyHandle,
     shutdown::{self, ShutdownTrigger},
     status::HostName,
 };
@@ -28,6 +29,7 @@ pub(crate) fn context() -> (Context, ShutdownTrigger) {
         host: Arc::new(Host::open(Roots::default()).unwrap()),
         host_name: HostName::new(b"test"),
         config: Arc::new(ServicesConfig::defaults().unwrap()),
+        policy: PolicyHandle::load(None).unwrap(),
         audit: Audit::to_log(),
         counters: Arc::new(Counters::default()),
         shutdown,
@@ -41,7 +43,7 @@ pub(crate) fn pool(context: &Context) -> Arc<HostPool> {
 }
 
 pub(crate) fn principal(role: Role) -> Principal {
-    Principal { name: "alice".to_owned(), roles: RoleSet::from_iter([role]), certificate_serial: None, peer: None }
+    Principal { name: "alice".to_owned(), roles: RoleSet::from_iter([role]), ..Principal::local() }
 }
 
 /// As the access layer hands it on.
