@@ -1,18 +1,23 @@
 //! Whether a caller may do something to a process, decided once the process is open and its facts are known.
 
-use procwire_host::ProcessHandle;
+use std::sync::Arc;
+
+use procwire_host::{Host, ProcessHandle, TargetFacts};
 use procwire_proto::v1::ErrorReason;
 
-use super::protection::Protection;
+use super::{protection::Protection, quota::Allowance};
 use crate::{
-    access::{Principal, Role},
+    access::{PERMISSIONS, Permission, Principal},
     context::Context,
+    policy::{Decision, Fact, Policy, PolicyHandle, Question, Quota, Rule, Target, short_name},
     status::Failure,
 };
 
 /// Decides.
 #[derive(Debug)]
 pub(crate) struct Authorization {
+    host: Arc<Host>,
+    policy: Arc<PolicyHandle>,
     protection: Protection,
 }
 
@@ -36,36 +41,82 @@ pub(crate) struct Asked<'a> {
 pub(crate) struct Permit {
     /// The rule that says so, for the audit record.
     pub(crate) rule: String,
+    quota: Option<Quota>,
 }
 
 impl Permit {
+    fn by(rule: &Rule, policy: &Policy, method: &Permission) -> Self {
+        let name =
+            if policy.path().is_none() { format!("role {}", method.role) } else { format!("rule {}", rule.name) };
+        Self { rule: name, quota: rule.quota }
+    }
+
     /// What the rule itself allows in a time, besides what every caller has.
-    pub(crate) fn allowance(&self) -> Option<super::quota::Allowance> {
-        None
+    pub(crate) fn allowance(&self) -> Option<Allowance> {
+        self.quota.map(|Quota { actions, per }| Allowance { name: format!("policy {}", self.rule), actions, per })
     }
 }
 
 impl Authorization {
     pub(crate) fn new(context: &Context) -> Self {
-        Self { protection: Protection::new(&context.host, &context.config.control) }
+        let Context { host, policy, config, .. } = context;
+        let protection = Protection::new(host, &config.control);
+        Self { host: Arc::clone(host), policy: Arc::clone(policy), protection }
     }
 
     /// Reads files of the target: call it on the host pool.
     ///
     /// # Errors
-    /// PROTECTED_PROCESS, POLICY_DENIED: with the rule, which is the audit record's.
+    /// PROTECTED_PROCESS, POLICY_DENIED, ROLE_MISSING: with the rule, which is the audit record's. The process is gone.
     pub(crate) fn decide(
         &self,
         caller: &Principal,
         asked: Asked<'_>,
         target: &ProcessHandle,
     ) -> Result<Permit, Failure> {
-        let _ = (caller, asked);
-        if let Some(why) = self.protection.reason(target) {
+        let policy = self.policy.current();
+        let facts = if policy.needs_target() || self.protection.needs_facts() {
+            target.facts(&self.host)?
+        } else {
+            TargetFacts::default()
+        };
+        if let Some(why) = self.protection.reason(target, &facts) {
             return Err(protected(target, why));
         }
-        Ok(Permit { rule: format!("role {}", Role::Operator) })
+        permit(&policy, caller, asked, target.reference().pid, &facts)
     }
+}
+
+/// Every signal that may be sent must be allowed; the rule for the first is the one that counts.
+fn permit(
+    policy: &Policy,
+    caller: &Principal,
+    asked: Asked<'_>,
+    pid: u32,
+    facts: &TargetFacts,
+) -> Result<Permit, Failure> {
+    let row = PERMISSIONS.iter().find(|row| short_name(row.method) == asked.method);
+    let row = row.ok_or_else(|| Failure::internal("an action that no row of the permission table is about"))?;
+    let question = |signal: Option<i32>| Question {
+        target: Fact::Known(Target { pid, facts }),
+        signal: signal.map_or(Fact::Absent, Fact::Known),
+        settings: if asked.method == "UpdateProcess" { Fact::Known(asked.settings) } else { Fact::Absent },
+        dry_run: Fact::Known(asked.dry_run),
+        ..Question::at_the_door(caller, asked.method, caller.roles.allows(row.role))
+    };
+    let ask = |signal: Option<i32>| {
+        let question = question(signal);
+        match policy.decide(&question) {
+            Decision::Allowed(rule) => Ok(Permit::by(rule, policy, row)),
+            Decision::Denied(denial) => Err(policy.denied_in_full(&question, row, &denial).failure),
+            Decision::Later => Err(Failure::internal("a decision on an action was put off")),
+        }
+    };
+    let permit = ask(asked.signal)?;
+    if asked.then.is_some() && asked.then != asked.signal {
+        ask(asked.then)?;
+    }
+    Ok(permit)
 }
 
 fn protected(target: &ProcessHandle, why: &str) -> Failure {
@@ -75,4 +126,56 @@ fn protected(target: &ProcessHandle, why: &str) -> Failure {
         format!("process {reference} is never acted on: {why}; act on it on the host if you must"),
     )
     .with_metadata("pid", &reference.pid)
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests fail by panicking")]
+mod tests {
+    use super::*;
+    use crate::access::Role;
+
+    fn policy(text: &str) -> Policy {
+        Policy::parse(text, Some(std::path::Path::new("/etc/procwire/policy.toml"))).unwrap()
+    }
+
+    fn operator() -> Principal {
+        Principal { roles: [Role::Operator].into_iter().collect(), ..Principal::local() }
+    }
+
+    const ROLES: &str = "[[rule]]\nname = \"roles\"\neffect = \"allow\"\nwhen = \"role_allows\"\n";
+
+    #[test]
+    fn by_default_the_role_is_the_rule() {
+        let asked = Asked { method: "TerminateProcesses", signal: Some(15), then: Some(9), ..Asked::default() };
+        let decide =
+            |caller: &Principal| permit(&Policy::built_in().unwrap(), caller, asked, 7, &TargetFacts::default());
+        let permit = decide(&operator()).unwrap();
+        assert_eq!((permit.rule.as_str(), permit.allowance()), ("role operator", None));
+        let failure =
+            decide(&Principal { roles: [Role::Reader].into_iter().collect(), ..Principal::local() }).unwrap_err();
+        assert_eq!(failure.reason(), ErrorReason::RoleMissing);
+    }
+
+    #[test]
+    fn a_rule_against_a_signal_holds_for_the_escalation() {
+        let no_kill =
+            policy(&format!("{ROLES}[[rule]]\nname = \"no kill\"\neffect = \"deny\"\nwhen = 'signal == \"KILL\"'\n"));
+        let asked = |signal, then| Asked { method: "TerminateProcesses", signal, then, ..Asked::default() };
+        let decide = |asked| permit(&no_kill, &operator(), asked, 7, &TargetFacts::default());
+        assert_eq!(decide(asked(Some(15), None)).unwrap().rule, "rule roles");
+        for denied in [asked(Some(9), None), asked(Some(15), Some(9))] {
+            let failure = decide(denied).unwrap_err();
+            assert_eq!(failure.reason(), ErrorReason::PolicyDenied);
+            assert!(failure.message().contains("\"no kill\""), "{failure}");
+        }
+    }
+
+    #[test]
+    fn the_quota_of_the_rule_goes_along() {
+        let few =
+            policy(&ROLES.replace("role_allows", "acts && role_allows").replace("effect", "quota = \"3/1h\"\neffect"));
+        let asked = Asked { method: "SignalProcesses", signal: Some(1), ..Asked::default() };
+        let allowance = permit(&few, &operator(), asked, 7, &TargetFacts::default()).unwrap().allowance().unwrap();
+        assert_eq!((allowance.name.as_str(), allowance.actions), ("policy rule roles", 3));
+    }
 }
