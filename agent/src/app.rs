@@ -3,18 +3,18 @@
 use std::{future::Future, io, net::SocketAddr, pin::pin, sync::Arc, time::Duration};
 
 use procwire_host::{Host, HostError, RootError};
-use prost_types::Timestamp;
 use tokio::{net::TcpListener, select, task::JoinError, time::timeout};
 
 use crate::{
     access::{AccessLayer, TableError, check_table},
-    audit::{Audit, AuditError},
+    audit::{Audit, AuditError, AuditEvent},
     config::{Config, ServicesConfig, TransportLimits},
     context::Context,
     counters::Counters,
     health::Health,
     policy::{PolicyError, PolicyHandle},
-    server::{self, Admission, RefusalLog, Routes, Server, Stack, TlsError, TlsIdentity},
+    reload::{Reload, Reloaded, Reloader},
+    server::{self, Admission, Certificates, RefusalLog, Routes, Server, Stack, TlsError},
     services::Services,
     shutdown::{self, Ending, Shutdown, ShutdownTrigger},
     status::HostName,
@@ -28,6 +28,8 @@ pub struct Agent {
     listener: TcpListener,
     address: SocketAddr,
     server: Arc<Server>,
+    certificates: Arc<Certificates>,
+    reload: Reload,
     audit: Audit,
     trigger: ShutdownTrigger,
 }
@@ -56,6 +58,9 @@ pub enum StartError {
     /// The built-in defaults are not valid.
     #[error(transparent)]
     Config(#[from] crate::ConfigError),
+    /// There is no thread to look after changed files.
+    #[error("start a thread: {0}")]
+    Reload(#[source] io::Error),
     /// The port cannot be had.
     #[error("listen on {address}: {source}")]
     Bind {
@@ -103,7 +108,7 @@ impl Agent {
     pub fn check(config: &Config) -> Result<(), StartError> {
         check_table()?;
         config.roots.check()?;
-        TlsIdentity::load(&config.tls)?;
+        Certificates::load(&config.tls)?;
         PolicyHandle::load(config.policy_file.as_deref())?;
         Audit::check(&config.audit)?;
         Host::open(config.roots.clone())?;
@@ -114,7 +119,7 @@ impl Agent {
     pub async fn bind(config: Config) -> Result<Agent, StartError> {
         check_table()?;
         config.roots.check()?;
-        let identity = TlsIdentity::load(&config.tls)?;
+        let loaded = Certificates::load(&config.tls)?;
         let policy = PolicyHandle::load(config.policy_file.as_deref())?;
         let audit = Audit::open(&config.audit)?;
         let host = Arc::new(Host::open(config.roots)?);
@@ -124,22 +129,34 @@ impl Agent {
 
         let (trigger, shutdown) = shutdown::channel();
         let parts = Parts { host, config: config.services, policy, audit: audit.clone(), shutdown: shutdown.clone() };
-        let (stack, counters) = assemble(parts, &config.limits, Some(identity.expires));
+        let (stack, counters) = assemble(parts, &config.limits, Some(Arc::clone(&loaded.certificates)));
+        let mut reloader = Reloader::default();
+        for (part, files) in loaded.parts {
+            reloader.add(part, &files);
+        }
+        let reload = reloader.start(note_reload(audit.clone())).map_err(StartError::Reload)?;
         let server = Server {
-            admission: Admission::new(&identity, &config.limits),
+            admission: Admission::new(Arc::clone(&loaded.certificates), &config.limits),
             stack,
             limits: config.limits,
             counters,
             shutdown,
             refusals: RefusalLog::default(),
+            audit: audit.clone(),
         };
         audit.note_start(address);
-        Ok(Agent { listener, address, server: Arc::new(server), audit, trigger })
+        let certificates = loaded.certificates;
+        Ok(Agent { listener, address, server: Arc::new(server), certificates, reload, audit, trigger })
     }
 
     /// Where it listens: with port 0 in the configuration, the port it got.
     pub fn local_addr(&self) -> SocketAddr {
         self.address
+    }
+
+    /// For whoever wants changed files to be looked at now: at SIGHUP.
+    pub fn reload(&self) -> Reload {
+        self.reload.clone()
     }
 
     /// Serves until `shutdown` completes; then stops accepting, says goodbye on every stream and waits for calls to end, at most
@@ -148,6 +165,7 @@ impl Agent {
         let mut accepting = pin!(tokio::spawn(Arc::clone(&self.server).run(self.listener)));
         select! {
             ended = accepting.as_mut() => return Ok(ended?),
+            () = self.certificates.watch_ends() => {}
             () = shutdown => {}
         }
         let grace = self.server.limits.shutdown_grace;
@@ -180,7 +198,7 @@ pub(crate) struct Parts {
 pub(crate) fn assemble(
     parts: Parts,
     limits: &TransportLimits,
-    certificate_expires: Option<Timestamp>,
+    certificates: Option<Arc<Certificates>>,
 ) -> (Stack, Arc<Counters>) {
     let Parts { host, config, policy, audit, shutdown } = parts;
     let host_name = host_name(&host);
@@ -195,13 +213,13 @@ pub(crate) fn assemble(
     let health = Health::server(shutdown.clone(), limits.request_bytes);
     let context = Context {
         host,
-        host_name,
+        host_name: host_name.clone(),
         config,
         policy,
         audit,
         counters: Arc::clone(&counters),
         shutdown,
-        certificate_expires,
+        certificates,
     };
     let services = Services::new(&context, limits.request_bytes);
     let routes = Routes::default()
@@ -210,8 +228,16 @@ pub(crate) fn assemble(
         .add(services.system)
         .add(services.agent)
         .add(health);
-    let stack = server::stack(Arc::clone(&counters), access, limits.request_timeout, routes);
+    let stack = server::stack(Arc::clone(&counters), host_name, access, limits.request_timeout, routes);
     (stack, counters)
+}
+
+/// What changed files came to is on record.
+fn note_reload(audit: Audit) -> impl Fn(Reloaded) + Send + 'static {
+    move |Reloaded { what, result }| match result {
+        Ok(in_force) => audit.note(AuditEvent::Reloaded, what, &in_force),
+        Err(problem) => audit.note(AuditEvent::ReloadRefused, what, &problem),
+    }
 }
 
 fn host_name(host: &Host) -> HostName {

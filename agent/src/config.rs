@@ -63,6 +63,13 @@ pub struct TlsFiles {
     pub key: PathBuf,
     /// Authorities whose client certificates are accepted, PEM.
     pub client_ca: PathBuf,
+    /// Revocation lists of these authorities and of those between them and the clients, PEM or DER. Where there is one, a certificate that
+    /// none speaks for is refused.
+    pub client_crl: Vec<PathBuf>,
+    /// Serial numbers, fingerprints and names that are refused.
+    pub deny_list: Option<PathBuf>,
+    /// If there are any, only clients with a SPIFFE id of one of these are accepted.
+    pub spiffe_trust_domains: BTreeSet<String>,
 }
 
 /// What a peer may cost before and around its calls.
@@ -74,6 +81,8 @@ pub struct TransportLimits {
     pub connections_per_principal: usize,
     /// Handshakes at a time; more wait in the kernel's queue.
     pub handshakes: usize,
+    /// Those of one address (IPv6: of one /64); more of them wait, and many more are refused.
+    pub handshakes_per_address: usize,
     /// Time for the TLS handshake and the HTTP/2 preface together.
     pub handshake_timeout: Duration,
     /// Size of a request message.

@@ -3,11 +3,10 @@
 use std::sync::Arc;
 
 use procwire_host::Host;
-use prost_types::Timestamp;
 
 use crate::{
-    audit::Audit, config::ServicesConfig, counters::Counters, policy::PolicyHandle, shutdown::Shutdown,
-    status::HostName,
+    audit::Audit, config::ServicesConfig, counters::Counters, policy::PolicyHandle, server::Certificates,
+    shutdown::Shutdown, status::HostName,
 };
 
 /// Everything a service needs from the rest of the agent. Cheap to clone.
@@ -27,6 +26,6 @@ pub struct Context {
     pub counters: Arc<Counters>,
     /// The end of the whole agent.
     pub shutdown: Shutdown,
-    /// End of validity of the agent's own certificate.
-    pub certificate_expires: Option<Timestamp>,
+    /// Certificates, keys and lists in force; `None`: the embedded agent needs none.
+    pub certificates: Option<Arc<Certificates>>,
 }

@@ -14,6 +14,8 @@ pub struct Counters {
     pub connections_accepted: Counter,
     /// Connections cut off before they could call: handshake failed or timed out, no identity, limits.
     pub connections_refused: Counter,
+    /// Connections ended because their certificate was revoked, denied or expired since.
+    pub connections_ended: Counter,
     /// Calls whose answer is not complete yet.
     pub calls_in_progress: Gauge,
     /// Calls answered, whatever the answer.

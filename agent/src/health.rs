@@ -60,8 +60,11 @@ impl health_server::Health for Health {
                 ending = connection.signalled() => ending,
                 () = sender.closed() => return,
             };
-            if ending == Ending::Agent && status.is_some() {
-                let _ = sender.try_send(Ok(answer(ServingStatus::NotServing)));
+            match ending {
+                Ending::Agent if status.is_some() => drop(sender.try_send(Ok(answer(ServingStatus::NotServing)))),
+                Ending::Agent | Ending::ConnectionAge => {}
+                // Whoever ends the connection says why.
+                Ending::AccessRevoked => sender.closed().await,
             }
         });
         Ok(Response::new(ReceiverStream::new(receiver)))

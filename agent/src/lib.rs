@@ -15,11 +15,13 @@ mod health;
 pub mod host_pool;
 pub mod logging;
 pub mod policy;
+pub mod reload;
 mod sampler;
 pub mod server;
 pub mod services;
 mod shares;
 pub mod shutdown;
+mod spiffe;
 pub mod status;
 mod units;
 

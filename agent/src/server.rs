@@ -6,12 +6,15 @@ mod accept;
 mod admission;
 mod calls;
 mod connection;
+mod farewell;
+mod handshakes;
 mod principals;
 mod refusal;
 mod replay;
 mod request_body;
 mod routes;
 mod stack;
+mod standing;
 mod tls;
 
 pub(crate) use self::{
@@ -24,5 +27,5 @@ pub(crate) use self::{
 };
 pub use self::{
     refusal::Refusal,
-    tls::{TlsError, TlsIdentity},
+    tls::{Certificates, TlsError, Unwelcome},
 };

@@ -1,4 +1,4 @@
-//! The word that something is about to end: the whole agent, or one connection that grew old.
+//! The word that something is about to end: the whole agent, or one connection that grew old or whose caller is let in no more.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -11,6 +11,8 @@ pub enum Ending {
     Agent,
     /// The connection has reached its age; the caller comes back on a new one.
     ConnectionAge,
+    /// The caller's certificate does not count any more: revoked, denied, ended. There is no coming back.
+    AccessRevoked,
 }
 
 /// Makes a pair: one side says it, the other (cloned at will) hears it.

@@ -102,6 +102,13 @@ async fn serve(config: Config, address_file: Option<&Path>) -> Result<(), Error>
     if let Some(path) = address_file {
         write_address(path, address)?;
     }
+    let mut hangup = signal(SignalKind::hangup())?;
+    let reload = agent.reload();
+    tokio::spawn(async move {
+        while hangup.recv().await.is_some() {
+            reload.now();
+        }
+    });
     tracing::info!(%address, version = env!("CARGO_PKG_VERSION"), "listening");
     let (first, asked_to_stop) = oneshot::channel();
     let signals = async move {

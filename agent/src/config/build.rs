@@ -8,6 +8,7 @@ use super::{
     AuditConfig, Config, ConfigError, ControlConfig, LogConfig, LogFormat, ServiceLimits, ServicesConfig, Settings,
     Source, TlsFiles, TransportLimits, parse, value::Value,
 };
+use crate::spiffe::is_trust_domain;
 
 const SECOND: Duration = Duration::from_secs(1);
 const HOUR: Duration = Duration::from_secs(3600);
@@ -28,11 +29,7 @@ impl Config {
                 text.parse::<SocketAddr>()
                     .map_err(|_| format!("{text:?} is not ADDRESS:PORT, such as 127.0.0.1:7443 or [::]:7443"))
             })?,
-            tls: TlsFiles {
-                certificate: from.required_path("tls.certificate")?,
-                key: from.required_path("tls.key")?,
-                client_ca: from.required_path("tls.client_ca")?,
-            },
+            tls: from.tls()?,
             limits: from.transport_limits()?,
             services: Arc::new(from.services()?),
             roots: from.roots()?,
@@ -93,11 +90,34 @@ struct Reader<'a> {
 }
 
 impl Reader<'_> {
+    fn tls(&self) -> Result<TlsFiles, ConfigError> {
+        let domains = self.texts("tls.spiffe_trust_domains");
+        if let Some(odd) = domains.iter().find(|domain| !is_trust_domain(domain)) {
+            let problem = format!(
+                "{odd:?} is not a trust domain: small letters, digits, dots, dashes and underscores, as in example.org"
+            );
+            return Err(self.wrong("tls.spiffe_trust_domains", problem));
+        }
+        let lists = self.texts("tls.client_crl");
+        if lists.iter().any(|path| path.is_empty() || path.contains('\0')) {
+            return Err(self.wrong("tls.client_crl", "not a path"));
+        }
+        Ok(TlsFiles {
+            certificate: self.required_path("tls.certificate")?,
+            key: self.required_path("tls.key")?,
+            client_ca: self.required_path("tls.client_ca")?,
+            client_crl: lists.iter().map(PathBuf::from).collect(),
+            deny_list: self.path("tls.deny_list")?,
+            spiffe_trust_domains: domains.iter().cloned().collect(),
+        })
+    }
+
     fn transport_limits(&self) -> Result<TransportLimits, ConfigError> {
         Ok(TransportLimits {
             connections: self.whole("limits.connections", 1, 65_536)?,
             connections_per_principal: self.whole("limits.connections_per_principal", 1, 65_536)?,
             handshakes: self.whole("limits.handshakes", 1, 4096)?,
+            handshakes_per_address: self.whole("limits.handshakes_per_address", 1, 4096)?,
             handshake_timeout: self.duration("limits.handshake_timeout", Duration::from_millis(100), 60 * SECOND)?,
             request_bytes: self.size("limits.request_size", 1 << 10, 64 << 20)?,
             request_timeout: self.duration("limits.request_timeout", Duration::from_millis(100), HOUR)?,
@@ -335,6 +355,9 @@ mod tests {
             ("log.format", "xml", "\"xml\" is neither text nor json"),
             ("log.level", "loud", "\"loud\" is none of error, warn, info, debug and trace"),
             ("audit.file", "", "not a path"),
+            ("tls.deny_list", "", "not a path"),
+            ("tls.spiffe_trust_domains", "Example.org", "\"Example.org\" is not a trust domain: small letters"),
+            ("tls.spiffe_trust_domains", "spiffe://example.org", "\"spiffe://example.org\" is not a trust domain"),
         ];
         for (key, value, problem) in cases {
             let sentence = with(&[(key, value)]).unwrap_err().to_string();

@@ -5,17 +5,23 @@ use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 use tokio::{
     net::{TcpListener, TcpSocket, TcpStream},
     pin, select,
-    sync::{OwnedSemaphorePermit, Semaphore},
+    sync::OwnedSemaphorePermit,
     time,
 };
 
 use super::{
-    admission::Admission,
-    connection::{Peer, serve},
-    refusal::RefusalLog,
+    admission::{Admission, Admitted},
+    connection::{CutOff, Peer, serve},
+    handshakes::{Doorstep, Handshakes},
+    refusal::{Refusal, RefusalLog},
     stack::Stack,
 };
-use crate::{config::TransportLimits, counters::Counters, shutdown::Shutdown};
+use crate::{
+    audit::{Audit, AuditDecision, AuditEvent, AuditRecord},
+    config::TransportLimits,
+    counters::Counters,
+    shutdown::Shutdown,
+};
 
 /// Connections that wait in the kernel's queue.
 const BACKLOG: u32 = 1024;
@@ -39,12 +45,13 @@ pub(crate) struct Server {
     pub(crate) counters: Arc<Counters>,
     pub(crate) shutdown: Shutdown,
     pub(crate) refusals: RefusalLog,
+    pub(crate) audit: Audit,
 }
 
 impl Server {
     /// Accepts until the agent stops. Nothing a peer does, and no shortage of descriptors, ends this loop.
     pub(crate) async fn run(self: Arc<Self>, listener: TcpListener) {
-        let handshakes = Arc::new(Semaphore::new(self.limits.handshakes));
+        let handshakes = Handshakes::new(&self.limits);
         let stopping = self.shutdown.signalled();
         pin!(stopping);
         let mut backoff = BACKOFF_FIRST;
@@ -55,9 +62,12 @@ impl Server {
                 accepted = next(&listener, &handshakes) => accepted,
             };
             match accepted {
-                Ok((stream, peer, permit)) => {
+                Ok((stream, peer, room)) => {
                     backoff = BACKOFF_FIRST;
-                    tokio::spawn(Arc::clone(&self).connection(stream, peer, permit));
+                    match handshakes.enter(peer, room) {
+                        Ok(doorstep) => drop(tokio::spawn(Arc::clone(&self).connection(stream, peer, doorstep))),
+                        Err(refusal) => self.refuse(peer, &refusal),
+                    }
                 }
                 Err(error) if is_of_one_connection(&error) => {}
                 Err(error) => {
@@ -69,39 +79,61 @@ impl Server {
         }
     }
 
-    async fn connection(self: Arc<Self>, stream: TcpStream, peer: SocketAddr, handshake: OwnedSemaphorePermit) {
+    async fn connection(self: Arc<Self>, stream: TcpStream, peer: SocketAddr, mut doorstep: Doorstep) {
         // The end of the agent waits for this connection.
         let _hold = self.shutdown.hold();
         let admitted = select! {
-            admitted = self.admission.admit(stream, peer) => admitted,
+            admitted = self.admission.admit(stream, peer, &mut doorstep) => admitted,
             _ = self.shutdown.signalled() => return,
         };
-        drop(handshake);
+        drop(doorstep);
         match admitted {
             Ok(admitted) => {
                 self.counters.connections_accepted.increment();
                 let _open = self.counters.connections.raise();
-                let peer = Peer { principal: admitted.principal, _permit: Some(admitted.permit) };
-                serve(admitted.io, peer, self.stack.clone(), self.limits.clone(), self.shutdown.clone()).await;
+                let Admitted { io, principal, standing, permit } = admitted;
+                let peer = Peer { principal, standing: Some(Arc::new(standing)), _permit: Some(permit) };
+                let lost = serve(io, peer, self.stack.clone(), self.limits.clone(), self.shutdown.clone()).await;
+                if let Some(CutOff { principal, why }) = lost {
+                    self.counters.connections_ended.increment();
+                    self.audit.note_about(AuditEvent::ClientCutOff, &principal, "connection", &why.to_string());
+                }
             }
             Err(refusal) => {
-                self.counters.connections_refused.increment();
-                self.refusals.note(peer, &refusal);
+                self.refuse(peer, &refusal);
+                self.write_down(&refusal).await;
             }
+        }
+    }
+
+    fn refuse(&self, peer: SocketAddr, refusal: &Refusal) {
+        self.counters.connections_refused.increment();
+        self.refusals.note(peer, refusal);
+    }
+
+    /// A client that we know and do not want: its attempt is on record.
+    async fn write_down(&self, refusal: &Refusal) {
+        let Refusal::Unwelcome(unwelcome) = refusal else { return };
+        let Some(principal) = unwelcome.principal() else { return };
+        let rule = unwelcome.to_string();
+        let record = AuditRecord::new(AuditEvent::Denial, principal, "connection", AuditDecision::Denied);
+        // It is refused all the same.
+        if let Err(error) = self.audit.record(AuditRecord { rule: &rule, ..record }).await {
+            tracing::error!(%error, principal = principal.name, "a refused connection is not on record");
         }
     }
 }
 
-/// The next connection, once there is a free place for its handshake.
+/// The next connection, once there is room for it.
 async fn next(
     listener: &TcpListener,
-    handshakes: &Arc<Semaphore>,
+    handshakes: &Handshakes,
 ) -> io::Result<(TcpStream, SocketAddr, OwnedSemaphorePermit)> {
-    let permit = Arc::clone(handshakes).acquire_owned().await.map_err(io::Error::other)?;
+    let room = handshakes.room().await.ok_or_else(|| io::Error::other("the doorstep is closed"))?;
     let (stream, peer) = listener.accept().await?;
     // Messages are written whole; waiting to fill a segment only delays them.
     stream.set_nodelay(true)?;
-    Ok((stream, peer, permit))
+    Ok((stream, peer, room))
 }
 
 /// accept(2): "errors that are already pending on the new socket" say nothing about the next one.

@@ -6,16 +6,18 @@ use bytes::Bytes;
 use tokio::{
     io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _},
     net::TcpStream,
-    sync::{OwnedSemaphorePermit, Semaphore},
+    sync::{OwnedSemaphorePermit, Semaphore, watch},
     time::timeout,
 };
 use tokio_rustls::{TlsAcceptor, server::TlsStream};
 
 use super::{
+    handshakes::Doorstep,
     principals::{PrincipalConnections, PrincipalPermit},
     refusal::Refusal,
     replay::Replay,
-    tls::{ALPN_HTTP2, TlsIdentity},
+    standing::Standing,
+    tls::{ALPN_HTTP2, Certificates, Examined, Handshake, InForce},
 };
 use crate::{
     access::{IdentityError, Principal},
@@ -30,7 +32,7 @@ const FAREWELL_MAX_BYTES: usize = 64 << 10;
 
 /// The door.
 pub(crate) struct Admission {
-    acceptor: TlsAcceptor,
+    certificates: Arc<Certificates>,
     handshake_timeout: Duration,
     connections: Arc<Semaphore>,
     connections_limit: usize,
@@ -42,7 +44,14 @@ pub(crate) struct Admission {
 pub(super) struct Admitted {
     pub(super) io: Replay<TlsStream<TcpStream>>,
     pub(super) principal: Principal,
+    pub(super) standing: Standing,
     pub(super) permit: ConnectionPermit,
+}
+
+/// A client that its certificate lets in.
+struct Known {
+    principal: Principal,
+    standing: Standing,
 }
 
 /// A connection's place, among all and among its principal's.
@@ -53,9 +62,9 @@ pub(crate) struct ConnectionPermit {
 }
 
 impl Admission {
-    pub(crate) fn new(identity: &TlsIdentity, limits: &TransportLimits) -> Admission {
+    pub(crate) fn new(certificates: Arc<Certificates>, limits: &TransportLimits) -> Admission {
         Admission {
-            acceptor: TlsAcceptor::from(Arc::clone(&identity.config)),
+            certificates,
             handshake_timeout: limits.handshake_timeout,
             connections: Arc::new(Semaphore::new(limits.connections)),
             connections_limit: limits.connections,
@@ -65,11 +74,23 @@ impl Admission {
     }
 
     /// Lets a connection in or says why not.
-    pub(super) async fn admit(&self, stream: TcpStream, peer: SocketAddr) -> Result<Admitted, Refusal> {
-        let shaking = timeout(self.handshake_timeout, self.shake_hands(stream, peer));
-        let (mut tls, principal) = shaking.await.map_err(|_| Refusal::TooSlow(self.handshake_timeout))??;
+    pub(super) async fn admit(
+        &self,
+        stream: TcpStream,
+        peer: SocketAddr,
+        doorstep: &mut Doorstep,
+    ) -> Result<Admitted, Refusal> {
+        let shaking = timeout(self.handshake_timeout, async {
+            doorstep.take_place().await;
+            self.shake_hands(stream, peer).await
+        });
+        let (mut tls, known) = shaking.await.map_err(|_| Refusal::TooSlow(self.handshake_timeout))??;
+        let Known { principal, standing } = known;
         match self.find_place(&principal) {
-            Ok(permit) => Ok(Admitted { io: Replay::new(Bytes::from_static(PREFACE), tls), principal, permit }),
+            Ok(permit) => {
+                let io = Replay::new(Bytes::from_static(PREFACE), tls);
+                Ok(Admitted { io, principal, standing, permit })
+            }
             Err(refusal) => {
                 say_farewell(&mut tls).await;
                 Err(refusal)
@@ -77,25 +98,29 @@ impl Admission {
         }
     }
 
-    async fn shake_hands(
-        &self,
-        stream: TcpStream,
-        peer: SocketAddr,
-    ) -> Result<(TlsStream<TcpStream>, Principal), Refusal> {
-        let mut tls = match self.acceptor.accept(stream).into_fallible().await {
+    async fn shake_hands(&self, stream: TcpStream, peer: SocketAddr) -> Result<(TlsStream<TcpStream>, Known), Refusal> {
+        // Before what it is judged by is looked at: no change is missed.
+        let changes = self.certificates.subscribe();
+        let handshake = Handshake::new(&self.certificates.in_force(), peer);
+        let handshake = handshake.map_err(|error| Refusal::Handshake(std::io::Error::other(error)))?;
+        let acceptor = TlsAcceptor::from(Arc::clone(&handshake.config));
+        let mut tls = match acceptor.accept(stream).into_fallible().await {
             Ok(tls) => tls,
             Err((error, mut stream)) => {
                 // rustls has sent its alert; see that it arrives.
                 say_farewell(&mut stream).await;
-                return Err(Refusal::handshake(error));
+                return Err(match handshake.verdict() {
+                    Some(Err(unwelcome)) => Refusal::Unwelcome(unwelcome),
+                    _ => Refusal::handshake(error),
+                });
             }
         };
-        let checked = match identify(&tls, peer) {
-            Ok(principal) => read_preface(&mut tls).await.map(|()| principal),
+        let checked = match identify(&tls, peer, &handshake, changes) {
+            Ok(known) => read_preface(&mut tls).await.map(|()| known),
             Err(refusal) => Err(refusal),
         };
         match checked {
-            Ok(principal) => Ok((tls, principal)),
+            Ok(known) => Ok((tls, known)),
             Err(refusal) => {
                 say_farewell(&mut tls).await;
                 Err(refusal)
@@ -114,15 +139,24 @@ impl Admission {
     }
 }
 
-/// The handshake has verified the certificate; this reads whom it names.
-fn identify(tls: &TlsStream<TcpStream>, peer: SocketAddr) -> Result<Principal, Refusal> {
+/// The handshake has verified the certificate and found out whom it names.
+fn identify(
+    tls: &TlsStream<TcpStream>,
+    peer: SocketAddr,
+    handshake: &Handshake,
+    changes: watch::Receiver<Arc<InForce>>,
+) -> Result<Known, Refusal> {
     let (_, session) = tls.get_ref();
     if session.alpn_protocol() != Some(ALPN_HTTP2) {
         return Err(Refusal::NotHttp2("it did not offer h2 by ALPN"));
     }
-    let certificate = session.peer_certificates().and_then(<[_]>::first);
-    let certificate = certificate.ok_or(Refusal::Identity(IdentityError::Nameless))?;
-    Ok(Principal::from_certificate(certificate, peer)?)
+    // rustls does not complete a handshake without a certificate; if it did, nobody would be let in.
+    let nobody = || Refusal::Unwelcome(IdentityError::Nameless.into());
+    let Examined { principal, until } = handshake.verdict().ok_or_else(nobody)?.map_err(Refusal::Unwelcome)?;
+    let chain = session.peer_certificates().ok_or_else(nobody)?;
+    let chain = chain.iter().map(|certificate| certificate.clone().into_owned()).collect();
+    let standing = Standing::new(chain, peer, changes, Arc::clone(handshake.trust()), until);
+    Ok(Known { principal, standing })
 }
 
 /// Reads the client's preface here, so that silence after the handshake falls under the same time limit.

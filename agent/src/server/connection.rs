@@ -3,6 +3,7 @@
 use std::{
     hash::{BuildHasher as _, Hasher as _},
     pin::pin,
+    sync::Arc,
     time::Duration,
 };
 
@@ -15,7 +16,7 @@ use tokio::{
 };
 use tower::Service as _;
 
-use super::{admission::ConnectionPermit, stack::Stack};
+use super::{admission::ConnectionPermit, farewell::LAST_WORDS, stack::Stack, standing::Standing, tls::Unwelcome};
 use crate::{
     access::Principal,
     config::TransportLimits,
@@ -30,18 +31,33 @@ const RECEIVE_WINDOW_BYTES: u32 = 1 << 20;
 /// Who is at the other end.
 pub(crate) struct Peer {
     pub(crate) principal: Principal,
+    /// What its certificate is worth; `None`: it needs none.
+    pub(super) standing: Option<Arc<Standing>>,
     pub(super) _permit: Option<ConnectionPermit>,
 }
 
 impl Peer {
     /// The user of the embedded agent.
     pub(crate) fn local() -> Peer {
-        Peer { principal: Principal::local(), _permit: None }
+        Peer { principal: Principal::local(), standing: None, _permit: None }
     }
 }
 
-/// Serves calls until the peer leaves, the connection is too old or the agent stops; then lets calls end, for a while.
-pub(crate) async fn serve<T>(io: T, peer: Peer, stack: Stack, limits: TransportLimits, agent: Shutdown)
+/// A caller whose certificate has ceased to count.
+pub(crate) struct CutOff {
+    pub(crate) principal: Principal,
+    pub(crate) why: Unwelcome,
+}
+
+/// Serves calls until the peer leaves, its certificate does not count any more, the connection is too old or the agent stops; then lets
+/// calls end, for a while.
+pub(crate) async fn serve<T>(
+    io: T,
+    peer: Peer,
+    stack: Stack,
+    limits: TransportLimits,
+    agent: Shutdown,
+) -> Option<CutOff>
 where
     T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
@@ -50,13 +66,27 @@ where
     let service = service_fn(|mut request: Request<Incoming>| {
         request.extensions_mut().insert(principal.clone());
         request.extensions_mut().insert(closing.clone());
+        if let Some(standing) = &peer.standing {
+            request.extensions_mut().insert(Arc::clone(standing));
+        }
         stack.clone().call(request)
     });
     let mut connection = pin!(http2(&limits).serve_connection(TokioIo::new(io), service));
     tracing::debug!(principal = principal.name, peer = ?principal.peer, "connection open");
 
+    let mut lost = pin!(lost(peer.standing.as_deref()));
+    let mut cut_off = None;
     let ending = select! {
-        ended = connection.as_mut() => return log_end(&principal, ended),
+        biased;
+        why = lost.as_mut() => {
+            tracing::warn!(principal = principal.name, peer = ?principal.peer, "ending a connection: {why}");
+            cut_off = Some(CutOff { principal: principal.clone(), why });
+            Ending::AccessRevoked
+        }
+        ended = connection.as_mut() => {
+            log_end(&principal, ended);
+            return None;
+        }
         ending = agent.signalled() => ending,
         () = time::sleep(spread(limits.connection_age)) => Ending::ConnectionAge,
     };
@@ -65,12 +95,23 @@ where
     let grace = match ending {
         Ending::Agent => limits.shutdown_grace,
         Ending::ConnectionAge => limits.connection_age_grace,
+        Ending::AccessRevoked => LAST_WORDS * 2,
     };
-    match time::timeout(grace, connection).await {
-        Ok(ended) => log_end(&principal, ended),
-        Err(_) => {
+    select! {
+        ended = connection.as_mut() => log_end(&principal, ended),
+        () = time::sleep(grace) => {
             tracing::info!(principal = principal.name, ?grace, "cut a connection whose calls did not end in time");
         }
+        // No more words for who is on the way out already.
+        why = lost, if cut_off.is_none() => cut_off = Some(CutOff { principal: principal.clone(), why }),
+    }
+    cut_off
+}
+
+async fn lost(standing: Option<&Standing>) -> Unwelcome {
+    match standing {
+        Some(standing) => standing.lost().await,
+        None => std::future::pending().await,
     }
 }
 

@@ -7,7 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::access::IdentityError;
+use super::tls::Unwelcome;
 
 /// A connection that was cut off before it could call.
 #[derive(Debug, thiserror::Error)]
@@ -24,9 +24,17 @@ pub enum Refusal {
     /// TLS is fine, what is spoken within is not HTTP/2.
     #[error("does not speak HTTP/2: {0}")]
     NotHttp2(&'static str),
-    /// The certificate names nobody.
+    /// A certificate that does not let its owner in.
     #[error("{0}")]
-    Identity(#[from] IdentityError),
+    Unwelcome(Unwelcome),
+    /// As many handshakes as one address may have, and as many as may wait for their turn.
+    #[error("its address has limits.handshakes_per_address = {share} handshakes, and {waiting} more wait")]
+    TooManyOfAddress {
+        /// The limit.
+        share: usize,
+        /// How many wait.
+        waiting: usize,
+    },
     /// As many connections as there may be.
     #[error("limits.connections = {0} is reached")]
     TooManyConnections(usize),
@@ -125,8 +133,8 @@ mod tests {
     fn everyday_refusals_are_said_in_plain_words() {
         let said = |error| Refusal::handshake(io::Error::new(io::ErrorKind::InvalidData, error)).to_string();
         assert_eq!(said(rustls::Error::NoCertificatesPresented), "handshake: showed no client certificate");
-        let expired = rustls::Error::InvalidCertificate(rustls::CertificateError::Expired);
-        assert_eq!(said(expired), "handshake: invalid peer certificate: Expired");
+        let other = rustls::Error::General("odd".to_owned());
+        assert_eq!(said(other), "handshake: unexpected error: odd");
     }
 
     #[test]

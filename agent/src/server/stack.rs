@@ -9,20 +9,33 @@ use tower::{Layer, Service, ServiceBuilder};
 
 use super::{
     calls::{Calls, CallsLayer},
+    farewell::{Farewell, FarewellLayer},
     request_body::RequestBody,
     routes::Routes,
 };
 use crate::{
     access::{Access, AccessLayer},
     counters::Counters,
+    status::HostName,
 };
 
 /// Cloned for every call.
-pub(crate) type Stack = Calls<Access<Bodies<Routes>>>;
+pub(crate) type Stack = Calls<Farewell<Access<Bodies<Routes>>>>;
 
-/// Counted, then authorised, then its body is looked at, then it is routed.
-pub(crate) fn stack(counters: Arc<Counters>, access: AccessLayer, request_timeout: Duration, routes: Routes) -> Stack {
-    ServiceBuilder::new().layer(CallsLayer(counters)).layer(access).layer(BodiesLayer(request_timeout)).service(routes)
+/// Counted, then its certificate is asked for, then it is authorised, then its body is looked at, then it is routed.
+pub(crate) fn stack(
+    counters: Arc<Counters>,
+    host_name: HostName,
+    access: AccessLayer,
+    request_timeout: Duration,
+    routes: Routes,
+) -> Stack {
+    ServiceBuilder::new()
+        .layer(CallsLayer(counters))
+        .layer(FarewellLayer(host_name))
+        .layer(access)
+        .layer(BodiesLayer(request_timeout))
+        .service(routes)
 }
 
 struct BodiesLayer(Duration);

@@ -72,7 +72,7 @@ impl AgentService {
             let host = Arc::clone(&self.context.host);
             self.pool.run(Lane::Quick, move || OwnCost::read(host.machine())).await?
         };
-        let Context { host, counters, certificate_expires, .. } = &self.context;
+        let Context { host, counters, certificates, .. } = &self.context;
         Ok(GetStatusResponse {
             sampled: Some(host.sample_time()),
             uptime: Some(wire_duration(self.started.elapsed())),
@@ -92,8 +92,8 @@ impl AgentService {
             host_reads_queued: counters.host_reads_queued.get(),
             host_read_timeouts: counters.host_read_timeouts.get(),
             control_actions: counters.control_actions.get(),
-            certificate_expires: *certificate_expires,
-            certificates: None,
+            certificate_expires: certificates.as_ref().map(|certificates| certificates.expires()),
+            certificates: certificates.as_ref().map(|all| all.status(counters.connections_ended.get())),
             policy: Some(self.context.policy.status()),
             audit: Some(self.context.audit.status()),
             quota_refusals: counters.quota_refusals.get(),
@@ -120,7 +120,7 @@ impl agent_service_server::AgentService for AgentService {
         let host = Arc::clone(&self.context.host);
         let features = self.pool.run(Lane::Quick, move || host.features()).await;
         let features = features.map_err(|error| Failure::from(error).on(&self.context.host_name))?;
-        Ok(Response::new(capabilities::describe(caller.roles, features)))
+        Ok(Response::new(capabilities::describe(&caller, &self.context.policy.current(), features)))
     }
 
     async fn get_status(&self, request: Request<GetStatusRequest>) -> Result<Response<GetStatusResponse>, Status> {

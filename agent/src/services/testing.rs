@@ -33,7 +33,7 @@ pub(crate) fn context() -> (Context, ShutdownTrigger) {
         audit: Audit::to_log(),
         counters: Arc::new(Counters::default()),
         shutdown,
-        certificate_expires: None,
+        certificates: None,
     };
     (context, trigger)
 }

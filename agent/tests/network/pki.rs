@@ -4,19 +4,26 @@ use std::{
     fs,
     os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
+    time::{Duration, SystemTime},
 };
 
 use rcgen::{
-    BasicConstraints, CertificateParams, CertifiedIssuer, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa,
-    KeyPair, KeyUsagePurpose, date_time_ymd,
+    BasicConstraints, CertificateParams, CertificateRevocationListParams, CertifiedIssuer, DistinguishedName, DnType,
+    ExtendedKeyUsagePurpose, IsCa, KeyIdMethod, KeyPair, KeyUsagePurpose, RevokedCertParams, SerialNumber,
+    date_time_ymd,
 };
 use tempfile::TempDir;
+
+pub(crate) const HOUR: Duration = Duration::from_secs(3600);
 
 /// An authority with a folder.
 pub(crate) struct Pki {
     folder: TempDir,
-    authority: CertifiedIssuer<'static, KeyPair>,
+    pub(crate) authority: Authority,
 }
+
+/// Whoever signs certificates and revocation lists.
+pub(crate) struct Authority(CertifiedIssuer<'static, KeyPair>);
 
 /// A certificate with its key.
 pub(crate) struct Identity {
@@ -26,11 +33,7 @@ pub(crate) struct Identity {
 
 impl Pki {
     pub(crate) fn new() -> Pki {
-        let mut params = named("test authority", &[]);
-        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        params.key_usages = vec![KeyUsagePurpose::KeyCertSign];
-        let authority = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
-        Pki { folder: TempDir::new().unwrap(), authority }
+        Pki { folder: TempDir::new().unwrap(), authority: Authority::root("test authority") }
     }
 
     pub(crate) fn path(&self, name: &str) -> PathBuf {
@@ -49,7 +52,7 @@ impl Pki {
     }
 
     pub(crate) fn authority_der(&self) -> rustls_pki_types::CertificateDer<'static> {
-        self.authority.der().clone()
+        self.authority.0.der().clone()
     }
 
     pub(crate) fn agent(&self) -> Identity {
@@ -73,12 +76,78 @@ impl Pki {
 
     /// A client's certificate, unless `change` says otherwise.
     pub(crate) fn issue(&self, change: impl FnOnce(&mut CertificateParams)) -> Identity {
+        self.authority.issue(change)
+    }
+}
+
+impl Authority {
+    pub(crate) fn root(name: &str) -> Authority {
+        Authority::root_with(name, |_| {})
+    }
+
+    pub(crate) fn root_with(name: &str, change: impl FnOnce(&mut CertificateParams)) -> Authority {
+        let mut params = authority(name);
+        change(&mut params);
+        Authority(CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap())
+    }
+
+    /// One that this one vouches for.
+    pub(crate) fn intermediate(&self, name: &str) -> Authority {
+        Authority(CertifiedIssuer::signed_by(authority(name), KeyPair::generate().unwrap(), &self.0).unwrap())
+    }
+
+    pub(crate) fn pem(&self) -> String {
+        self.0.pem()
+    }
+
+    pub(crate) fn der(&self) -> rustls_pki_types::CertificateDer<'static> {
+        self.0.der().clone()
+    }
+
+    pub(crate) fn issue(&self, change: impl FnOnce(&mut CertificateParams)) -> Identity {
         let mut params = named("someone", &["procwire:reader"]);
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
         change(&mut params);
         let key = KeyPair::generate().unwrap();
-        Identity { certificate: params.signed_by(&key, &self.authority).unwrap(), key }
+        Identity { certificate: params.signed_by(&key, &self.0).unwrap(), key }
     }
+
+    /// A list that names these serial numbers, issued an hour ago and good for a day.
+    pub(crate) fn crl(&self, serials: &[u64]) -> rcgen::CertificateRevocationList {
+        let now = SystemTime::now();
+        self.crl_of(serials, now - HOUR, now + HOUR * 24)
+    }
+
+    pub(crate) fn crl_of(
+        &self,
+        serials: &[u64],
+        begins: SystemTime,
+        ends: SystemTime,
+    ) -> rcgen::CertificateRevocationList {
+        let at = |time: SystemTime| date_time_ymd(1970, 1, 1) + time.duration_since(SystemTime::UNIX_EPOCH).unwrap();
+        let revoked = |serial: &u64| RevokedCertParams {
+            serial_number: SerialNumber::from(*serial),
+            revocation_time: at(begins),
+            reason_code: None,
+            invalidity_date: None,
+        };
+        let params = CertificateRevocationListParams {
+            this_update: at(begins),
+            next_update: at(ends),
+            crl_number: SerialNumber::from(1),
+            issuing_distribution_point: None,
+            revoked_certs: serials.iter().map(revoked).collect(),
+            key_identifier_method: KeyIdMethod::Sha256,
+        };
+        params.signed_by(&self.0).unwrap()
+    }
+}
+
+fn authority(name: &str) -> CertificateParams {
+    let mut params = named(name, &[]);
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
+    params
 }
 
 fn named(name: &str, organizations: &[&str]) -> CertificateParams {

@@ -2,9 +2,7 @@
 
 use std::{io, path::PathBuf};
 
-use rustls_pki_types::pem;
-
-/// Certificates or keys that cannot be used.
+/// Certificates, keys or lists that cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum TlsError {
     /// A file cannot be read.
@@ -35,6 +33,12 @@ pub enum TlsError {
         /// Its permission bits.
         mode: u32,
     },
+    /// Authorities and revocation lists cannot be used.
+    #[error("tls.client_ca and tls.client_crl: {problem}")]
+    Lists {
+        /// What rustls says.
+        problem: String,
+    },
     /// Certificate and key cannot be used together.
     #[error(
         "tls.certificate {} and tls.key {}: {}",
@@ -53,14 +57,4 @@ pub enum TlsError {
         /// What rustls says.
         source: rustls::Error,
     },
-}
-
-pub(super) fn pem_problem(error: &pem::Error) -> String {
-    match error {
-        pem::Error::NoItemsFound => "no private key in it: a line \"-----BEGIN PRIVATE KEY-----\" is wanted".to_owned(),
-        pem::Error::MissingSectionEnd { .. } => "not PEM: a section begins and does not end".to_owned(),
-        pem::Error::IllegalSectionStart { .. } => "not PEM: a line that begins a section is malformed".to_owned(),
-        pem::Error::Base64Decode(problem) => format!("not PEM: not base64: {problem}"),
-        other => format!("not PEM: {other:?}"),
-    }
 }

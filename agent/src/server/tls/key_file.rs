@@ -1,13 +1,9 @@
-//! Reads a private key, unless others than its owner and root could.
+//! Refuses a private key that others than its owner and root could read.
 
-use std::{
-    fs::File,
-    io::{self, Read as _},
-    os::unix::fs::MetadataExt as _,
-    path::Path,
-};
+use std::path::Path;
 
 use super::TlsError;
+use crate::reload::Content;
 
 /// Bits of group and others.
 const NOT_OWNER: u32 = 0o077;
@@ -15,21 +11,12 @@ const NOT_OWNER: u32 = 0o077;
 const NOT_READ_BY_GROUP: u32 = 0o037;
 /// The user who can read every file anyway.
 const ROOT: u32 = 0;
-/// Larger than any key in PEM.
-const KEY_MAX_BYTES: u64 = 1 << 20;
 
-pub(super) fn read(path: &Path) -> Result<Vec<u8>, TlsError> {
-    let unreadable = |source: io::Error| TlsError::Unreadable { role: "tls.key", path: path.to_owned(), source };
-    let file = File::open(path).map_err(unreadable)?;
-    // Of the file that was opened, not of the name: it may be replaced meanwhile.
-    let metadata = file.metadata().map_err(unreadable)?;
-    let mode = metadata.mode();
-    if mode & forbidden(metadata.uid(), procwire_host::own_user()) != 0 {
-        return Err(TlsError::KeyTooOpen { path: path.to_owned(), mode: mode & 0o777 });
+pub(super) fn check(path: &Path, key: &Content) -> Result<(), TlsError> {
+    if key.mode & forbidden(key.owner, procwire_host::own_user()) != 0 {
+        return Err(TlsError::KeyTooOpen { path: path.to_owned(), mode: key.mode & 0o777 });
     }
-    let mut pem = Vec::new();
-    file.take(KEY_MAX_BYTES).read_to_end(&mut pem).map_err(unreadable)?;
-    Ok(pem)
+    Ok(())
 }
 
 /// What nobody may do with a key of this owner. Root may hand one to the agent's group, as PostgreSQL has it: that is how Kubernetes

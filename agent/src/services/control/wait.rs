@@ -69,6 +69,7 @@ pub(super) fn interrupted(ending: Ending) -> Failure {
     match ending {
         Ending::Agent => Failure::shutting_down(RETRY_AFTER_SHUTDOWN),
         Ending::ConnectionAge => Failure::connection_aged(),
+        Ending::AccessRevoked => Failure::certificate_revoked(),
     }
 }
 

@@ -35,6 +35,8 @@ pub(crate) struct Watch {
     heartbeat_due: Instant,
     heartbeat_interval: Duration,
     shutdown: Shutdown,
+    /// The caller's certificate does not count any more, and it was told so.
+    is_revoked: bool,
     _sampler: SubscriptionGuard,
     _admitted: Admitted,
 }
@@ -77,6 +79,7 @@ impl Watch {
             heartbeat_due: Instant::now() + heartbeat_interval,
             heartbeat_interval,
             shutdown,
+            is_revoked: false,
             _sampler: guard,
             _admitted: admitted,
         }
@@ -97,7 +100,12 @@ impl Watch {
             let loss_due = self.losses.due(now);
             tokio::select! {
                 biased;
-                ending = self.shutdown.signalled() => return Word::Last(goodbye(ending)),
+                ending = self.shutdown.signalled() => {
+                    self.is_revoked = ending == Ending::AccessRevoked;
+                    let goodbye = goodbye(ending);
+                    // After this goodbye comes the status that says why.
+                    return if self.is_revoked { Word::More(goodbye) } else { Word::Last(goodbye) };
+                }
                 sample = self.samples.recv() => match sample {
                     Ok(sample) => return Word::More(sample),
                     Err(RecvError::Lagged(count)) => self.count_lost(count),
@@ -122,6 +130,9 @@ impl Watch {
 
 impl Source for Watch {
     async fn next(&mut self) -> Result<(Encoded, bool), Failure> {
+        if self.is_revoked {
+            return Err(Failure::certificate_revoked());
+        }
         let (fields, is_last) = match self.next_word().await {
             Word::More(fields) => (fields, false),
             Word::Last(fields) => (fields, true),
@@ -136,6 +147,7 @@ fn goodbye(ending: Ending) -> Bytes {
     let (reason, retry_after) = match ending {
         Ending::Agent => (GoodbyeReason::ShuttingDown, RETRY_AFTER_SHUTDOWN),
         Ending::ConnectionAge => (GoodbyeReason::ConnectionAge, Duration::ZERO),
+        Ending::AccessRevoked => (GoodbyeReason::AccessRevoked, Duration::ZERO),
     };
     last_words(reason, retry_after)
 }

@@ -1,0 +1,160 @@
+//! Clients that are refused by a list that people keep: quicker at hand than a revocation list, and good for names, too.
+
+use std::collections::HashSet;
+
+use super::{TlsError, pem::Source};
+use crate::{
+    access::Principal,
+    digest::{hexadecimal, sha256},
+};
+
+/// As long as a principal's name may be.
+const NAME_MAX_BYTES: usize = 512;
+const FINGERPRINT_DIGITS: usize = 64;
+/// RFC 5280, section 4.1.2.2: 20 bytes.
+const SERIAL_DIGITS: usize = 40;
+
+/// What is refused.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct DenyList {
+    /// Hexadecimal, small letters, without leading zeros.
+    serials: HashSet<String>,
+    /// Hexadecimal SHA-256 of the DER certificate.
+    fingerprints: HashSet<String>,
+    names: HashSet<String>,
+    entries: u64,
+}
+
+/// What a line says.
+#[derive(Debug, PartialEq, Eq)]
+enum Entry {
+    Serial(String),
+    Fingerprint(String),
+    Name(String),
+    /// A word that could be either is both: who is on the list shall be out.
+    SerialOrName(String, String),
+}
+
+impl DenyList {
+    pub(super) fn read(file: Source<'_>) -> Result<DenyList, TlsError> {
+        let mut list = DenyList::default();
+        for (index, line) in file.content()?.bytes.split(|byte| *byte == b'\n').enumerate() {
+            let line = without_comment(line);
+            if line.is_empty() {
+                continue;
+            }
+            let entry = parse(line).map_err(|problem| file.garbled(format!("line {}: {problem}", index + 1)))?;
+            list.add(entry);
+        }
+        Ok(list)
+    }
+
+    pub(super) fn len(&self) -> u64 {
+        self.entries
+    }
+
+    /// The entry that a certificate of this serial number, or its fingerprint, is on.
+    pub(super) fn finds(&self, raw_serial: &[u8], certificate: &[u8]) -> Option<String> {
+        let serial = canonical(&hexadecimal(raw_serial));
+        if self.serials.contains(&serial) {
+            return Some(format!("serial {serial}"));
+        }
+        if self.fingerprints.is_empty() {
+            return None;
+        }
+        let fingerprint = hexadecimal(&sha256(certificate));
+        self.fingerprints.contains(&fingerprint).then(|| format!("sha256:{fingerprint}"))
+    }
+
+    /// The entry that the caller's name is on.
+    pub(super) fn finds_name(&self, principal: &Principal) -> Option<String> {
+        self.names.contains(&principal.name).then(|| format!("name {}", principal.name))
+    }
+
+    fn add(&mut self, entry: Entry) {
+        self.entries += 1;
+        match entry {
+            Entry::Serial(serial) => drop(self.serials.insert(serial)),
+            Entry::Fingerprint(fingerprint) => drop(self.fingerprints.insert(fingerprint)),
+            Entry::Name(name) => drop(self.names.insert(name)),
+            Entry::SerialOrName(serial, name) => {
+                self.serials.insert(serial);
+                self.names.insert(name);
+            }
+        }
+    }
+}
+
+/// A comment begins a line or follows a space: a `#` within a word is its own.
+fn without_comment(line: &[u8]) -> &[u8] {
+    let begins = |index: &usize| *index == 0 || line.get(index - 1).is_some_and(u8::is_ascii_whitespace);
+    let end = (0..line.len()).filter(|index| line.get(*index) == Some(&b'#')).find(begins);
+    line.get(..end.unwrap_or(line.len())).unwrap_or_default().trim_ascii()
+}
+
+fn parse(line: &[u8]) -> Result<Entry, String> {
+    let text = std::str::from_utf8(line).map_err(|_| "not UTF-8".to_owned())?;
+    if let Some(name) = text.strip_prefix("name:") {
+        return name_of(name).map(Entry::Name);
+    }
+    if let Some(serial) = text.strip_prefix("serial:") {
+        return serial_of(serial.trim()).map(Entry::Serial);
+    }
+    if let Some(fingerprint) = text.strip_prefix("sha256:") {
+        return fingerprint_of(fingerprint.trim()).map(Entry::Fingerprint);
+    }
+    if fingerprint_of(text).is_ok() {
+        return fingerprint_of(text).map(Entry::Fingerprint);
+    }
+    if text.starts_with("spiffe://") {
+        return name_of(text).map(Entry::Name);
+    }
+    match (serial_of(text), text.contains(':')) {
+        (Ok(serial), false) => Ok(Entry::SerialOrName(serial, text.to_owned())),
+        (Ok(serial), true) => Ok(Entry::Serial(serial)),
+        (Err(_), false) => name_of(text).map(Entry::Name),
+        (Err(_), true) => {
+            let kind = text.split(':').next().unwrap_or_default();
+            Err(format!("{kind:?} is none of serial:, sha256: and name:; a name with a colon is written as name:..."))
+        }
+    }
+}
+
+fn name_of(text: &str) -> Result<String, String> {
+    let name = text.trim();
+    match name {
+        "" => Err("the name is empty".to_owned()),
+        long if long.len() > NAME_MAX_BYTES => Err(format!("a name is at most {NAME_MAX_BYTES} bytes long")),
+        odd if odd.chars().any(char::is_control) => Err("a name has no control characters".to_owned()),
+        good => Ok(good.to_owned()),
+    }
+}
+
+fn serial_of(text: &str) -> Result<String, String> {
+    let digits = digits(text).ok_or_else(|| format!("{text:?} is not a serial number in hexadecimal"))?;
+    let serial = canonical(&digits);
+    if serial.len() > SERIAL_DIGITS {
+        return Err(format!("a serial number has at most {SERIAL_DIGITS} hexadecimal digits"));
+    }
+    Ok(serial)
+}
+
+fn fingerprint_of(text: &str) -> Result<String, String> {
+    let digits = digits(text).filter(|digits| digits.len() == FINGERPRINT_DIGITS);
+    digits.ok_or_else(|| format!("{text:?} is not a SHA-256 fingerprint: {FINGERPRINT_DIGITS} hexadecimal digits"))
+}
+
+/// As OpenSSL writes them, too: with colons, in capitals.
+fn digits(text: &str) -> Option<String> {
+    let digits: String = text.chars().filter(|character| *character != ':').collect();
+    let is_good = !digits.is_empty()
+        && digits.bytes().all(|byte| byte.is_ascii_hexdigit())
+        && !text.starts_with(':')
+        && !text.ends_with(':');
+    is_good.then(|| digits.to_ascii_lowercase())
+}
+
+/// DER puts a zero before a number that would otherwise be negative; people leave zeros away.
+fn canonical(digits: &str) -> String {
+    digits.trim_start_matches('0').to_owned()
+}

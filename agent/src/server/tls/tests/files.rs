@@ -1,0 +1,123 @@
+//! Files that are fine, missing, garbled, open to others or of somebody else.
+
+use super::{
+    super::{Certificates, Handshake},
+    Fixture,
+};
+
+#[test]
+fn good_files_give_an_identity_without_resumption() {
+    let loaded = Fixture::new().load();
+    let peer = "192.0.2.1:1".parse().unwrap();
+    let config = Handshake::new(&loaded.certificates.in_force(), peer).unwrap().config;
+    assert_eq!(config.alpn_protocols, [b"h2"]);
+    assert_eq!(config.send_tls13_tickets, 0);
+    assert_eq!(config.max_early_data_size, 0);
+    assert!(!config.session_storage.can_cache());
+    assert!(!config.ticketer.enabled());
+    let first = config.crypto_provider().kx_groups.first().unwrap();
+    assert_eq!(first.name(), rustls::NamedGroup::X25519MLKEM768);
+    let status = loaded.certificates.status(7);
+    assert_eq!((status.problem.as_str(), status.reloads, status.connections_ended), ("", 0, 7));
+    assert!(!status.serial.is_empty() && status.warnings.is_empty(), "{status:?}");
+    assert!(status.revocation_list_next_update.is_none() && status.client_ca_expires.is_some());
+}
+
+#[test]
+fn missing_files_are_named() {
+    for (name, role) in [
+        ("agent.pem", "tls.certificate"),
+        ("agent.key", "tls.key"),
+        ("ca.pem", "tls.client_ca"),
+        ("ca.crl", "tls.client_crl"),
+        ("denied", "tls.deny_list"),
+    ] {
+        let mut files = Fixture::new();
+        files.files.client_crl = vec![files.write("ca.crl", &files.pki.authority.crl(&[]).pem().unwrap())];
+        files.files.deny_list = Some(files.write("denied", ""));
+        Certificates::load(&files.files).map(drop).unwrap();
+        std::fs::remove_file(files.pki.path(name)).unwrap();
+        let problem = files.problem();
+        assert!(problem.starts_with(&format!("{role} {name}: No such file")), "{problem}");
+    }
+}
+
+#[test]
+fn garbled_files_are_named() {
+    let begin = "-----BEGIN CERTIFICATE-----\n";
+    let end = "-----END CERTIFICATE-----\n";
+    let crl = "-----BEGIN X509 CRL-----\nAAAA\n-----END X509 CRL-----\n";
+    let cases = [
+        ("agent.pem", "", "tls.certificate agent.pem: no certificate in it"),
+        ("agent.pem", "garbage", "tls.certificate agent.pem: no certificate in it"),
+        ("agent.pem", begin, "tls.certificate agent.pem: not PEM: a section begins and does not end"),
+        ("agent.pem", &format!("{begin}AAAA\n{end}"), "tls.certificate agent.pem: not a certificate"),
+        ("ca.pem", &format!("{begin}AAAA\n{end}"), "tls.client_ca ca.pem: not the certificate of an authority"),
+        ("ca.pem", "", "tls.client_ca ca.pem: no certificate in it"),
+        ("agent.key", "", "tls.key agent.key: no private key in it"),
+        ("agent.key", &format!("{begin}AAAA\n{end}"), "tls.key agent.key: no private key in it"),
+        (
+            "agent.key",
+            "-----BEGIN PRIVATE KEY-----\n!!!!\n-----END PRIVATE KEY-----\n",
+            "tls.key agent.key: not PEM: not base64",
+        ),
+        ("ca.crl", "", "tls.client_crl ca.crl: it is empty"),
+        ("ca.crl", "garbage", "tls.client_crl ca.crl: not a revocation list"),
+        ("ca.crl", crl, "tls.client_crl ca.crl: not a revocation list"),
+        ("ca.crl", &format!("{begin}AAAA\n{end}"), "tls.client_crl ca.crl: no revocation list in it"),
+        ("denied", "alice\nserail: 7\n", "tls.deny_list denied: line 2: \"serail\" is none of"),
+    ];
+    for (name, text, wanted) in cases {
+        let mut files = Fixture::new();
+        files.files.client_crl = vec![files.write("ca.crl", &files.pki.authority.crl(&[]).pem().unwrap())];
+        files.files.deny_list = Some(files.write("denied", ""));
+        files.write(name, text);
+        let problem = files.problem();
+        assert!(problem.starts_with(wanted), "{problem}");
+        assert!(!problem.contains('\n'), "{problem}");
+    }
+}
+
+#[test]
+fn a_revocation_list_may_be_der_and_a_file_may_hold_several() {
+    let mut files = Fixture::new();
+    let der = files.pki.path("der.crl");
+    std::fs::write(&der, files.pki.authority.crl(&[1, 2]).der()).unwrap();
+    let pem = |serials: &[u64]| files.pki.authority.crl(serials).pem().unwrap();
+    let several = files.write("several.crl", &format!("{}{}", pem(&[3]), pem(&[4, 5])));
+    files.files.client_crl = vec![der, several];
+    let status = files.load().certificates.status(0);
+    assert_eq!(status.revoked, 5);
+    assert!(status.revocation_list_next_update.is_some());
+}
+
+#[test]
+fn a_key_of_another_certificate_is_refused() {
+    let files = Fixture::new();
+    files.write("agent.key", &files.pki.agent().key.serialize_pem());
+    assert_eq!(files.problem(), "tls.certificate agent.pem and tls.key agent.key: they do not belong together");
+}
+
+#[test]
+fn a_key_that_others_can_read_is_refused() {
+    for mode in [0o640, 0o604, 0o620, 0o666] {
+        let files = Fixture::new();
+        let pem = files.pki.agent().key.serialize_pem();
+        files.pki.write("agent.key", &pem, mode);
+        let problem = files.problem();
+        let wanted = format!(
+            "tls.key agent.key: mode {mode:03o} lets others than its owner read or write it; run chmod 600 on it"
+        );
+        assert_eq!(problem, wanted);
+    }
+}
+
+#[test]
+fn an_expired_certificate_is_only_warned_of() {
+    let files = Fixture::new();
+    files.write_agent(&files.pki.expired_client());
+    let certificates = files.load().certificates;
+    assert_eq!(certificates.expires().to_string(), "2002-01-01T00:00:00Z");
+    let warnings = certificates.status(0).warnings;
+    assert_eq!(files.without_folder(&warnings[0]), "tls.certificate agent.pem has ended: 2002-01-01T00:00:00Z");
+}
