@@ -23,7 +23,7 @@ pub static PERMISSIONS: &[Permission] = &[
     served("/procwire.v1.ProcessService/GetProcess", Role::Reader, ""),
     planned("/procwire.v1.ProcessService/WatchProcesses", Role::Reader),
     planned("/procwire.v1.ProcessService/WatchProcessEvents", Role::Reader),
-    planned("/procwire.v1.ControlService/SignalProcesses", Role::Operator),
+    served("/procwire.v1.ControlService/SignalProcesses", Role::Operator, ""),
     served("/procwire.v1.ControlService/TerminateProcesses", Role::Operator, "one target, scope process"),
     served("/procwire.v1.ControlService/WaitProcess", Role::Reader, ""),
     planned("/procwire.v1.ControlService/WaitProcesses", Role::Reader),

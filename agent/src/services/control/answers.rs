@@ -4,7 +4,7 @@
 use std::{
     collections::HashMap,
     future::Future,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
@@ -40,6 +40,10 @@ pub(crate) struct Question<'a, Q> {
     pub(crate) contents: Q,
 }
 
+/// An answer that may still have to be waited for.
+#[derive(Debug)]
+pub(crate) struct Pending<A>(watch::Receiver<Option<Given<A>>>);
+
 #[derive(Debug)]
 struct Known<Q, A> {
     contents: Q,
@@ -64,41 +68,26 @@ where
         Self { method, ids, known: Mutex::default() }
     }
 
-    /// The answer to a request: of `act`, or what it was when the same was asked before. A failure of `act` says that nothing was
-    /// done, and is not remembered: asking again begins anew. If it panics, that is remembered, because something may have been done.
+    /// Begins to answer a request with what `act` does, or with what came of it when the same was asked before. A failure of `act` says that
+    /// nothing was done, and is not remembered: asking again begins anew. If it panics, that is remembered, because something may have
+    /// been done.
     ///
     /// # Errors
-    /// `REQUEST_ID_CONFLICT`, and the failures of `act`.
-    pub(crate) async fn once<F>(&self, question: Question<'_, Q>, act: impl FnOnce() -> F) -> Result<A, Failure>
-    where
-        F: Future<Output = Result<A, Failure>> + Send + 'static,
-    {
-        // In its own function: no lock is held while waiting.
-        let mut answer = self.begin(question, act)?;
-        match answer.wait_for(Option::is_some).await.ok().and_then(|given| given.clone()) {
-            Some(given) => given.result,
-            None => Err(lost()),
-        }
-    }
-
-    fn begin<F>(
-        &self,
-        question: Question<'_, Q>,
-        act: impl FnOnce() -> F,
-    ) -> Result<watch::Receiver<Option<Given<A>>>, Failure>
+    /// `REQUEST_ID_CONFLICT`: `act` was not called.
+    pub(crate) fn begin<F>(&self, question: Question<'_, Q>, act: impl FnOnce() -> F) -> Result<Pending<A>, Failure>
     where
         F: Future<Output = Result<A, Failure>> + Send + 'static,
     {
         let Question { caller, request_id, dry_run, processes, contents } = question;
         if dry_run {
-            return Ok(start(act()));
+            return Ok(Pending(start(act())));
         }
         let key = Key { caller: caller.to_owned(), request_id: request_id.to_owned() };
         let mut known = self.lock();
         forget_what_is_past(&mut known);
         match known.get(&key) {
             Some(earlier) if earlier.contents != contents => return Err(conflict(request_id, "other contents")),
-            Some(earlier) => return Ok(earlier.answer.clone()),
+            Some(earlier) => return Ok(Pending(earlier.answer.clone())),
             None => {}
         }
         let claim = self.ids.claim(&key, self.method)?;
@@ -106,11 +95,24 @@ where
         make_room(&mut known, weight);
         let answer = start(act());
         known.insert(key, Known { contents, weight, answer: answer.clone(), _claim: claim });
-        Ok(answer)
+        Ok(Pending(answer))
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<Key, Known<Q, A>>> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<A: Clone> Pending<A> {
+    /// Dropping the future stops nothing.
+    ///
+    /// # Errors
+    /// The failure of what was begun: nothing was done.
+    pub(crate) async fn answer(mut self) -> Result<A, Failure> {
+        match self.0.wait_for(Option::is_some).await.ok().and_then(|given| given.clone()) {
+            Some(given) => given.result,
+            None => Err(lost()),
+        }
     }
 }
 
@@ -128,7 +130,8 @@ fn start<A: Clone + Send + Sync + 'static>(
     receiver
 }
 
-fn lost() -> Failure {
+/// Something may have been done, and nobody can tell: remembered, as an answer is.
+pub(crate) fn lost() -> Failure {
     Failure::internal("the action ended before its outcome was known")
 }
 

@@ -1,5 +1,6 @@
 #![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
 
+mod signal;
 mod terminate;
 mod wait;
 

@@ -1,6 +1,9 @@
 #![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
 
-use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+use std::sync::{
+    Arc,
+    atomic::{AtomicUsize, Ordering::SeqCst},
+};
 
 use procwire_proto::v1::ErrorReason;
 use tokio::sync::Notify;
@@ -20,6 +23,15 @@ fn fixture() -> Fixture {
 
 fn question(contents: &'static str) -> Question<'static, &'static str> {
     Question { caller: "alice", request_id: "7", dry_run: false, processes: 1, contents }
+}
+
+impl Texts {
+    async fn once<F>(&self, question: Question<'_, &'static str>, act: impl FnOnce() -> F) -> Result<usize, Failure>
+    where
+        F: Future<Output = Result<usize, Failure>> + Send + 'static,
+    {
+        self.begin(question, act)?.answer().await
+    }
 }
 
 impl Fixture {
