@@ -4,9 +4,9 @@ use clap::{Parser, Subcommand};
 
 use crate::{
     commands::{
-        agent, audit, battery, cgroups, completions, context, cpu, demo, df, env, files, free, ifconfig, info, iostat, limits,
-        maps, mem, netstat, nettop, pgrep, pidof, pki, pressure, ps, sensors, system, terminate, threads, tree, units,
-        uptime, wait, watch, who, who_listens,
+        agent, audit, battery, cgroups, completions, context, cpu, demo, df, env, files, free, ifconfig, info, iostat,
+        limits, maps, mem, netstat, nettop, pgrep, pidof, pki, pressure, ps, sensors, settings, signal, system,
+        terminate, threads, tree, units, uptime, wait, watch, who, who_listens,
     },
     connection::ConnectionArgs,
     exit::Exit,
@@ -91,10 +91,30 @@ pub(crate) enum Command {
     /// Print samples at an interval
     #[command(subcommand)]
     Watch(watch::WatchCommand),
-    /// End a process: signal, grace period, SIGKILL, each step reported
+    /// End processes: signal, grace period, SIGKILL, each step reported
     Terminate(terminate::TerminateArgs),
-    /// Wait until a process ends and tell how
+    /// Send a signal to processes: SIGTERM, or another by -9, -HUP, --signal
+    Kill(signal::KillArgs),
+    /// Send a signal to the processes that a regular expression or a selection means
+    Pkill(signal::PkillArgs),
+    /// Send a signal to all processes of a name
+    Killall(signal::KillallArgs),
+    /// Stop processes where they are, until they are resumed
+    Suspend(signal::SuspendArgs),
+    /// Let processes that were stopped go on
+    Resume(signal::SuspendArgs),
+    /// Wait until processes end and tell how
     Wait(wait::WaitArgs),
+    /// Show or set the nice value of processes
+    Nice(settings::nice::NiceArgs),
+    /// Show or set the I/O priority of processes
+    Ionice(settings::ionice::IoniceArgs),
+    /// Show or set on which processors processes may run
+    Affinity(settings::affinity::AffinityArgs),
+    /// Show or set resource limits of processes
+    Limit(settings::limit::LimitArgs),
+    /// Show or set how likely the out-of-memory killer takes processes
+    Oom(settings::oom::OomArgs),
     /// Read an agent's audit trail: check its chain, search it, follow it
     #[command(subcommand)]
     Audit(audit::AuditCommand),

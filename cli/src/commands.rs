@@ -4,7 +4,9 @@ pub(crate) mod agent;
 pub(crate) mod audit;
 pub(crate) mod battery;
 pub(crate) mod cgroups;
+mod choice;
 pub(crate) mod completions;
+mod consent;
 pub(crate) mod context;
 pub(crate) mod cpu;
 pub(crate) mod demo;
@@ -31,7 +33,10 @@ pub(crate) mod pressure;
 pub(crate) mod ps;
 mod rows;
 pub(crate) mod sensors;
+pub(crate) mod settings;
+pub(crate) mod signal;
 pub(crate) mod system;
+mod tally;
 mod target;
 pub(crate) mod terminate;
 pub(crate) mod threads;
@@ -43,6 +48,8 @@ pub(crate) mod wait;
 pub(crate) mod watch;
 pub(crate) mod who;
 pub(crate) mod who_listens;
+
+use procwire_client::Signal;
 
 use crate::{
     args::{Cli, Command},
@@ -86,6 +93,16 @@ pub(crate) async fn run(cli: Cli, out: &mut Output) -> Result<Exit, CliError> {
         Command::Units(args) => units::run(&args, &connect()?, out).await,
         Command::Watch(command) => watch::run(&command, &connect()?, out).await,
         Command::Terminate(args) => terminate::run(&args, &connect()?, out).await,
+        Command::Kill(args) => signal::kill(&args, connect, out).await,
+        Command::Pkill(args) => signal::pkill(&args, &connect()?, out).await,
+        Command::Killall(args) => signal::killall(&args, &connect()?, out).await,
+        Command::Suspend(args) => signal::suspend(&args, Signal::Stop, &connect()?, out).await,
+        Command::Resume(args) => signal::suspend(&args, Signal::Cont, &connect()?, out).await,
+        Command::Nice(args) => settings::nice::run(&args, &connect()?, out).await,
+        Command::Ionice(args) => settings::ionice::run(&args, &connect()?, out).await,
+        Command::Affinity(args) => settings::affinity::run(&args, &connect()?, out).await,
+        Command::Limit(args) => settings::limit::run(&args, &connect()?, out).await,
+        Command::Oom(args) => settings::oom::run(&args, &connect()?, out).await,
         Command::Wait(args) => wait::run(&args, &connect()?, out).await,
         Command::Agent(command) => agent::run(&command, &connect()?, out).await,
         Command::Audit(command) => audit::run(&command, out).await,

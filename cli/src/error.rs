@@ -53,6 +53,12 @@ pub(crate) enum CliError {
         /// Decides on the exit code.
         reason: FieldErrorReason,
     },
+    /// More than one process would have been hit and that was not confirmed.
+    #[error("{0}")]
+    Unconfirmed(String),
+    /// The keyboard said stop before anything was done.
+    #[error("{0}")]
+    Interrupted(String),
     /// Nothing on the host has the name that was typed.
     #[error("{0}")]
     NothingFound(String),
@@ -89,6 +95,8 @@ impl CliError {
             ) => Exit::Usage,
             Self::Call(error) => Exit::of_kind(error.kind()),
             Self::TargetGone(_) => Exit::TargetGone,
+            Self::Unconfirmed(_) => Exit::Unconfirmed,
+            Self::Interrupted(_) => Exit::Interrupted,
             Self::Unreadable { reason, .. } | Self::HostUnreadable { reason, .. } => match reason {
                 FieldErrorReason::PermissionDenied | FieldErrorReason::Redacted => Exit::Refused,
                 FieldErrorReason::Zombie | FieldErrorReason::ProcessGone => Exit::TargetGone,

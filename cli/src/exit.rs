@@ -8,7 +8,7 @@ use procwire_client::ErrorKind;
 pub(crate) enum Exit {
     /// Done. A reader that closed the pipe counts as done.
     Success = 0,
-    /// Something else failed, and the message says what; or pidof and pgrep found nothing, as they do everywhere.
+    /// Something else failed, and the message says what; or nothing was found, as for pidof, pgrep and pkill everywhere.
     Failed = 1,
     /// The command line, the configuration or the request is wrong.
     Usage = 2,
@@ -22,6 +22,10 @@ pub(crate) enum Exit {
     NotConnected = 6,
     /// This agent or this kernel does not serve it.
     NotServed = 7,
+    /// Of several processes it was done to some and not to others.
+    Mixed = 8,
+    /// Nothing was done: there were other than the expected number of processes, or nobody said yes.
+    Unconfirmed = 9,
     /// Interrupted from the keyboard: 128 + SIGINT.
     Interrupted = 130,
 }
@@ -32,13 +36,16 @@ impl Exit {
 Exit codes:
   0    done
   1    something else failed; the message says what (nothing of that name or port was found: pidof, pgrep, who-listens,
-       env NAME, files --port, ifconfig NAME, nettop NAME, cgroups PATH, units PATTERN)
+       env NAME, files --port, ifconfig NAME, nettop NAME, cgroups PATH, units PATTERN; no process matches: pkill,
+       killall, and kill, terminate, wait, nice and the like with a selection)
   2    the command line, the configuration or the request is wrong
   3    the process has ended, or its pid is another's now
   4    not allowed: role missing, refused by the kernel, or process protected
-  5    the process lives on, or the time ran out
+  5    the process lives on, or the time ran out; of several, one at least
   6    the agent could not be reached, or a certificate was not accepted
   7    this agent or this kernel does not serve it
+  8    of several processes it was done to some, and others were refused or gone
+  9    not confirmed: another number than --expect says, or nobody said yes; nothing was done
   130  interrupted";
 
     /// The exit code of a failed call.
@@ -82,6 +89,8 @@ mod tests {
             Exit::StillRunning,
             Exit::NotConnected,
             Exit::NotServed,
+            Exit::Mixed,
+            Exit::Unconfirmed,
             Exit::Interrupted,
         ];
         let listed: Vec<u8> =

@@ -6,11 +6,13 @@ mod connection;
 mod contexts;
 mod error;
 mod exit;
+mod habits;
 mod output;
 pub mod pki;
 pub mod private_file;
 mod render;
 mod selectors;
+mod signals;
 mod sizes;
 mod sorting;
 
@@ -22,7 +24,7 @@ use crate::{args::Cli, error::CliError, exit::Exit, output::Output, render::prin
 
 /// Carries out a command line and says how it went.
 pub fn run(typed: impl Iterator<Item = OsString>) -> ExitCode {
-    let cli = match Cli::try_parse_from(typed) {
+    let cli = match Cli::try_parse_from(habits::understood(typed)) {
         Ok(cli) => cli,
         Err(error) => {
             // Help and version come this way too. A closed pipe is no failure.

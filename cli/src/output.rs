@@ -19,6 +19,14 @@ pub(crate) struct OutputArgs {
     pub(crate) color: Colour,
 }
 
+#[cfg(test)]
+impl OutputArgs {
+    /// A table without colours.
+    pub(crate) fn plain() -> Self {
+        Self { output: Format::Table, color: Colour::Never }
+    }
+}
+
 /// Form of the answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Format {
@@ -51,6 +59,12 @@ pub(crate) struct Output {
     pub(crate) width: Option<u16>,
     /// Lines of the terminal.
     pub(crate) height: Option<u16>,
+    /// Columns of the terminal that notes go to; `None` if they do not go to one.
+    pub(crate) notes_width: Option<u16>,
+    /// Whether there is somebody to ask: a question can be read, and an answer typed.
+    pub(crate) can_ask: bool,
+    /// Whether lines of the answer that were printed may be written over.
+    pub(crate) is_live: bool,
     /// Now, and the reader's time zone.
     pub(crate) clock: Clock,
     /// For the answer. Styled text may be written; what the stream cannot show is taken out.
@@ -63,6 +77,7 @@ impl Output {
     /// Standard output and standard error.
     pub(crate) fn standard(args: &OutputArgs) -> Self {
         let size = io::stdout().is_terminal().then(terminal_size);
+        let notes_width = io::stderr().is_terminal().then(|| terminal_size().0);
         let choice = match args.output {
             // JSON has no styles: nothing to take out.
             Format::Json | Format::Ndjson => ColorChoice::AlwaysAnsi,
@@ -72,6 +87,10 @@ impl Output {
             format: args.output,
             width: size.map(|(width, _)| width),
             height: size.map(|(_, height)| height),
+            notes_width,
+            can_ask: io::stdin().is_terminal() && notes_width.is_some(),
+            // Where colours are taken out, what moves the cursor is too.
+            is_live: size.is_some() && choice != ColorChoice::Never,
             clock: Clock::system(),
             answer: Box::new(io::BufWriter::with_capacity(64 * 1024, AutoStream::new(io::stdout(), choice))),
             notes: Box::new(AutoStream::new(io::stderr(), args.color.choice(&io::stderr()))),

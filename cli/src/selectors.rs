@@ -12,12 +12,12 @@ use clap::{
 };
 use procwire_client::{ProcessRef, v1::ProcessState};
 
-pub(crate) use self::values::{parse_pid, parse_usage_window};
+pub(crate) use self::values::{parse_bytes, parse_pid, parse_usage_window};
 use self::{
     exception::Exception,
     values::{
-        User, parse_bytes, parse_container, parse_percent, parse_port, parse_program, parse_state, parse_terminal,
-        parse_unit, parse_user,
+        User, parse_container, parse_percent, parse_port, parse_program, parse_state, parse_terminal, parse_unit,
+        parse_user,
     },
 };
 
@@ -117,6 +117,11 @@ impl SelectorArgs {
         self.except.is_empty() && !self.narrows()
     }
 
+    /// True if processes are named, or chosen by more than what they are not.
+    pub(crate) fn names_or_narrows(&self) -> bool {
+        self.names_some() || self.narrows()
+    }
+
     /// True if a value over the usage window decides.
     pub(crate) fn needs_usage(&self) -> bool {
         self.min_cpu.is_some() || self.except.iter().any(|exception| exception.0.needs_usage())
@@ -142,6 +147,11 @@ impl SelectorArgs {
         self.pids.extend(named.pids);
         self.references.extend(named.references);
         self
+    }
+
+    /// Lets these names be chosen too.
+    pub(crate) fn add_names(&mut self, names: &[OsString]) {
+        self.name.extend_from_slice(names);
     }
 
     /// True if processes are named one by one.

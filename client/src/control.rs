@@ -299,7 +299,8 @@ impl ControlCalls {
     ///
     /// ```no_run
     /// # async fn example(client: procwire_client::Client, reference: procwire_client::ProcessRef) -> Result<(), procwire_client::Error> {
-    /// let changed = client.control().update(&reference).nice(10).all_threads(true).reason("batch").await?.check()?;
+    /// let changed = client.control().update(&reference).nice(10).all_threads(true).reason("batch").await?;
+    /// changed.check()?;
     /// println!("nice {:?} -> {:?}", changed.before.nice, changed.after.nice);
     /// # Ok(())
     /// # }

@@ -1,132 +1,155 @@
-//! `procwire terminate PID`
+//! `procwire terminate`: ends processes, with grace.
+
+mod follow;
+mod many;
 
 use std::time::Duration;
 
-use clap::Args;
-use procwire_client::{Escalation, Signal, TerminateEvent, TerminateProcess, TerminateStep, Termination};
+use clap::{Args, ValueEnum};
+use procwire_client::{ControlScope, Escalation, TerminateProcess};
 use tokio::signal::ctrl_c;
 
-use super::target::TargetArgs;
+use super::{
+    choice::{ChoiceArgs, Chosen},
+    consent::{self, ActionArgs},
+};
 use crate::{
     connection::Connection,
     error::CliError,
     exit::Exit,
-    output::{Format, Output},
-    render::{
-        json::{ArrayWriter, write_line},
-        termination,
-    },
+    output::Output,
+    render::{termination, units},
+    signals::{parse_signal, signal_name},
 };
 
-/// How to end a process, as typed.
+/// How to end processes, as typed.
 #[derive(Debug, Args)]
+#[command(after_help = consent::HELP)]
 pub(crate) struct TerminateArgs {
-    #[command(flatten)]
-    target: TargetArgs,
-    /// First signal: TERM, INT, HUP, ...
+    /// First signal: TERM, INT, HUP, 15, ...
     #[arg(short, long, value_name = "SIGNAL", default_value = "TERM", value_parser = parse_signal)]
-    signal: Signal,
+    signal: i32,
     /// Time to end after it, at most 1h; 0s: kill at once
     #[arg(short, long, value_name = "TIME", default_value = "10s", value_parser = humantime::parse_duration)]
     grace: Duration,
     /// Do not kill what lives on after that time
     #[arg(long)]
     give_up: bool,
-    /// Why, for the audit record
-    #[arg(short, long, value_name = "TEXT")]
-    reason: Option<String>,
-    /// Check everything, do nothing
-    #[arg(long)]
-    dry_run: bool,
+    #[command(flatten)]
+    scope: ScopeArgs,
+    #[command(flatten)]
+    action: ActionArgs,
+    #[command(flatten)]
+    choice: ChoiceArgs,
 }
 
-/// Ends a process.
+/// What belongs to a process, as typed.
+#[derive(Clone, Copy, Debug, Default, Args)]
+pub(crate) struct ScopeArgs {
+    /// The process alone, it and all its descendants, or all of its control group
+    #[arg(long, value_name = "SCOPE", default_value = "process")]
+    scope: Scope,
+    /// Descendants too: --scope tree
+    #[arg(long, conflicts_with = "scope")]
+    tree: bool,
+}
+
+/// What belongs to a process.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+enum Scope {
+    /// The process alone
+    #[default]
+    Process,
+    /// It and all its descendants, those that it starts meanwhile too
+    Tree,
+    /// Every process of its control group and the groups below
+    Cgroup,
+}
+
+/// Ends processes.
 pub(crate) async fn run(args: &TerminateArgs, connection: &Connection, out: &mut Output) -> Result<Exit, CliError> {
-    let target = args.target.resolve(&connection.client, connection.timeout).await?;
-    let termination = request(args, connection.client.control().terminate(&target), connection.timeout).await?;
+    let mut chosen = args.choice.choose(&[], connection, out).await?;
+    if let Some(exit) = chosen.note_missing(out)? {
+        return Ok(exit);
+    }
+    match (&chosen.references()[..], args.scope.get()) {
+        ([only], ControlScope::Process) if chosen.missing.is_empty() => {
+            args.action.consent(1, "", out).await?;
+            show_if_by_pattern(&chosen, out)?;
+            one(args, only, connection, out).await
+        }
+        _ => many::run(args, &chosen, connection, out).await,
+    }
+}
+
+async fn one(
+    args: &TerminateArgs,
+    target: &procwire_client::ProcessRef,
+    connection: &Connection,
+    out: &mut Output,
+) -> Result<Exit, CliError> {
+    let termination = args.apply(connection.client.control().terminate(target), connection.timeout).await?;
     let request_id = termination.request_id().to_owned();
     let outcome = tokio::select! {
-        outcome = follow(termination, out) => Some(outcome?),
+        outcome = follow::one(termination, out) => Some(outcome?),
         _ = ctrl_c() => None,
     };
     if outcome.is_none() {
-        out.note(&termination::left(&target, &request_id, connection.is_local))?;
+        out.note(&termination::left(&format!("{target}"), &request_id, connection.is_local))?;
     }
     Ok(outcome.unwrap_or(Exit::Interrupted))
 }
 
-fn request(args: &TerminateArgs, request: TerminateProcess, timeout: Option<Duration>) -> TerminateProcess {
-    let escalation = if args.give_up { Escalation::GiveUp } else { Escalation::Kill };
-    let mut request = request.signal(args.signal).grace(args.grace).then(escalation).dry_run(args.dry_run);
-    if let Some(reason) = &args.reason {
-        request = request.reason(reason);
-    }
-    if let Some(timeout) = timeout {
-        request = request.timeout(timeout);
-    }
-    request
+fn show_if_by_pattern(chosen: &Chosen, out: &mut Output) -> Result<(), CliError> {
+    if chosen.by_pattern && out.is_for_people() { chosen.show(out) } else { Ok(()) }
 }
 
-/// Prints each step as it comes. What became of the process is the exit code.
-async fn follow(mut termination: Termination, out: &mut Output) -> Result<Exit, CliError> {
-    let mut array = ArrayWriter::default();
-    let mut exit = Exit::Success;
-    if out.is_for_people() {
-        for line in termination::plan_lines(termination.plan()) {
-            writeln!(out.answer, "{line}")?;
+impl ScopeArgs {
+    /// What belongs to a target.
+    pub(crate) fn get(self) -> ControlScope {
+        match self.scope {
+            _ if self.tree => ControlScope::Tree,
+            Scope::Process => ControlScope::Process,
+            Scope::Tree => ControlScope::Tree,
+            Scope::Cgroup => ControlScope::Cgroup,
         }
-    } else {
-        print_json(&termination::plan_json(termination.plan()), &mut array, out)?;
     }
-    out.answer.flush()?;
-    while let Some(TerminateEvent { process, elapsed, step, .. }) = termination.next().await? {
-        match step {
-            TerminateStep::StillRunning(_) => exit = Exit::StillRunning,
-            TerminateStep::Refused(error) => return Err(error.into()),
-            _ => {}
-        }
-        if out.is_for_people() {
-            writeln!(out.answer, "{}", termination::step_line(elapsed, &step))?;
-        } else {
-            print_json(&termination::step_json(&process, elapsed, &step), &mut array, out)?;
-        }
-        out.answer.flush()?;
-    }
-    if let Some(summary) = termination.summary().filter(|_| !out.is_for_people()) {
-        print_json(&termination::summary_json(summary), &mut array, out)?;
-    }
-    if out.format == Format::Json {
-        array.finish(&mut out.answer)?;
-    }
-    Ok(exit)
-}
 
-fn print_json(value: &serde_json::Value, array: &mut ArrayWriter, out: &mut Output) -> std::io::Result<()> {
-    match out.format {
-        Format::Ndjson => write_line(&mut out.answer, value),
-        _ => array.push(&mut out.answer, value),
+    /// What is meant, beside the targets: `and their descendants`.
+    pub(crate) fn in_words(self, targets: usize) -> &'static str {
+        match (self.get(), targets) {
+            (ControlScope::Tree, 1) => " and its descendants",
+            (ControlScope::Tree, _) => " and their descendants",
+            (ControlScope::Cgroup, 1) => " and its control group",
+            (ControlScope::Cgroup, _) => " and their control groups",
+            _ => "",
+        }
     }
 }
 
-fn parse_signal(text: &str) -> Result<Signal, String> {
-    let number = text.parse().ok().and_then(|number: i32| Signal::try_from(number).ok());
-    number
-        .filter(|signal| *signal != Signal::Unspecified)
-        .or_else(|| Signal::from_code(text))
-        .ok_or_else(|| "not a signal; write TERM, SIGTERM or 15".to_owned())
-}
+impl TerminateArgs {
+    fn escalation(&self) -> Escalation {
+        if self.give_up { Escalation::GiveUp } else { Escalation::Kill }
+    }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+    /// What will be done, for the question.
+    fn in_words(&self) -> String {
+        let then = if self.give_up { "then give up" } else { "then SIGKILL" };
+        format!("SIG{}, {} of grace, {then}", signal_name(self.signal), units::span(self.grace))
+    }
 
-    #[test]
-    fn signals_have_names_and_numbers() {
-        for text in ["TERM", "SIGTERM", "term", "15"] {
-            assert_eq!(parse_signal(text), Ok(Signal::Term));
+    fn apply(&self, request: TerminateProcess, timeout: Option<Duration>) -> TerminateProcess {
+        let ActionArgs { reason, request_id, dry_run, .. } = &self.action;
+        let mut request = request.signal(self.signal).grace(self.grace).then(self.escalation()).dry_run(*dry_run);
+        if let Some(reason) = reason {
+            request = request.reason(reason);
         }
-        for wrong in ["", "0", "64", "-1", "TERMINATE", "UNSPECIFIED"] {
-            assert!(parse_signal(wrong).is_err(), "{wrong}");
+        if let Some(id) = request_id {
+            request = request.request_id(id);
+        }
+        match timeout {
+            Some(timeout) => request.timeout(timeout),
+            None => request,
         }
     }
 }

@@ -15,6 +15,7 @@ use procwire_proto::{
 use serde_json::Value;
 
 use super::units;
+use crate::signals::signal_name;
 
 const GOOD: Style = AnsiColor::Green.on_default();
 const FAIR: Style = AnsiColor::Yellow.on_default();
@@ -32,7 +33,7 @@ pub(crate) fn plan_lines(plan: &TerminatePlan) -> Vec<String> {
         let name = target.name.as_deref().map_or_else(|| "process".into(), escape::terminal);
         let reference = target.r#ref.as_ref().map(ToString::to_string).unwrap_or_default();
         let uid = target.uid.map(|uid| format!(", uid {uid}")).unwrap_or_default();
-        let (signal, grace) = (plan.signal().as_code(), units::span(grace));
+        let (signal, grace) = (signal_name(plan.signal), units::span(grace));
         format!("{name} ({reference}{uid}): SIG{signal}, {grace} of grace, {then}{dry_run}")
     };
     plan.targets.iter().map(line).collect()
@@ -47,18 +48,34 @@ pub(crate) fn step_line(elapsed: Duration, step: &TerminateStep) -> String {
         }
         TerminateStep::Exited(status) => (GOOD, format!("ended: {}", super::printable::printable(&status.to_string()))),
         TerminateStep::StillRunning(state) => (BAD, format!("still running, state {}", state.as_words())),
-        TerminateStep::Refused(error) => (BAD, format!("refused: {}", error.detail())),
+        TerminateStep::Refused(error) => (BAD, format!("refused: {}", super::printable::printable(error.detail()))),
         _ => (Style::new(), "a step that this version does not know".to_owned()),
     };
     format!("{:>8}  {style}{text}{style:#}", format!("{:.3} s", elapsed.as_secs_f64()))
 }
 
 /// What is said when the caller stops listening.
-pub(crate) fn left(target: &ProcessRef, request_id: &str, is_local: bool) -> String {
+pub(crate) fn left(what: &str, request_id: &str, is_local: bool) -> String {
     if is_local {
-        return format!("interrupted; signals already sent to {target} stay sent, no more are sent");
+        return format!("interrupted; signals already sent to {what} stay sent, no more are sent");
     }
-    format!("interrupted; the agent carries on with request {request_id}; see `procwire wait {target}`")
+    format!(
+        "interrupted; the agent carries on with {what}, and its audit record will have the outcome of request {request_id}; `procwire wait` waits for the end"
+    )
+}
+
+/// How all came out, on one line.
+pub(crate) fn summary_line(summary: &TerminateSummary) -> String {
+    let TerminateSummary { exited, still_running, refused, escalated } = *summary;
+    let mut parts = vec![format!("{exited} ended")];
+    if still_running > 0 {
+        parts.push(format!("{BAD}{still_running} still running{BAD:#}"));
+    }
+    if refused > 0 {
+        parts.push(format!("{BAD}{refused} refused{BAD:#}"));
+    }
+    let killed = if escalated { " (it took SIGKILL)" } else { "" };
+    format!("{}{killed}", parts.join(", "))
 }
 
 /// The plan as JSON.
@@ -79,6 +96,7 @@ pub(crate) fn step_json(process: &ProcessRef, elapsed: Duration, step: &Terminat
         TerminateStep::StillRunning(state) => {
             Some(Step::StillRunning(TerminateStillRunning { state: (*state).into() }))
         }
+        TerminateStep::Joined(target) => return event(Event::Joined(target.as_ref().clone())),
         TerminateStep::Refused(error) => Some(Step::Refused(TargetError {
             reason: error.reason().unwrap_or(ErrorReason::Unspecified).into(),
             detail: error.detail().to_owned(),
@@ -105,7 +123,11 @@ fn sent(signal: Signal, mechanism: ControlMechanism) -> String {
         ControlMechanism::CgroupKill => " to its control group",
         ControlMechanism::Unspecified => "",
     };
-    format!("SIG{} sent{how}", signal.as_code())
+    match signal {
+        // A real-time signal, for which the wire has a number only.
+        Signal::Unspecified => format!("signal sent{how}"),
+        signal => format!("SIG{} sent{how}", signal.as_code()),
+    }
 }
 
 #[cfg(test)]

@@ -75,7 +75,7 @@ pub(super) fn parse_container(text: &str) -> Result<String, String> {
 }
 
 /// `100M`, `1.5GiB`, `4096`; units of 1024.
-pub(super) fn parse_bytes(text: &str) -> Result<u64, String> {
+pub(crate) fn parse_bytes(text: &str) -> Result<u64, String> {
     const WRONG: &str = "a size is a number with K, M, G or T, in units of 1024: 100M";
     let digits = text.trim_end_matches(|character: char| character.is_ascii_alphabetic());
     let unit = text.get(digits.len()..).unwrap_or_default().to_ascii_uppercase();

@@ -68,6 +68,8 @@ pub struct Reached {
     pub process: ControlTarget,
     /// How the signal was sent.
     pub mechanism: ControlMechanism,
+    /// True if it had ended already, as a zombie has that its parent did not ask about yet: signals to one have no effect.
+    pub had_ended: bool,
     /// True if nothing was sent.
     pub dry_run: bool,
 }
@@ -159,13 +161,13 @@ async fn send(
 
 fn outcomes(call: &Call, response: SignalProcessesResponse) -> Result<SignalOutcomes, Error> {
     let SignalProcessesResponse { request_id, results, dry_run } = response;
-    let result = |SignalResult { target, error, mechanism, had_ended: _ }: SignalResult| {
+    let result = |SignalResult { target, error, mechanism, had_ended }: SignalResult| {
         let process = target.ok_or_else(|| call.protocol_error("a result does not say of which process"))?;
         let reference = process.r#ref.clone().unwrap_or_default();
         let mechanism = ControlMechanism::try_from(mechanism).unwrap_or_default();
         let result = match error {
             Some(refusal) => Err(call.refused(&refusal)),
-            None => Ok(Reached { request_id: request_id.clone(), process, mechanism, dry_run }),
+            None => Ok(Reached { request_id: request_id.clone(), process, mechanism, had_ended, dry_run }),
         };
         Ok((reference, result))
     };

@@ -172,16 +172,16 @@ impl UpdateProcess {
 }
 
 impl UpdateOutcome {
-    /// Itself if every setting was changed, else the first refusal. What was changed stays changed.
+    /// An error if a setting was not changed: the first refusal. What was changed stays changed.
     ///
     /// # Errors
     ///
     /// Why a setting was not changed: [`PermissionDenied`](ErrorKind::PermissionDenied) where the kernel or a policy refuses it,
     /// [`InvalidRequest`](ErrorKind::InvalidRequest) for a value that this host does not take.
-    pub fn check(self) -> Result<Self, Error> {
+    pub fn check(&self) -> Result<(), Error> {
         match self.results.iter().find_map(|(_, result)| result.as_ref().err()) {
             Some(error) => Err(error.clone()),
-            None => Ok(self),
+            None => Ok(()),
         }
     }
 }

@@ -114,7 +114,8 @@ async fn the_number_of_targets_is_never_confirmed_by_itself() {
     agent.signal.then([Step::Send(SignalProcessesResponse::default())]);
     let control = agent.client().control();
     let targets = [reference(1), reference(2)];
-    control.terminate_many(&targets).await.unwrap().outcome().await.unwrap();
+    let outcomes = control.terminate_many(&targets).await.unwrap().outcome().await.unwrap();
+    assert!(outcomes.processes.is_empty());
     assert!(control.signal_many(&targets, Signal::Hup).await.unwrap().results.is_empty());
     assert_eq!(agent.terminate.asked()[0].message.confirm_count, None);
     assert_eq!(agent.signal.asked()[0].message.confirm_count, None);
@@ -124,8 +125,18 @@ async fn the_number_of_targets_is_never_confirmed_by_itself() {
 async fn each_process_has_its_own_result_of_a_signal() {
     let agent = FakeAgent::default();
     let results = vec![
-        SignalResult { target: Some(process(1)), error: None, mechanism: ControlMechanism::Pidfd.into(), had_ended: false },
-        SignalResult { target: Some(process(2)), error: Some(refusal(ErrorReason::PidReused)), mechanism: 0, had_ended: false },
+        SignalResult {
+            target: Some(process(1)),
+            error: None,
+            mechanism: ControlMechanism::Pidfd.into(),
+            had_ended: false,
+        },
+        SignalResult {
+            target: Some(process(2)),
+            error: Some(refusal(ErrorReason::PidReused)),
+            mechanism: 0,
+            had_ended: false,
+        },
     ];
     agent.signal.then([Step::Send(SignalProcessesResponse { request_id: "r".into(), results, dry_run: true })]);
     let targets = [reference(1), reference(2)];
@@ -151,7 +162,12 @@ async fn each_process_has_its_own_result_of_a_signal() {
 async fn one_signal_to_one_process_is_its_result() {
     let agent = FakeAgent::default();
     let answer = |error| {
-        let result = SignalResult { target: Some(process(1)), error, mechanism: ControlMechanism::Kill.into(), had_ended: false };
+        let result = SignalResult {
+            target: Some(process(1)),
+            error,
+            mechanism: ControlMechanism::Kill.into(),
+            had_ended: false,
+        };
         Step::Send(SignalProcessesResponse { results: vec![result], ..Default::default() })
     };
     let control = agent.client().control();

@@ -1,0 +1,135 @@
+//! Asking before more than one process is hit.
+
+use std::io;
+
+use clap::Args;
+use tokio::{signal::ctrl_c, task::spawn_blocking};
+
+use crate::{error::CliError, output::Output};
+
+/// How to act, as typed: the same for every command that does.
+#[derive(Clone, Debug, Default, Args)]
+#[command(next_help_heading = "Acting")]
+pub(crate) struct ActionArgs {
+    /// Why, for the audit record
+    #[arg(short, long, value_name = "TEXT")]
+    pub(crate) reason: Option<String>,
+    /// Name of this action: done once, however often it is asked for within 10 minutes
+    #[arg(long, value_name = "ID")]
+    pub(crate) request_id: Option<String>,
+    /// Check everything, do nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// Do not ask; for more than one process --expect or --at-most must say how many
+    #[arg(short, long)]
+    pub(crate) yes: bool,
+    /// How many processes there must be; if there are more or fewer, nothing is done
+    #[arg(long, value_name = "N")]
+    pub(crate) expect: Option<u32>,
+    /// How many processes there may be; if there are more, nothing is done
+    #[arg(long, value_name = "N")]
+    pub(crate) at_most: Option<u32>,
+}
+
+/// For the help of every command that acts.
+pub(crate) const HELP: &str = "\
+Before more than one process is hit they are shown and a question is asked. Where nobody can be asked, --yes with
+--expect N (or --at-most N) answers it; otherwise nothing is done (exit code 9). A pattern never means this command,
+the agent or what they were started by.";
+
+impl ActionArgs {
+    /// Settles whether so many processes may be hit. `question` is what will be done to them.
+    pub(crate) async fn consent(&self, count: u32, question: &str, out: &mut Output) -> Result<(), CliError> {
+        self.check(count)?;
+        if count <= 1 || self.dry_run {
+            return Ok(());
+        }
+        if self.yes && (self.expect.is_some() || self.at_most.is_some()) {
+            return Ok(());
+        }
+        if self.yes {
+            let problem =
+                format!("--yes does not say to how many; add --expect {count}, or --at-most N; nothing was done");
+            return Err(CliError::Unconfirmed(problem));
+        }
+        if !out.can_ask {
+            let problem = format!(
+                "{count} processes match and nobody can be asked; add --yes --expect {count}; nothing was done"
+            );
+            return Err(CliError::Unconfirmed(problem));
+        }
+        ask(question, out).await
+    }
+
+    /// Refuses another number than the one that was typed.
+    fn check(&self, count: u32) -> Result<(), CliError> {
+        let noun = if count == 1 { "process matches" } else { "processes match" };
+        if let Some(expected) = self.expect.filter(|expected| *expected != count) {
+            let problem = format!("{count} {noun}, not the {expected} of --expect; nothing was done");
+            return Err(CliError::Unconfirmed(problem));
+        }
+        if let Some(most) = self.at_most.filter(|most| *most < count) {
+            let problem = format!("{count} {noun}, more than the {most} of --at-most; nothing was done");
+            return Err(CliError::Unconfirmed(problem));
+        }
+        Ok(())
+    }
+}
+
+async fn ask(question: &str, out: &mut Output) -> Result<(), CliError> {
+    out.answer.flush()?;
+    write!(out.notes, "{question} [y/N] ")?;
+    out.notes.flush()?;
+    let answer = tokio::select! {
+        answer = spawn_blocking(|| { let mut line = String::new(); io::stdin().read_line(&mut line).map(|_| line) }) => answer,
+        _ = ctrl_c() => {
+            writeln!(out.notes)?;
+            return Err(CliError::Interrupted("interrupted; nothing was done".to_owned()));
+        }
+    };
+    let answer = answer.ok().and_then(Result::ok).unwrap_or_default();
+    match answer.trim().to_ascii_lowercase().as_str() {
+        "y" | "yes" => Ok(()),
+        _ => Err(CliError::Unconfirmed("nothing was done".to_owned())),
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests fail by panicking")]
+mod tests {
+    use super::*;
+    use crate::{exit::Exit, output::OutputArgs};
+
+    async fn settled(count: u32, args: ActionArgs) -> Result<(), CliError> {
+        let mut out = Output::standard(&OutputArgs::plain());
+        out.can_ask = false;
+        args.consent(count, "do it?", &mut out).await
+    }
+
+    #[test]
+    fn more_than_one_needs_a_number_that_somebody_stands_for() {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let yes = || ActionArgs { yes: true, ..ActionArgs::default() };
+        for (count, args) in [
+            (1, ActionArgs::default()),
+            (7, ActionArgs { dry_run: true, ..ActionArgs::default() }),
+            (3, ActionArgs { expect: Some(3), ..yes() }),
+            (3, ActionArgs { at_most: Some(4), ..yes() }),
+        ] {
+            runtime.block_on(settled(count, args)).unwrap();
+        }
+        for (count, args, said) in [
+            (2, ActionArgs::default(), "--yes --expect 2"),
+            (2, yes(), "--expect 2"),
+            (3, ActionArgs { expect: Some(2), ..yes() }, "not the 2"),
+            (1, ActionArgs { expect: Some(2), ..yes() }, "1 process matches"),
+            (3, ActionArgs { at_most: Some(2), ..yes() }, "more than the 2"),
+            (3, ActionArgs { expect: Some(2), dry_run: true, ..ActionArgs::default() }, "not the 2"),
+        ] {
+            let error = runtime.block_on(settled(count, args)).unwrap_err();
+            assert_eq!(error.exit(), Exit::Unconfirmed);
+            assert!(error.to_string().contains(said), "{error}");
+            assert!(error.to_string().contains("nothing was done"), "{error}");
+        }
+    }
+}
