@@ -26,6 +26,7 @@ use std::{
 };
 
 use self::document::{Document, FILE_MAX_BYTES};
+pub(crate) use self::vocabulary::short_name;
 pub use self::{
     call::{Call, CallError, Explanation},
     case::{Case, CaseResult},
@@ -36,7 +37,6 @@ pub use self::{
     question::{Fact, Question, Target},
     rule::{Effect, Quota, Rule},
 };
-pub(crate) use self::{question::first_class, vocabulary::short_name};
 use crate::digest::{hexadecimal, sha256};
 
 /// The policy of an agent that was given none.

@@ -115,13 +115,11 @@ impl Policy {
         };
         // What does not hang on the class is asked once with each answer of the roles.
         let mut known: Vec<[Option<Truth>; 2]> = vec![[None; 2]; self.rules.len()];
-        let may = |disclosure: &Disclosure| {
-            let question = question(*disclosure);
+        let decisions = Disclosure::ALL.into_iter().map(|disclosure| {
+            let question = question(disclosure);
             let mut scope = None;
-            let mut place = 0;
             let decision = self.judge_in_order(false, |index, rule| {
-                place = index;
-                let slot = known.get_mut(place).and_then(|slots| slots.get_mut(usize::from(question.role_allows)));
+                let slot = known.get_mut(index).and_then(|slots| slots.get_mut(usize::from(question.role_allows)));
                 if let Some(Some(truth)) = slot {
                     return (*truth, None);
                 }
@@ -132,10 +130,15 @@ impl Policy {
                 }
                 (truth, error)
             });
-            matches!(decision, Decision::Allowed(_))
-        };
-        let mut may = may;
-        Disclosure::ALL.into_iter().filter(|disclosure| may(disclosure)).collect()
+            let decided = match decision {
+                Decision::Allowed(_) => Ok(()),
+                Decision::Denied(Denial::NoRule) => Err(Denial::NoRule.rule_name().to_owned()),
+                Decision::Denied(denial) => Err(format!("rule {}", denial.rule_name())),
+                Decision::Later => Err("it was not decided".to_owned()),
+            };
+            (disclosure, decided)
+        });
+        Sight::of_decisions(principal.roles, decisions)
     }
 
     fn judge(&self, has_later: bool, mut ask: impl FnMut(&Rule) -> (Truth, Option<String>)) -> Decision<'_> {

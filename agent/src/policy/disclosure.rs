@@ -1,8 +1,13 @@
 //! The classes of data as roles and rules grant them: two of them in steps, because they carry secrets.
 
-use procwire_proto::DataClass;
+use std::collections::BTreeMap;
 
-use crate::access::{Role, RoleSet};
+use procwire_proto::{DataClass, v1::ErrorReason};
+
+use crate::{
+    access::{Role, RoleSet},
+    status::Failure,
+};
 
 /// A class of data, or a further step of one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -94,29 +99,78 @@ impl Disclosure {
 }
 
 /// What one caller may see in one call. The default is nothing.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Sight(u16);
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Sight {
+    bits: u16,
+    /// For the words of a refusal.
+    roles: RoleSet,
+    /// What a rule denies, or none allows, though the roles include it.
+    denied: BTreeMap<Disclosure, String>,
+}
 
 impl Sight {
     /// What these roles include.
     pub fn of_roles(roles: RoleSet) -> Self {
-        Disclosure::ALL.into_iter().filter(|disclosure| disclosure.is_in(roles)).collect()
+        let included = Disclosure::ALL.into_iter().filter(|disclosure| disclosure.is_in(roles));
+        let bits = included.fold(0, |bits, disclosure| bits | disclosure.bit());
+        Self { bits, roles, denied: BTreeMap::new() }
+    }
+
+    /// What a policy makes of it: each disclosure, allowed or denied by this rule.
+    pub(super) fn of_decisions(
+        roles: RoleSet,
+        decisions: impl Iterator<Item = (Disclosure, Result<(), String>)>,
+    ) -> Self {
+        let mut sight = Self { roles, ..Self::default() };
+        for (disclosure, decision) in decisions {
+            match decision {
+                Ok(()) => sight.bits |= disclosure.bit(),
+                Err(rule) if disclosure.is_in(roles) => {
+                    sight.denied.insert(disclosure, rule);
+                }
+                Err(_) => {}
+            }
+        }
+        sight
     }
 
     /// True if this may be seen.
-    pub fn has(self, disclosure: Disclosure) -> bool {
-        self.0 & disclosure.bit() != 0
+    pub fn has(&self, disclosure: Disclosure) -> bool {
+        self.bits & disclosure.bit() != 0
     }
 
     /// True if anything of a class may be seen.
-    pub fn sees(self, class: DataClass) -> bool {
+    pub fn sees(&self, class: DataClass) -> bool {
         self.has(Disclosure::of(class))
     }
-}
 
-impl FromIterator<Disclosure> for Sight {
-    fn from_iter<I: IntoIterator<Item = Disclosure>>(disclosures: I) -> Self {
-        Self(disclosures.into_iter().fold(0, |bits, disclosure| bits | disclosure.bit()))
+    /// Why something is not seen, for the row that lacks it.
+    pub(crate) fn obstacle(&self, class: DataClass) -> String {
+        match self.denied.get(&Disclosure::of(class)) {
+            None => "the caller's roles do not include this class of data".to_owned(),
+            Some(rule) => format!("the agent's policy withholds this class of data: {rule}"),
+        }
+    }
+
+    /// Why something is not seen that the caller's roles include.
+    pub(crate) fn withheld_by_policy(&self, class: DataClass) -> Option<String> {
+        self.denied.contains_key(&Disclosure::of(class)).then(|| self.obstacle(class))
+    }
+
+    /// The answer to a request that would tell by the way what its caller may not see.
+    pub(crate) fn refusal(&self, path: &str, disclosure: Disclosure) -> Failure {
+        match (self.denied.get(&disclosure), disclosure.role()) {
+            (None, Some(role)) => Failure::field_needs_role(path, role.name(), &self.roles.to_string()),
+            (rule, _) => {
+                let rule = rule.map(String::as_str).unwrap_or_default();
+                let class = disclosure.name();
+                let problem = format!("is of the class {class}, which the agent's policy withholds: {rule}");
+                Failure::new(ErrorReason::PolicyDenied, format!("{path} {problem}"))
+                    .with_metadata("rule", rule.strip_prefix("rule ").unwrap_or(rule))
+                    .with_metadata("data_class", class)
+                    .with_field(path, problem)
+            }
+        }
     }
 }
 

@@ -11,7 +11,8 @@ use std::{
 
 use procwire_proto::{Timestamp, v1::PolicyStatus};
 
-use super::{Policy, PolicyError};
+use super::{Policy, PolicyError, Sight};
+use crate::access::{Principal, permission};
 
 /// The policy in force. Cheap to ask.
 #[derive(Debug)]
@@ -46,6 +47,12 @@ impl PolicyHandle {
     /// The policy in force.
     pub fn current(&self) -> Arc<Policy> {
         Arc::clone(&self.state.read().unwrap_or_else(PoisonError::into_inner).policy)
+    }
+
+    /// What a caller may see of what a method reads; the method by its path.
+    pub(crate) fn sight(&self, caller: &Principal, method: &str) -> Sight {
+        // A method without a row is not called.
+        permission(method).map(|row| self.current().sight(caller, row)).unwrap_or_default()
     }
 
     /// Another number each time another policy is in force.

@@ -120,7 +120,7 @@ impl agent_service_server::AgentService for AgentService {
         let host = Arc::clone(&self.context.host);
         let features = self.pool.run(Lane::Quick, move || host.features()).await;
         let features = features.map_err(|error| Failure::from(error).on(&self.context.host_name))?;
-        Ok(Response::new(capabilities::describe(caller.roles, features)))
+        Ok(Response::new(capabilities::describe(&caller, &self.context.policy.current(), features)))
     }
 
     async fn get_status(&self, request: Request<GetStatusRequest>) -> Result<Response<GetStatusResponse>, Status> {

@@ -28,7 +28,6 @@ use procwire_proto::{
 };
 use tonic::{Request, Response, Status};
 
-pub(crate) use self::reading::unmasked_role;
 use self::{
     query::{GetQuery, ListQuery, Target},
     reading::{Reading, Selection},
@@ -42,6 +41,9 @@ use super::{
     request,
 };
 use crate::{context::Context, host_pool::HostPool, status::Failure};
+
+const LIST: &str = "/procwire.v1.ProcessService/ListProcesses";
+const GET: &str = "/procwire.v1.ProcessService/GetProcess";
 
 /// What reads of processes need.
 pub(crate) struct Source {
@@ -83,8 +85,9 @@ impl ProcessService {
     fn begin_list(&self, request: Request<ListProcessesRequest>) -> Result<Outgoing, Failure> {
         let caller = request::caller(request.extensions())?;
         let boot_id = &self.source.host.machine().boot_id;
-        let query = ListQuery::parse(request.into_inner(), boot_id, caller.roles)?;
-        let scan = Scan::new(Arc::clone(&self.source), query, caller.roles);
+        let sight = self.context.policy.sight(&caller, LIST);
+        let query = ListQuery::parse(request.into_inner(), boot_id, &sight)?;
+        let scan = Scan::new(Arc::clone(&self.source), query, sight);
         let stall_limit = self.context.config.limits.stream_lag;
         Ok(Outgoing::new(scan, stall_limit, self.context.host_name.clone()))
     }
@@ -96,6 +99,7 @@ impl ProcessService {
 
     async fn read_one(&self, request: Request<GetProcessRequest>) -> Result<Bytes, Failure> {
         let caller = request::caller(request.extensions())?;
+        let sight = self.context.policy.sight(&caller, GET);
         let GetQuery { target, fields, usage_window } = GetQuery::parse(request.into_inner())?;
         if let Target::Reference(reference) = &target
             && reference.boot_id != self.source.host.machine().boot_id
@@ -110,7 +114,7 @@ impl ProcessService {
             }
             None => None,
         };
-        let reading = Reading::new(fields, caller.roles, Selection { baseline, ..Selection::default() });
+        let reading = Reading::new(fields, &sight, Selection { baseline, ..Selection::default() });
         single::read(&self.source, &target, reading).await
     }
 

@@ -13,7 +13,7 @@ use std::{sync::Arc, time::Duration};
 
 use procwire_host::{Host, SystemReader, add_rates_of, compared_fields};
 use procwire_proto::{
-    DataClass, SystemFieldSet,
+    SystemFieldSet,
     v1::{
         GetDiskUsageRequest, GetDiskUsageResponse, GetSystemRequest, GetSystemResponse, ListCgroupsRequest,
         ListCgroupsResponse, ListSocketsRequest, ListSocketsResponse, ListUnitsRequest, ListUnitsResponse, System,
@@ -32,7 +32,7 @@ use self::{
     watch::Watch,
     windowed::FirstReading,
 };
-use super::{encoded::Decoded, idle::Idle, outgoing::Outgoing, process::unmasked_role, request};
+use super::{encoded::Decoded, idle::Idle, outgoing::Outgoing, request};
 use crate::{
     context::Context,
     host_pool::HostPool,
@@ -41,6 +41,8 @@ use crate::{
     shutdown::Shutdown,
     status::Failure,
 };
+
+const LIST_UNITS: &str = "/procwire.v1.SystemService/ListUnits";
 
 /// Answers SystemService.
 pub(crate) struct SystemService {
@@ -163,10 +165,10 @@ impl SystemService {
         let caller = request::caller(request.extensions())?;
         let query = UnitsQuery::parse(request.into_inner())?;
         let limits = &self.context.config.limits;
-        let sees_secrets = caller.roles.allows(unmasked_role(DataClass::CommandLine));
+        let sight = self.context.policy.sight(&caller, LIST_UNITS);
         let host = Arc::clone(&self.context.host);
         let opened = self.unit_lists.take(&caller.name)?;
-        let list = UnitList::open(opened, host, query, limits.host_slow_timeout, sees_secrets);
+        let list = UnitList::open(opened, host, query, limits.host_slow_timeout, sight);
         Ok(Outgoing::new(list, limits.stream_lag, self.context.host_name.clone()))
     }
 

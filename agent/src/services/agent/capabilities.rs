@@ -6,41 +6,64 @@ use procwire_proto::{
 };
 
 use crate::{
-    access::{PERMISSIONS, Permission, RoleSet},
-    services::process::unmasked_role,
+    access::{PERMISSIONS, Permission, Principal, Role, permission},
+    policy::{Decision, Disclosure, Policy, Sight},
 };
 
-pub(super) fn describe(roles: RoleSet, features: Vec<FeatureCapability>) -> GetCapabilitiesResponse {
+const GET_PROCESS: &str = "/procwire.v1.ProcessService/GetProcess";
+const GET_SYSTEM: &str = "/procwire.v1.SystemService/GetSystem";
+
+/// For this caller, by the policy in force.
+pub(super) fn describe(
+    caller: &Principal,
+    policy: &Policy,
+    features: Vec<FeatureCapability>,
+) -> GetCapabilitiesResponse {
+    let sight = |method| permission(method).map(|row| policy.sight(caller, row)).unwrap_or_default();
+    let (of_process, of_system) = (sight(GET_PROCESS), sight(GET_SYSTEM));
     GetCapabilitiesResponse {
-        methods: PERMISSIONS.iter().map(|row| method(row, roles)).collect(),
-        process_fields: Process::FIELDS.iter().map(|row| field(row, &features)).collect(),
-        system_fields: System::FIELDS.iter().map(|row| field(row, &features)).collect(),
+        methods: PERMISSIONS.iter().map(|row| method(row, caller, policy)).collect(),
+        process_fields: Process::FIELDS.iter().map(|row| field(row, &features, &of_process)).collect(),
+        system_fields: System::FIELDS.iter().map(|row| field(row, &features, &of_system)).collect(),
         features,
     }
 }
 
-fn method(row: &Permission, roles: RoleSet) -> MethodCapability {
+fn method(row: &Permission, caller: &Principal, policy: &Policy) -> MethodCapability {
     let Permission { method, role, served, detail } = *row;
     MethodCapability {
         method: method.to_owned(),
         served,
         role: role.name().to_owned(),
-        allowed: roles.allows(role),
+        allowed: !matches!(policy.at_the_door(caller, row), Decision::Denied(_)),
         detail: detail.to_owned(),
     }
 }
 
-fn field(row: &Field, features: &[FeatureCapability]) -> FieldCapability {
+fn field(row: &Field, features: &[FeatureCapability], sight: &Sight) -> FieldCapability {
     let obstacle = obstacle(row, features);
+    // What a role lacks is told by the role; what a rule takes away is told in words.
+    let withheld = sight.withheld_by_policy(row.class);
+    let remarks: Vec<String> = obstacle.iter().cloned().chain(withheld).collect();
     FieldCapability {
         path: row.path.to_owned(),
         available: obstacle.is_none(),
-        detail: obstacle.unwrap_or_else(|| remark(row).to_owned()),
+        detail: if remarks.is_empty() { remark(row).to_owned() } else { remarks.join("; ") },
         cost: row.cost.into(),
         source: row.source.to_owned(),
         in_default_mask: row.availability == Availability::Default,
-        role: unmasked_role(row.class).name().to_owned(),
+        role: unmasked_role(row.class).to_owned(),
     }
+}
+
+/// Lowest role that sees all of a class that any role sees.
+fn unmasked_role(class: DataClass) -> &'static str {
+    let whole = match class {
+        DataClass::CommandLine => Disclosure::CmdlineSecrets,
+        DataClass::Environ => Disclosure::EnvironValues,
+        DataClass::Basic | DataClass::Files | DataClass::Sockets | DataClass::Maps => Disclosure::of(class),
+    };
+    whole.role().map(Role::name).unwrap_or_default()
 }
 
 /// Why it cannot be answered, or not for every process.
@@ -90,7 +113,11 @@ fn remark(row: &Field) -> &'static str {
 #[allow(clippy::unwrap_used, reason = "tests fail by panicking")]
 mod tests {
     use super::*;
-    use crate::access::Role;
+    use crate::access::RoleSet;
+
+    fn by_default(roles: RoleSet, features: Vec<FeatureCapability>) -> GetCapabilitiesResponse {
+        describe(&Principal { roles, ..Principal::local() }, &Policy::built_in().unwrap(), features)
+    }
 
     #[test]
     fn a_reader_sees_what_it_may_and_what_is_served() {
@@ -99,7 +126,7 @@ mod tests {
             available: true,
             detail: String::new(),
         });
-        let described = describe(RoleSet::from_iter([Role::Reader]), all.into());
+        let described = by_default(RoleSet::from_iter([Role::Reader]), all.into());
         let method = |name: &str| described.methods.iter().find(|method| method.method.ends_with(name)).unwrap();
         assert!(method("/ListProcesses").allowed && method("/ListProcesses").served);
         assert!(!method("/TerminateProcesses").allowed && method("/TerminateProcesses").served);
@@ -126,6 +153,20 @@ mod tests {
     }
 
     #[test]
+    fn what_a_rule_takes_away_or_gives_is_said() {
+        let text = "[[rule]]\nname = \"roles\"\neffect = \"allow\"\nwhen = \"role_allows\"\n\
+            [[rule]]\nname = \"no maps\"\neffect = \"deny\"\nwhen = 'data_class == \"maps\" || method == \"GetDiskUsage\"'\n";
+        let policy = Policy::parse(text, None).unwrap();
+        let caller = Principal { roles: [Role::Inspector].into_iter().collect(), ..Principal::local() };
+        let described = describe(&caller, &policy, vec![]);
+        let field = |path: &str| described.process_fields.iter().find(|field| field.path == path).unwrap();
+        assert!(field("memory_maps").detail.contains("rule no maps"), "{}", field("memory_maps").detail);
+        assert!(!field("open_files").detail.contains("rule"));
+        let method = |name: &str| described.methods.iter().find(|method| method.method.ends_with(name)).unwrap();
+        assert!(!method("/GetDiskUsage").allowed && method("/GetSystem").allowed);
+    }
+
+    #[test]
     fn a_field_that_privileges_or_kernel_withhold_says_what_is_missing() {
         let feature = |name: &str, available| FeatureCapability {
             name: name.to_owned(),
@@ -133,7 +174,7 @@ mod tests {
             detail: if available { String::new() } else { format!("without {name}") },
         };
         let answer = |features: Vec<FeatureCapability>, path: &str| {
-            let described = describe(RoleSet::NONE, features);
+            let described = by_default(RoleSet::NONE, features);
             let field = described.process_fields.into_iter().find(|field| field.path == path).unwrap();
             (field.available, field.detail)
         };

@@ -13,7 +13,7 @@ use procwire_proto::ProcessFieldSet;
 use self::{condition::Condition, parse::Parser};
 pub(crate) use self::{condition::Subject, truth::Truth};
 use super::kin::{Family, FamilyOf};
-use crate::{access::RoleSet, status::Failure};
+use crate::{policy::Sight, status::Failure};
 
 /// The union of `allow` (all, if empty) without the union of `deny`.
 #[derive(Debug, Default)]
@@ -41,7 +41,8 @@ pub(crate) struct Facts {
 /// What requests of this filter know beforehand.
 pub(crate) struct Circumstances<'a> {
     pub(crate) boot_id: &'a [u8],
-    pub(crate) roles: RoleSet,
+    /// What the caller may see.
+    pub(crate) sight: &'a Sight,
     /// A window was given, so that `cpu_usage_ratio` is measured.
     pub(crate) has_usage_window: bool,
 }

@@ -24,10 +24,10 @@ use super::{
     scan::Walk,
     walk::Cursor,
 };
-use crate::{access::RoleSet, host_pool::Lane, services::stop_on_drop::StopOnDrop, status::Failure};
+use crate::{host_pool::Lane, policy::Sight, services::stop_on_drop::StopOnDrop, status::Failure};
 
 /// Lays it. With a window this takes as long as the window, without holding a thread.
-pub(super) async fn lay(source: &Arc<Source>, query: ListQuery, roles: RoleSet) -> Result<Walk, Failure> {
+pub(super) async fn lay(source: &Arc<Source>, query: ListQuery, sight: &Sight) -> Result<Walk, Failure> {
     let ListQuery { fields, limit, filter, order, usage_window } = query;
     let began = Instant::now();
     let mut slept = Duration::ZERO;
@@ -60,7 +60,7 @@ pub(super) async fn lay(source: &Arc<Source>, query: ListQuery, roles: RoleSet) 
         }
     };
     let filter = Arc::into_inner(filter).ok_or_else(|| Failure::internal("a filter is still in use"))?;
-    let reading = Reading::new(fields, roles, Selection { filter, facts, order, baseline });
+    let reading = Reading::new(fields, sight, Selection { filter, facts, order, baseline });
     let mut walk = Walk::new(source, reading, pids, are_listed, limit);
     let wide = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
     let left_out = listed - walk.cursor.items.len();

@@ -11,7 +11,11 @@ use super::{
     filter::{Circumstances, Filter},
     order::Order,
 };
-use crate::{access::RoleSet, services::request, status::Failure};
+use crate::{
+    policy::{Disclosure, Sight},
+    services::request,
+    status::Failure,
+};
 
 /// Shorter ones measure little but the clock tick of 10 ms; longer ones belong into two requests, or a stream.
 const USAGE_WINDOW: RangeInclusive<Duration> = Duration::from_millis(10)..=Duration::from_secs(60);
@@ -28,16 +32,18 @@ pub(crate) struct ListQuery {
 }
 
 impl ListQuery {
-    pub(crate) fn parse(request: ListProcessesRequest, boot_id: &[u8], roles: RoleSet) -> Result<Self, Failure> {
+    pub(crate) fn parse(request: ListProcessesRequest, boot_id: &[u8], sight: &Sight) -> Result<Self, Failure> {
         let ListProcessesRequest { read_mask, filter, order_by, limit, usage_window } = request;
         let fields = request::read_mask(read_mask.as_ref(), ProcessFieldSet::default_list())?;
         let usage_window = parse_usage_window(usage_window.as_ref())?;
         let has_usage_window = usage_window.is_some();
         let filter = match filter {
             None => Filter::default(),
-            Some(filter) => Filter::parse(filter, &Circumstances { boot_id, roles, has_usage_window })?,
+            Some(filter) => Filter::parse(filter, &Circumstances { boot_id, sight, has_usage_window })?,
         };
         let order = Order::parse(&order_by, has_usage_window)?;
+        demand_sight(sight, "filter", filter.fields())?;
+        demand_sight(sight, "order_by", order.fields())?;
         let limit = match limit {
             0 => usize::MAX,
             rows => usize::try_from(rows).unwrap_or(usize::MAX),
@@ -89,6 +95,14 @@ impl GetQuery {
     }
 }
 
+/// Which rows there are, and in which order, tells as much as the values would.
+fn demand_sight(sight: &Sight, path: &str, fields: ProcessFieldSet) -> Result<(), Failure> {
+    match fields.iter().find(|field| !sight.sees(field.class)) {
+        None => Ok(()),
+        Some(field) => Err(sight.refusal(path, Disclosure::of(field.class))),
+    }
+}
+
 fn parse_usage_window(window: Option<&prost_types::Duration>) -> Result<Option<Duration>, Failure> {
     window.map(|window| request::duration("usage_window", window, USAGE_WINDOW)).transpose()
 }
@@ -106,7 +120,7 @@ mod tests {
     use crate::access::Role;
 
     fn parse(request: ListProcessesRequest) -> Result<ListQuery, Failure> {
-        ListQuery::parse(request, &[1; 16], RoleSet::from_iter([Role::Reader]))
+        ListQuery::parse(request, &[1; 16], &Sight::of_roles([Role::Reader].into_iter().collect()))
     }
 
     #[test]

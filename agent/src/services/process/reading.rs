@@ -1,32 +1,30 @@
 //! What one caller may have of what it asked for, and how it is read.
 
 mod passage;
-mod roles;
 mod step;
 
 use std::sync::Arc;
 
 use procwire_host::{EnvironDisclosure, HostError, ProcessPlan, ProcessReader, UsageBaseline};
 use procwire_proto::{
-    DataClass, ProcessFieldSet,
+    ProcessFieldSet,
     v1::{FieldError, FieldErrorReason, Process},
 };
 
+use self::step::Step;
 pub(crate) use self::{
     passage::{Outcome, Passage},
-    roles::unmasked_role,
     step::{Begun, Depth, Waits},
-};
-use self::{
-    roles::needed_role,
-    step::{Step, errors},
 };
 use super::{
     filter::{Facts, Filter},
     kept::keep,
     order::Order,
 };
-use crate::{access::RoleSet, host_pool::Lane};
+use crate::{
+    host_pool::Lane,
+    policy::{Disclosure, Sight},
+};
 
 /// A request's fields, split once into those that are read, in which steps, and those that each row says something about instead.
 #[derive(Debug)]
@@ -53,14 +51,13 @@ pub(crate) struct Selection {
 }
 
 impl Reading {
-    pub(crate) fn new(asked: ProcessFieldSet, roles: RoleSet, selection: Selection) -> Self {
+    pub(crate) fn new(asked: ProcessFieldSet, sight: &Sight, selection: Selection) -> Self {
         let Selection { filter, facts, order, baseline } = selection;
         let unserved = asked.difference(ProcessFieldSet::all_served());
-        let denied =
-            asked.difference(unserved).intersection(ProcessFieldSet::matching(|f| !roles.allows(needed_role(f.class))));
+        let denied = asked.difference(unserved).intersection(ProcessFieldSet::matching(|f| !sight.sees(f.class)));
         // What is not served stays in the plan, which says so in each row.
         let allowed = asked.difference(denied);
-        let plan = |fields| plan(fields, roles, baseline.as_ref());
+        let plan = |fields| plan(fields, sight, baseline.as_ref());
         let looked_at = filter.fields().union(order.fields());
         // Of the files that are opened for the keys everything is read that is wanted of them: each is read once.
         let (wanted, rest) = if order.is_empty() {
@@ -70,8 +67,14 @@ impl Reading {
             let wanted = order.fields().union(allowed.intersection(at_hand));
             (wanted, allowed.difference(wanted))
         };
-        let withheld =
-            errors(denied, FieldErrorReason::Redacted, "the caller's roles do not include this class of data");
+        let withheld = denied
+            .iter()
+            .map(|field| FieldError {
+                path: field.path.to_owned(),
+                reason: FieldErrorReason::Redacted.into(),
+                detail: sight.obstacle(field.class),
+            })
+            .collect();
         Self {
             asked,
             withheld,
@@ -170,16 +173,14 @@ impl Reading {
     }
 }
 
-/// What is hidden from these roles is hidden by whoever reads it.
-fn plan(fields: ProcessFieldSet, roles: RoleSet, baseline: Option<&Arc<UsageBaseline>>) -> ProcessPlan {
-    let environ = if roles.allows(unmasked_role(DataClass::Environ)) {
-        EnvironDisclosure::Masked
-    } else {
-        EnvironDisclosure::Names
+/// What is hidden from the caller is hidden by whoever reads it.
+fn plan(fields: ProcessFieldSet, sight: &Sight, baseline: Option<&Arc<UsageBaseline>>) -> ProcessPlan {
+    let environ = match (sight.has(Disclosure::EnvironValues), sight.has(Disclosure::EnvironSecrets)) {
+        (false, _) => EnvironDisclosure::Names,
+        (true, false) => EnvironDisclosure::Masked,
+        (true, true) => EnvironDisclosure::Whole,
     };
-    let plan = ProcessPlan::new(fields)
-        .scrub_cmdline(!roles.allows(unmasked_role(DataClass::CommandLine)))
-        .disclose_environ(environ);
+    let plan = ProcessPlan::new(fields).scrub_cmdline(!sight.has(Disclosure::CmdlineSecrets)).disclose_environ(environ);
     match baseline {
         Some(baseline) => plan.usage_since(Arc::clone(baseline)),
         None => plan,

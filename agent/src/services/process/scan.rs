@@ -14,8 +14,8 @@ use super::{
     walk::{Cursor, Job},
 };
 use crate::{
-    access::RoleSet,
     host_pool::{Lane, PoolError},
+    policy::Sight,
     services::{encoded::Encoded, outgoing},
     status::Failure,
 };
@@ -39,7 +39,7 @@ pub(crate) struct Scan {
 /// How far it is.
 enum Stage {
     /// Nothing is done.
-    Asked(Option<(ListQuery, RoleSet)>),
+    Asked(Option<(ListQuery, Sight)>),
     /// All processes are looked at.
     Walking(Walk),
 }
@@ -56,8 +56,8 @@ pub(super) struct Walk {
 }
 
 impl Scan {
-    pub(crate) fn new(source: Arc<Source>, query: ListQuery, roles: RoleSet) -> Self {
-        Self { source, stage: Stage::Asked(Some((query, roles))), depth: Depth::Whole, has_hung: false }
+    pub(crate) fn new(source: Arc<Source>, query: ListQuery, sight: Sight) -> Self {
+        Self { source, stage: Stage::Asked(Some((query, sight))), depth: Depth::Whole, has_hung: false }
     }
 
     /// Over these pids in this order, whatever procfs lists.
@@ -69,10 +69,10 @@ impl Scan {
 
     async fn next_piece(&mut self) -> Result<Piece, Failure> {
         if let Stage::Asked(query) = &mut self.stage {
-            let Some((query, roles)) = query.take() else {
+            let Some((query, sight)) = query.take() else {
                 return Err(Failure::internal("a list that failed was asked for more"));
             };
-            self.stage = Stage::Walking(groundwork::lay(&self.source, query, roles).await?);
+            self.stage = Stage::Walking(groundwork::lay(&self.source, query, &sight).await?);
         }
         let Self { source, stage: Stage::Walking(walk), depth, has_hung } = self else {
             return Err(Failure::internal("a list was not begun"));

@@ -20,7 +20,8 @@ use tonic_types::StatusExt as _;
 
 use super::*;
 use crate::{
-    access::{Role, RoleSet},
+    access::Role,
+    policy::Sight,
     services::testing::{context, pool, reference, request_of},
     shutdown::ShutdownTrigger,
 };
@@ -76,7 +77,7 @@ async fn a_long_list_comes_in_chunks_that_the_caller_pulls() {
     let (service, _trigger) = service();
     let pids: Arc<[u32]> = vec![std::process::id(); 500].into();
     let fields = ProcessFieldSet::default_get();
-    let reading = Reading::new(fields, RoleSet::from_iter([Role::Admin]), Selection::default());
+    let reading = Reading::new(fields, &Sight::of_roles([Role::Admin].into_iter().collect()), Selection::default());
     let scan = Scan::over(Arc::clone(&service.source), reading, pids);
     let mut stream = Outgoing::new(scan, Duration::from_secs(60), service.context.host_name.clone());
     let mut rows = 0;
@@ -96,7 +97,7 @@ async fn a_caller_who_never_reads_is_cut_off_and_holds_no_thread() {
     let (service, _trigger) = service();
     let pids: Arc<[u32]> = vec![std::process::id(); 20_000].into();
     let fields = ProcessFieldSet::default_list();
-    let reading = Reading::new(fields, RoleSet::from_iter([Role::Admin]), Selection::default());
+    let reading = Reading::new(fields, &Sight::of_roles([Role::Admin].into_iter().collect()), Selection::default());
     let scan = Scan::over(Arc::clone(&service.source), reading, pids);
     let limit = Duration::from_millis(20);
     let mut stream = Outgoing::new(scan, limit, service.context.host_name.clone());

@@ -13,6 +13,7 @@ use tokio::task::JoinSet;
 
 pub(super) use self::query::UnitsQuery;
 use crate::{
+    policy::{Disclosure, Sight},
     services::{encoded::Encoded, list_message::ListMessage, outgoing},
     shares::Place,
     status::Failure,
@@ -33,8 +34,8 @@ pub(super) struct UnitList {
     host: Arc<Host>,
     timeout: Duration,
     query: UnitsQuery,
-    /// The caller may see secrets of command lines.
-    sees_secrets: bool,
+    /// What the caller may see of commands.
+    sight: Sight,
     listed: Option<Listed>,
     summary: ListUnitsSummary,
     masked: usize,
@@ -50,15 +51,9 @@ struct Listed {
 }
 
 impl UnitList {
-    pub(super) fn open(
-        opened: Place,
-        host: Arc<Host>,
-        query: UnitsQuery,
-        timeout: Duration,
-        sees_secrets: bool,
-    ) -> Self {
+    pub(super) fn open(opened: Place, host: Arc<Host>, query: UnitsQuery, timeout: Duration, sight: Sight) -> Self {
         let summary = ListUnitsSummary::default();
-        Self { host, timeout, query, sees_secrets, listed: None, summary, masked: 0, _opened: opened }
+        Self { host, timeout, query, sight, listed: None, summary, masked: 0, _opened: opened }
     }
 
     async fn begin(&self) -> Result<Listed, Failure> {
@@ -78,7 +73,11 @@ impl UnitList {
         if cut(&mut command) {
             self.report(&name, FieldErrorReason::Truncated, format!("command was cut at {COMMAND_MAX_BYTES} bytes"));
         }
-        if !self.sees_secrets && scrub_command(&mut command) {
+        if !self.sight.has(Disclosure::Cmdline) && !command.is_empty() {
+            command.clear();
+            self.masked += 1;
+        }
+        if !self.sight.has(Disclosure::CmdlineSecrets) && scrub_command(&mut command) {
             self.masked += 1;
         }
         Unit {

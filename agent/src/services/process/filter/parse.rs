@@ -13,7 +13,7 @@ use super::{
     text::{RegexBudget, Text},
 };
 use crate::{
-    access::Role,
+    policy::Disclosure,
     services::{
         process::kin::{FamilyOf, Relation},
         request,
@@ -181,8 +181,8 @@ impl<'a> Parser<'a> {
 
     fn ports(&mut self, path: &str, ports: Vec<u32>) -> Result<Option<Vec<u32>>, Failure> {
         let Some(ports) = whole_numbers(path, ports, 1..=u32::from(u16::MAX))? else { return Ok(None) };
-        if !self.circumstances.roles.allows(Role::Inspector) {
-            return Err(Failure::field_needs_role(path, Role::Inspector.name(), &self.circumstances.roles.to_string()));
+        if !self.circumstances.sight.has(Disclosure::Sockets) {
+            return Err(self.circumstances.sight.refusal(path, Disclosure::Sockets));
         }
         self.ports.extend(&ports);
         at_most(path, self.ports.len(), PORTS_MAX, "ports together with those before it")?;

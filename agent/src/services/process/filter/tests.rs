@@ -15,8 +15,8 @@ use crate::access::Role;
 const BOOT: [u8; 16] = [1; 16];
 
 fn parse_as(role: Role, has_usage_window: bool, filter: ProcessFilter) -> Result<Filter, Failure> {
-    let roles = RoleSet::from_iter([role]);
-    Filter::parse(filter, &Circumstances { boot_id: &BOOT, roles, has_usage_window })
+    let sight = Sight::of_roles([role].into_iter().collect());
+    Filter::parse(filter, &Circumstances { boot_id: &BOOT, sight: &sight, has_usage_window })
 }
 
 fn parse(filter: ProcessFilter) -> Filter {

@@ -5,12 +5,12 @@ use procwire_proto::{DataClass, process_fields::bit};
 use super::*;
 use crate::access::Role;
 
-fn roles(role: Role) -> RoleSet {
-    RoleSet::from_iter([role])
+fn sight(role: Role) -> Sight {
+    Sight::of_roles([role].into_iter().collect())
 }
 
 fn reading(asked: ProcessFieldSet, role: Role) -> Reading {
-    Reading::new(asked, roles(role), Selection::default())
+    Reading::new(asked, &sight(role), Selection::default())
 }
 
 fn withheld(reading: &Reading) -> Vec<(String, FieldErrorReason)> {
@@ -46,7 +46,7 @@ fn an_order_is_walked_in_the_lane_of_its_keys_and_the_rest_read_in_its_own() {
         let order_by = procwire_proto::v1::OrderBy { paths: vec![key.to_owned()], descending: true };
         let order = Order::parse(&[order_by], true).ok();
         let selection = Selection { order: order.unwrap_or_default(), ..Selection::default() };
-        let reading = Reading::new(asked, roles(Role::Admin), selection);
+        let reading = Reading::new(asked, &sight(Role::Admin), selection);
         (reading.lane(Depth::Whole), reading.lane_of_rest(Depth::Whole))
     };
     assert_eq!(lanes(bit::MEMORY_MAPS, "memory.resident_bytes"), (Lane::Quick, Lane::Heavy));
@@ -56,7 +56,7 @@ fn an_order_is_walked_in_the_lane_of_its_keys_and_the_rest_read_in_its_own() {
 
 #[test]
 fn nobody_without_a_role_reads_anything() {
-    let reading = Reading::new(bit::NAME, RoleSet::default(), Selection::default());
+    let reading = Reading::new(bit::NAME, &Sight::default(), Selection::default());
     assert_eq!(withheld(&reading), [("name".to_owned(), FieldErrorReason::Redacted)]);
     assert_eq!(reading.lane(Depth::Whole), Lane::Quick, "so there is nothing to wait for");
 }
@@ -64,9 +64,9 @@ fn nobody_without_a_role_reads_anything() {
 #[test]
 fn classes_above_a_reader_are_withheld_from_it() {
     for class in [DataClass::Environ, DataClass::Files, DataClass::Sockets, DataClass::Maps] {
-        assert!(!roles(Role::Reader).allows(needed_role(class)), "{class:?}");
+        assert!(!sight(Role::Reader).sees(class), "{class:?}");
     }
-    assert!(!roles(Role::Reader).allows(unmasked_role(DataClass::CommandLine)));
+    assert!(!sight(Role::Reader).has(Disclosure::CmdlineSecrets));
     let asked =
         bit::ENVIRON.union(bit::OPEN_FILES).union(bit::SOCKETS).union(bit::MEMORY_MAPS).union(bit::MEMORY_MAP_GROUPS);
     let reading = reading(asked.union(bit::STATE), Role::Reader);
@@ -114,7 +114,7 @@ fn each_file_is_read_once_and_what_a_row_is_ordered_by_is_not_read_again() {
         let filter = ProcessFilter { allow: allow.map(|(_, predicate)| predicate.clone()).collect(), deny: vec![] };
         let circumstances = super::super::filter::Circumstances {
             boot_id: &[1; 16],
-            roles: roles(Role::Admin),
+            sight: &sight(Role::Admin),
             has_usage_window: false,
         };
         let order_by: Vec<OrderBy> =
@@ -123,7 +123,7 @@ fn each_file_is_read_once_and_what_a_row_is_ordered_by_is_not_read_again() {
         let keys = order.fields();
         let filter = Filter::parse(filter, &circumstances).unwrap();
         let looked_at = filter.fields();
-        let reading = Reading::new(asked, roles(Role::Admin), Selection { filter, order, ..Selection::default() });
+        let reading = Reading::new(asked, &sight(Role::Admin), Selection { filter, order, ..Selection::default() });
         for way in reading.passage.ways() {
             let steps: Vec<ProcessFieldSet> =
                 way.iter().copied().chain(reading.rest.iter().map(|step| step.fields)).collect();
@@ -148,10 +148,10 @@ fn a_filter_begins_with_what_costs_nothing() {
     let predicate =
         ProcessPredicate { cmdline, uids: vec![1], ppids: vec![1], min_fd_count: Some(1), ..Default::default() };
     let circumstances =
-        super::super::filter::Circumstances { boot_id: &[1; 16], roles: roles(Role::Admin), has_usage_window: false };
+        super::super::filter::Circumstances { boot_id: &[1; 16], sight: &sight(Role::Admin), has_usage_window: false };
     let filter = Filter::parse(ProcessFilter { allow: vec![predicate], deny: vec![] }, &circumstances).unwrap();
     let selection = Selection { filter, ..Selection::default() };
-    let reading = Reading::new(bit::GIDS.union(bit::CMDLINE_RAW), roles(Role::Admin), selection);
+    let reading = Reading::new(bit::GIDS.union(bit::CMDLINE_RAW), &sight(Role::Admin), selection);
     let longest = reading.passage.ways().last().unwrap();
     assert_eq!(
         longest[..3],

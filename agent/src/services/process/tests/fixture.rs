@@ -18,9 +18,10 @@ use procwire_proto::{
 use tempfile::TempDir;
 
 use crate::{
-    access::{Role, RoleSet},
+    access::Role,
     counters::Counters,
     host_pool::{HostPool, HostPoolLimits, LaneLimits},
+    policy::Sight,
     services::{
         idle::Idle,
         outgoing::Source as _,
@@ -142,7 +143,7 @@ impl Tree {
     }
 
     pub(super) fn reading(fields: ProcessFieldSet) -> Reading {
-        Reading::new(fields, RoleSet::from_iter([Role::Admin]), Selection::default())
+        Reading::new(fields, &Sight::of_roles([Role::Admin].into_iter().collect()), Selection::default())
     }
 
     pub(super) async fn rows(&self, fields: ProcessFieldSet) -> Vec<Process> {
@@ -154,9 +155,9 @@ impl Tree {
     }
 
     pub(super) async fn list_as(&self, role: Role, request: ListProcessesRequest) -> Result<Listed, Failure> {
-        let roles = RoleSet::from_iter([role]);
-        let query = ListQuery::parse(request, &BOOT, roles)?;
-        let mut scan = Scan::new(Arc::clone(&self.source), query, roles);
+        let sight = Sight::of_roles([role].into_iter().collect());
+        let query = ListQuery::parse(request, &BOOT, &sight)?;
+        let mut scan = Scan::new(Arc::clone(&self.source), query, sight);
         let mut rows = Vec::new();
         loop {
             let (message, is_last) = scan.next().await?;

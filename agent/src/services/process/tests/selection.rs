@@ -18,7 +18,7 @@ use super::{
     fixture::{Fixture, Tree},
     *,
 };
-use crate::access::{Role, RoleSet};
+use crate::{access::Role, policy::Sight};
 
 fn allow(predicate: ProcessPredicate) -> Option<ProcessFilter> {
     Some(ProcessFilter { allow: vec![predicate], deny: vec![] })
@@ -197,8 +197,8 @@ async fn a_filtered_list_is_the_whole_list_filtered() {
         let allow = (0..round % 3).map(|_| predicate()).collect();
         let deny = (0..(round / 3) % 3).map(|_| predicate()).collect();
         let wire = ProcessFilter { allow, deny };
-        let circumstances =
-            Circumstances { boot_id: &[1; 16], roles: RoleSet::from_iter([Role::Admin]), has_usage_window: false };
+        let everything = Sight::of_roles([Role::Admin].into_iter().collect());
+        let circumstances = Circumstances { boot_id: &[1; 16], sight: &everything, has_usage_window: false };
         let filter = Filter::parse(wire.clone(), &circumstances).unwrap();
         let facts = Facts::default();
         let judged = |row: &Process, truth| filter.judge(&Subject::new(row.pid, Some(row), shown, &facts)) == truth;
