@@ -3,6 +3,7 @@
 mod layer;
 mod permissions;
 mod principal;
+mod renewed;
 mod role;
 
 pub use self::{

@@ -12,8 +12,8 @@ use crate::{
     context::Context,
     counters::Counters,
     health::Health,
-    policy::{PolicyError, PolicyHandle},
-    reload::{Reload, Reloaded, Reloader},
+    policy::{PolicyError, PolicyFile, PolicyHandle},
+    reload::{Files, Reload, Reloaded, Reloader},
     server::{self, Admission, Certificates, RefusalLog, Routes, Server, Stack, TlsError},
     services::Services,
     shutdown::{self, Ending, Shutdown, ShutdownTrigger},
@@ -128,11 +128,21 @@ impl Agent {
         let address = listener.local_addr().map_err(bind_error)?;
 
         let (trigger, shutdown) = shutdown::channel();
-        let parts = Parts { host, config: config.services, policy, audit: audit.clone(), shutdown: shutdown.clone() };
+        let parts = Parts {
+            host,
+            config: config.services,
+            policy: Arc::clone(&policy),
+            audit: audit.clone(),
+            shutdown: shutdown.clone(),
+        };
         let (stack, counters) = assemble(parts, &config.limits, Some(Arc::clone(&loaded.certificates)));
         let mut reloader = Reloader::default();
         for (part, files) in loaded.parts {
             reloader.add(part, &files);
+        }
+        if let Some(path) = config.policy_file {
+            let files = Files::read(std::slice::from_ref(&path));
+            reloader.add(Box::new(PolicyFile::new(path, policy)), &files);
         }
         let reload = reloader.start(note_reload(audit.clone())).map_err(StartError::Reload)?;
         let server = Server {

@@ -12,6 +12,7 @@ mod denied;
 mod disclosure;
 mod document;
 mod error;
+mod file;
 mod handle;
 mod question;
 mod render;
@@ -26,7 +27,6 @@ use std::{
 };
 
 use self::document::{Document, FILE_MAX_BYTES};
-pub(crate) use self::vocabulary::short_name;
 pub use self::{
     call::{Call, CallError, Explanation},
     case::{Case, CaseResult},
@@ -37,6 +37,7 @@ pub use self::{
     question::{Fact, Question, Target},
     rule::{Effect, Quota, Rule},
 };
+pub(crate) use self::{file::PolicyFile, vocabulary::short_name};
 use crate::digest::{hexadecimal, sha256};
 
 /// The policy of an agent that was given none.

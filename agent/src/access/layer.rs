@@ -10,14 +10,18 @@ use std::{
 
 use http::{HeaderMap, Request, Response, StatusCode, header};
 use procwire_proto::v1::ErrorReason;
+use tokio_stream::wrappers::WatchStream;
 use tonic::body::Body;
 use tower::{Layer, Service};
 
-use super::{Permission, Principal, permission};
+use super::{
+    Permission, Principal, permission,
+    renewed::{Judge, Renewed},
+};
 use crate::{
     audit::{Audit, AuditDecision, AuditEvent, AuditRecord},
     counters::Counters,
-    policy::{Decision, Policy, PolicyHandle},
+    policy::{Decision, Policy, PolicyHandle, short_name},
     shutdown::Shutdown,
     status::{Failure, HostName},
 };
@@ -95,6 +99,10 @@ where
         let method = request.uri().path();
         match self.shared.decide(principal, method) {
             Ok(()) if !is_grpc(request.headers()) => AccessFuture::Refused(Box::pin(async { not_grpc() })),
+            Ok(()) if goes_on(method) => {
+                let renewal = principal.map(|principal| self.shared.renewal(principal.clone(), method.to_owned()));
+                AccessFuture::Renewed(self.inner.call(request), renewal)
+            }
             Ok(()) => AccessFuture::Allowed(self.inner.call(request)),
             Err(refusal) => {
                 let refused = Arc::clone(&self.shared).refuse(refusal, principal.cloned(), method.to_owned());
@@ -113,6 +121,19 @@ impl Shared {
             return Err(Refusal { failure: Failure::shutting_down(RETRY_AFTER_SHUTDOWN), audited: None });
         }
         authorize(&self.policy.current(), principal, method, permission(method))
+    }
+
+    /// What a stream needs to be judged again.
+    fn renewal(self: &Arc<Self>, principal: Principal, method: String) -> Renewal {
+        let (shared, changes) = (Arc::clone(self), WatchStream::from_changes(self.policy.changes()));
+        let judge = move || {
+            let policy = shared.policy.current();
+            let Err(refusal) = authorize(&policy, &principal, &method, permission(&method)) else { return None };
+            let status = refusal.failure.clone().on(&shared.host_name);
+            tokio::spawn(Arc::clone(&shared).refuse(refusal, Some(principal.clone()), method.clone()));
+            Some(status)
+        };
+        Renewal { changes, judge: Arc::new(judge) }
     }
 
     async fn refuse(self: Arc<Self>, refusal: Refusal, principal: Option<Principal>, method: String) -> Response<Body> {
@@ -165,6 +186,17 @@ fn shortened(method: &str) -> &str {
     if method.len() <= METHOD_SHOWN_BYTES { method } else { method.get(..METHOD_SHOWN_BYTES).unwrap_or_default() }
 }
 
+/// True for methods whose answers go on as long as the caller likes.
+fn goes_on(method: &str) -> bool {
+    short_name(method).starts_with("Watch")
+}
+
+/// How a stream learns of another policy, and who judges it then.
+pub struct Renewal {
+    changes: WatchStream<u64>,
+    judge: Judge,
+}
+
 /// gRPC over HTTP/2: a request that is not "application/grpc" is answered 415.
 fn is_grpc(headers: &HeaderMap) -> bool {
     let content_type = headers.get(header::CONTENT_TYPE).map(http::HeaderValue::as_bytes).unwrap_or_default();
@@ -183,6 +215,8 @@ fn not_grpc() -> Response<Body> {
 pub enum AccessFuture<F> {
     /// The service behind answers.
     Allowed(F),
+    /// It answers with a stream that goes on for long.
+    Renewed(F, Option<Renewal>),
     /// The call was refused here.
     Refused(Pin<Box<dyn Future<Output = Response<Body>> + Send>>),
 }
@@ -196,6 +230,15 @@ where
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         match &mut *self {
             AccessFuture::Allowed(future) => Pin::new(future).poll(context),
+            AccessFuture::Renewed(future, renewal) => {
+                let response = ready!(Pin::new(future).poll(context));
+                Poll::Ready(response.map(|response| match renewal.take() {
+                    Some(Renewal { changes, judge }) => {
+                        response.map(|body| Body::new(Renewed::new(body, changes, judge)))
+                    }
+                    None => response,
+                }))
+            }
             AccessFuture::Refused(future) => Poll::Ready(Ok(ready!(future.as_mut().poll(context)))),
         }
     }

@@ -152,3 +152,58 @@ async fn what_is_not_grpc_is_told_so() {
         assert_eq!(response.status(), StatusCode::UNSUPPORTED_MEDIA_TYPE, "{content_type:?}");
     }
 }
+
+/// An answer that never says anything.
+struct Silent;
+
+impl http_body::Body for Silent {
+    type Data = bytes::Bytes;
+    type Error = Status;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<http_body::Frame<bytes::Bytes>, Status>>> {
+        Poll::Pending
+    }
+}
+
+#[tokio::test]
+async fn a_stream_ends_when_another_policy_does_not_allow_it() {
+    use http_body::Body as _;
+    let allow = "[[rule]]\nname = \"all\"\neffect = \"allow\"\nwhen = \"role_allows\"\n";
+    let deny = "[[rule]]\nname = \"maintenance\"\neffect = \"deny\"\nwhen = 'method == \"WatchSystem\"'\n";
+    let door = Door::new();
+    let shared = Arc::clone(&door.access.shared);
+    let reader = Principal { roles: [Role::Reader].into_iter().collect(), ..Principal::nobody() };
+    let Renewal { changes, judge } = shared.renewal(reader, "/procwire.v1.SystemService/WatchSystem".to_owned());
+    let mut body = Renewed::new(Body::new(Silent), changes, judge);
+    let mut reading = tokio::spawn(async move {
+        let frame = std::future::poll_fn(|context| Pin::new(&mut body).poll_frame(context)).await.unwrap().unwrap();
+        let after = std::future::poll_fn(|context| Pin::new(&mut body).poll_frame(context)).await;
+        (frame.into_trailers().unwrap(), after.is_none())
+    });
+    shared.policy.replace(Policy::parse(allow, None).unwrap());
+    for _ in 0..100 {
+        tokio::task::yield_now().await;
+    }
+    assert!(!reading.is_finished(), "a policy that allows it changes nothing");
+    shared.policy.replace(Policy::parse(&format!("{allow}{deny}"), None).unwrap());
+    let (trailers, has_ended) = (&mut reading).await.unwrap();
+    let status = Status::from_header_map(&trailers).unwrap();
+    assert_eq!((status.code(), reason(&status).as_str()), (Code::PermissionDenied, "POLICY_DENIED"));
+    assert_eq!(status.get_details_error_info().unwrap().metadata.get("rule").unwrap(), "maintenance");
+    assert!(has_ended);
+}
+
+#[tokio::test]
+async fn the_rule_that_denies_is_in_the_answer() {
+    let text = "[[rule]]\nname = \"all\"\neffect = \"allow\"\nwhen = \"role_allows\"\n\
+        [[rule]]\nname = \"no disks\"\neffect = \"deny\"\nwhen = 'method == \"GetDiskUsage\"'\n";
+    let mut door = Door::with(Policy::parse(text, None).unwrap());
+    door.call(Some(&[Role::Reader]), "/procwire.v1.SystemService/GetSystem").await.unwrap();
+    let status = door.call(Some(&[Role::Admin]), "/procwire.v1.SystemService/GetDiskUsage").await.unwrap_err();
+    assert_eq!((status.code(), reason(&status).as_str()), (Code::PermissionDenied, "POLICY_DENIED"));
+    assert_eq!(status.get_details_error_info().unwrap().metadata.get("rule").unwrap(), "no disks");
+    assert_eq!(door.counters.calls_denied.get(), 1);
+}

@@ -2,14 +2,13 @@
 
 use std::{
     path::Path,
-    sync::{
-        Arc, PoisonError, RwLock,
-        atomic::{AtomicU64, Ordering},
-    },
+    sync::{Arc, PoisonError, RwLock},
     time::SystemTime,
 };
 
 use procwire_proto::{Timestamp, v1::PolicyStatus};
+
+use tokio::sync::watch;
 
 use super::{Policy, PolicyError, Sight};
 use crate::access::{Principal, permission};
@@ -19,7 +18,7 @@ use crate::access::{Principal, permission};
 pub struct PolicyHandle {
     state: RwLock<State>,
     /// Which policy since the start: rises with each.
-    generation: AtomicU64,
+    generation: watch::Sender<u64>,
 }
 
 #[derive(Debug)]
@@ -33,7 +32,7 @@ impl PolicyHandle {
     /// With this policy in force.
     pub fn new(policy: Policy) -> Arc<Self> {
         let state = State { policy: Arc::new(policy), loaded: SystemTime::now(), problem: None };
-        Arc::new(Self { state: RwLock::new(state), generation: AtomicU64::new(0) })
+        Arc::new(Self { state: RwLock::new(state), generation: watch::Sender::new(0) })
     }
 
     /// With the policy of a file, or the default one.
@@ -55,9 +54,9 @@ impl PolicyHandle {
         permission(method).map(|row| self.current().sight(caller, row)).unwrap_or_default()
     }
 
-    /// Another number each time another policy is in force.
-    pub(crate) fn generation(&self) -> u64 {
-        self.generation.load(Ordering::Acquire)
+    /// Tells of each other policy that comes into force from now on.
+    pub(crate) fn changes(&self) -> watch::Receiver<u64> {
+        self.generation.subscribe()
     }
 
     /// For GetStatus.
@@ -77,10 +76,11 @@ impl PolicyHandle {
         }
     }
 
-    pub(super) fn replace(&self, policy: Policy) {
+    pub(crate) fn replace(&self, policy: Policy) {
         let mut state = self.state.write().unwrap_or_else(PoisonError::into_inner);
         *state = State { policy: Arc::new(policy), loaded: SystemTime::now(), problem: None };
-        self.generation.fetch_add(1, Ordering::Release);
+        drop(state);
+        self.generation.send_modify(|generation| *generation += 1);
     }
 
     pub(super) fn tell(&self, problem: Option<&str>) {
