@@ -8,6 +8,8 @@
 )]
 
 mod agent;
+mod bomb;
+mod control_group;
 mod ending;
 mod pki;
 pub mod programs;
@@ -20,6 +22,8 @@ pub mod waiting;
 use std::path::{Path, PathBuf};
 
 pub use agent::{Agent, AgentOptions, NOBODY};
+pub use bomb::Bomb;
+pub use control_group::ControlGroup;
 pub use ending::{assert_ended, kernel_tells_exit_status};
 pub use pki::{Identity, Pki};
 pub use procwire_cli::pki::Role;
