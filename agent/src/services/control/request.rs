@@ -14,7 +14,7 @@ use procwire_proto::v1::{ControlScope, ErrorReason, ProcessRef, Signal};
 pub(crate) use self::{
     signal::Signalling,
     terminate::{KILL_WAIT, Termination},
-    update::Update,
+    update::{Update, value_in_words as setting_in_words},
     wait::{WaitManySpec, WaitSpec},
 };
 use crate::{services::request, status::Failure};

@@ -2,6 +2,7 @@
 
 mod signal;
 mod terminate;
+mod update;
 mod wait;
 
 use std::{
