@@ -7,7 +7,7 @@ use procwire_agent::Embedded;
 use procwire_client::{Client, ListProcesses};
 
 use crate::{
-    contexts::{ConfigFile, Context, LOCAL},
+    contexts::{AgentId, ConfigFile, Context, LOCAL},
     error::CliError,
 };
 
@@ -33,6 +33,14 @@ pub(crate) struct ConnectionArgs {
     /// Name that the agent's certificate must have, if not the host of the address
     #[arg(long, value_name = "NAME", hide_env_values = true, env = "PROCWIRE_SERVER_NAME", global = true)]
     pub(crate) server_name: Option<String>,
+    /// SPIFFE id that the agent's certificate must have, in place of a name: spiffe://DOMAIN/PATH, or spiffe://DOMAIN for any of
+    /// that trust domain
+    #[arg(long, value_name = "ID", hide_env_values = true, env = "PROCWIRE_AGENT_ID", global = true)]
+    #[arg(conflicts_with = "server_name")]
+    pub(crate) agent_id: Option<AgentId>,
+    /// Revocation list that the agent's certificate is held against, PEM
+    #[arg(long, value_name = "FILE", hide_env_values = true, env = "PROCWIRE_CRL", global = true)]
+    pub(crate) crl: Option<PathBuf>,
     /// Longest time for one call; for `wait`: how long to wait
     #[arg(long, value_name = "TIME", hide_env_values = true, env = "PROCWIRE_TIMEOUT", global = true)]
     #[arg(value_parser = humantime::parse_duration)]
@@ -64,23 +72,31 @@ impl ConnectionArgs {
             (None, Some(_)) => None,
             (named, _) => self.named_context(named.as_deref())?,
         };
-        let parts = [&self.ca, &self.cert, &self.key].into_iter().any(Option::is_some) || self.server_name.is_some();
+        let files = [&self.ca, &self.cert, &self.key, &self.crl];
+        let parts = files.into_iter().any(Option::is_some) || self.server_name.is_some() || self.agent_id.is_some();
         if base.is_none() && self.endpoint.is_none() {
             return if parts {
                 Err(CliError::Usage(
-                    "--ca, --cert, --key and --server-name need an --endpoint or a --context".to_owned(),
+                    "--ca, --cert, --key, --crl, --server-name and --agent-id need an --endpoint or a --context"
+                        .to_owned(),
                 ))
             } else {
                 Ok(Target::Local)
             };
         }
-        let base = base.unwrap_or_default();
+        let mut base = base.unwrap_or_default();
+        // What is typed says who the agent must be, whichever way the context says it.
+        if self.server_name.is_some() || self.agent_id.is_some() {
+            (base.server_name, base.agent_id) = (None, None);
+        }
         Ok(Target::Remote(Context {
             endpoint: self.endpoint.clone().unwrap_or(base.endpoint),
             ca: self.ca.clone().or(base.ca),
             cert: self.cert.clone().or(base.cert),
             key: self.key.clone().or(base.key),
             server_name: self.server_name.clone().or(base.server_name),
+            agent_id: self.agent_id.clone().or(base.agent_id),
+            crl: self.crl.clone().or(base.crl),
         }))
     }
 
@@ -133,7 +149,7 @@ impl Connection {
 }
 
 fn remote_client(context: Context) -> Result<Client, CliError> {
-    let Context { endpoint, ca, cert, key, server_name } = context;
+    let Context { endpoint, ca, cert, key, server_name, agent_id, crl } = context;
     let Some(ca) = ca else {
         let problem = "an agent over the network needs --ca, the authority that its certificate comes from";
         return Err(CliError::Usage(problem.to_owned()));
@@ -147,6 +163,12 @@ fn remote_client(context: Context) -> Result<Client, CliError> {
     };
     if let Some(server_name) = server_name {
         builder = builder.server_name(server_name);
+    }
+    if let Some(agent_id) = agent_id {
+        builder = agent_id.demand(builder);
+    }
+    if let Some(crl) = crl {
+        builder = builder.ca_revocation_list(crl);
     }
     Ok(builder.build()?)
 }
@@ -215,6 +237,24 @@ mod tests {
         let both = ConnectionArgs { context: Some("db".to_owned()), ..typed };
         let both = remote(both.target());
         assert_eq!((both.endpoint.as_str(), both.key), ("https://other:7443", Some("/db.key".into())));
+    }
+
+    #[test]
+    fn an_id_that_is_typed_takes_the_place_of_the_name_in_a_context() {
+        let folder = tempfile::tempdir().unwrap();
+        let args = args(&folder);
+        let file = args.config_file().unwrap();
+        let mut contexts = file.load().unwrap();
+        let named = Context { server_name: Some("web.example".to_owned()), ..Context::default() };
+        contexts.add("named", named, false).unwrap();
+        file.save(&contexts).unwrap();
+        let typed = ConnectionArgs {
+            context: Some("named".to_owned()),
+            agent_id: Some("spiffe://example.org/web1".parse().unwrap()),
+            ..args
+        };
+        let context = remote(typed.target());
+        assert_eq!((context.server_name, context.agent_id), (None, typed.agent_id));
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! Named agents, kept in `config.toml`: an address and the files that prove who the caller is.
 
+mod agent_id;
 mod file;
 
 use std::{
@@ -9,6 +10,7 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
+pub(crate) use agent_id::AgentId;
 pub(crate) use file::{ConfigError, ConfigFile};
 
 /// The name that means: no agent over the network, the one inside this process.
@@ -44,6 +46,12 @@ pub(crate) struct Context {
     /// The name the agent's certificate must have, where it is not the endpoint's host.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) server_name: Option<String>,
+    /// The SPIFFE id that the agent's certificate must have, in place of a name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) agent_id: Option<AgentId>,
+    /// The revocation list that the agent's certificate is held against.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) crl: Option<PathBuf>,
 }
 
 /// What cannot be done to the contexts.

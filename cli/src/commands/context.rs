@@ -78,7 +78,7 @@ pub(crate) fn run(command: &ContextCommand, connection: &ConnectionArgs, out: &m
 }
 
 fn context(connection: &ConnectionArgs) -> Result<Context, CliError> {
-    let ConnectionArgs { endpoint, ca, cert, key, server_name, .. } = connection;
+    let ConnectionArgs { endpoint, ca, cert, key, server_name, agent_id, crl, .. } = connection;
     let endpoint = endpoint.clone().ok_or_else(|| CliError::Usage("a context needs an --endpoint".to_owned()))?;
     if cert.is_some() != key.is_some() {
         return Err(CliError::Usage("--cert and --key belong together".to_owned()));
@@ -89,6 +89,8 @@ fn context(connection: &ConnectionArgs) -> Result<Context, CliError> {
         cert: absolute(cert.as_ref())?,
         key: absolute(key.as_ref())?,
         server_name: server_name.clone(),
+        agent_id: agent_id.clone(),
+        crl: absolute(crl.as_ref())?,
     })
 }
 
@@ -115,6 +117,8 @@ fn list(contexts: &Contexts, out: &mut Output) -> Result<Exit, CliError> {
                     "cert": context.cert,
                     "key": context.key,
                     "server_name": context.server_name,
+                    "agent_id": context.agent_id,
+                    "crl": context.crl,
                 });
                 match out.format {
                     Format::Ndjson => write_line(&mut out.answer, &value)?,

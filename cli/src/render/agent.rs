@@ -1,24 +1,20 @@
 //! What an agent says about itself, as pages.
 
+mod status;
+
 use anstyle::Style;
 use procwire_proto::{
-    escape, json,
-    v1::{FieldCapability, FieldCost, GetCapabilitiesResponse, GetInfoResponse, GetStatusResponse},
+    escape,
+    v1::{FieldCapability, FieldCost, GetCapabilitiesResponse, GetInfoResponse},
 };
 
-use serde_json::Value;
-
+pub(crate) use self::status::status_page;
 use super::{
     clock::Clock,
-    page::{Page, pairs_of},
+    page::Page,
     table::{Align, Column, Table},
     units,
 };
-
-/// Fields of a status that are told in words.
-const TOLD: [&str; 3] = ["sampled", "uptime", "certificate_expires"];
-const COST: [&str; 4] = ["cpu_time_ns", "resident_bytes", "fd_count", "thread_count"];
-const NOW: [&str; 5] = ["connections", "calls_in_progress", "streams", "samplers", "host_reads_queued"];
 
 /// Who answers.
 pub(crate) fn info_page(info: &GetInfoResponse, clock: &Clock) -> Page {
@@ -103,34 +99,6 @@ fn field_table(fields: &[FieldCapability]) -> Table {
     table
 }
 
-/// What it costs.
-pub(crate) fn status_page(status: &GetStatusResponse, clock: &Clock) -> Page {
-    let mut page = Page::default();
-    let uptime = status.uptime.and_then(|uptime| std::time::Duration::try_from(uptime).ok());
-    let certificate = status.certificate_expires.as_ref().map(|end| match clock.until(end) {
-        Some(left) => format!("{} (in {})", clock.full(end), units::span(left)),
-        None => format!("{} (expired)", clock.full(end)),
-    });
-    let agent = [("up", uptime.map(units::span)), ("certificate ends", certificate)];
-    page.list("Agent", pairs(agent));
-    // The numbers are named well enough by their fields.
-    let mut object = json::to_json(status);
-    let take = |names: &[&str]| {
-        let taken = names.iter().filter_map(|name| Some(((*name).to_owned(), object.get(*name)?.clone())));
-        pairs_of(&Value::Object(taken.collect()), clock)
-    };
-    let (cost, now) = (take(&COST), take(&NOW));
-    if let Some(members) = object.as_object_mut() {
-        members.retain(|name, _| {
-            !COST.contains(&name.as_str()) && !NOW.contains(&name.as_str()) && !TOLD.contains(&name.as_str())
-        });
-    }
-    page.grid("Cost", cost);
-    page.grid("Now", now);
-    page.grid("Since its start", pairs_of(&object, clock));
-    page
-}
-
 fn columns(headers: &[&str]) -> Vec<Column> {
     let mut columns: Vec<_> = headers.iter().map(|header| Column::new(*header, Align::Left)).collect();
     if let Some(first) = columns.first_mut() {
@@ -196,12 +164,5 @@ mod tests {
         let page = printed(&capabilities_page(&capabilities, &Clock::system()));
         assert!(page.lines().all(|line| line.chars().count() <= 80), "{page}");
         assert!(page.contains("ProcessService/WatchProcessEvents"), "{page}");
-    }
-
-    #[test]
-    fn a_status_shows_every_counter() {
-        let status = GetStatusResponse { resident_bytes: 3_565_158, calls_denied: 7, ..GetStatusResponse::default() };
-        let page = printed(&status_page(&status, &Clock::system()));
-        assert!(page.contains("resident") && page.contains("3.4 MiB") && page.contains("calls denied"), "{page}");
     }
 }

@@ -3,7 +3,7 @@
 use std::io;
 use std::sync::Arc;
 
-use rustls::{AlertDescription, CertificateError};
+use rustls::{AlertDescription, CertRevocationListError, CertificateError};
 
 use super::{Error, ErrorKind};
 use crate::connect::{ConfigError, ConnectError, ConnectPhase, WrongIdentity, rustls_error};
@@ -150,6 +150,14 @@ fn reset(error: &h2::Error) -> Option<Finding> {
 fn tls(peer: &str, error: &rustls::Error) -> Finding {
     match error {
         rustls::Error::InvalidCertificate(problem) => server_certificate(peer, problem),
+        rustls::Error::InvalidCertRevocationList(problem) => Finding(
+            ErrorKind::ServerCertificate,
+            format!(
+                "the certificate of {peer} is not trusted: the revocation list that this client was given cannot tell: {}",
+                list_problem(problem)
+            ),
+            Some("use the list of the authority that signed it; `procwire pki crl` makes one".to_owned()),
+        ),
         rustls::Error::AlertReceived(alert) => alert_received(peer, *alert),
         rustls::Error::InvalidMessage(_) => Finding(
             ErrorKind::Tls,
@@ -205,6 +213,14 @@ fn server_certificate(peer: &str, problem: &CertificateError) -> Finding {
     )
 }
 
+fn list_problem(problem: &CertRevocationListError) -> String {
+    match problem {
+        CertRevocationListError::BadSignature => "its signature is not that of the authority".to_owned(),
+        CertRevocationListError::IssuerInvalidForCrl => "its authority may not sign revocation lists".to_owned(),
+        other => format!("{other:?}"),
+    }
+}
+
 fn alert_received(peer: &str, alert: AlertDescription) -> Finding {
     let refused = |why: &str, advice: &str| {
         let detail = format!("{peer} refused this client's certificate: {why}");
@@ -221,11 +237,18 @@ fn alert_received(peer: &str, alert: AlertDescription) -> Finding {
         }
         AlertDescription::CertificateExpired => refused("it has expired or is not valid yet", "renew it"),
         AlertDescription::CertificateRevoked => refused("it is revoked", "get a new one"),
-        AlertDescription::BadCertificate
-        | AlertDescription::UnsupportedCertificate
-        | AlertDescription::CertificateUnknown
-        | AlertDescription::DecryptError
-        | AlertDescription::AccessDenied => {
+        AlertDescription::UnsupportedCertificate => {
+            refused("it is not for clients", "use a certificate made for a client, not an agent's")
+        }
+        AlertDescription::AccessDenied => refused(
+            "its SPIFFE id is missing or of another trust domain",
+            "use a certificate of a trust domain that the agent accepts (tls.spiffe_trust_domains)",
+        ),
+        AlertDescription::CertificateUnknown => refused(
+            "it names nobody, or the agent's revocation list cannot tell of it (missing for its authority, or past its time)",
+            "the agent's log says which",
+        ),
+        AlertDescription::BadCertificate | AlertDescription::DecryptError => {
             refused(&format!("{alert:?}"), "use a client certificate made for this agent; its log says more")
         }
         AlertDescription::ProtocolVersion => {

@@ -1,6 +1,9 @@
 //! A certificate authority for one test.
 
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, date_time_ymd};
+use rcgen::{
+    BasicConstraints, CertificateParams, CertificateRevocationListParams, CertifiedIssuer, DnType,
+    ExtendedKeyUsagePurpose, IsCa, KeyIdMethod, KeyPair, RevokedCertParams, SanType, SerialNumber, date_time_ymd,
+};
 use rustls_pki_types::pem::PemObject as _;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 
@@ -37,6 +40,41 @@ impl Authority {
         let mut params = CertificateParams::new([name.to_owned()]).unwrap();
         (params.not_before, params.not_after) = (date_time_ymd(2020, 1, 1), date_time_ymd(2020, 2, 1));
         self.sign(&params)
+    }
+
+    /// With these URIs, for these purposes, and with a serial number to revoke it by.
+    pub(crate) fn issue_uris(&self, uris: &[&str], purposes: &[ExtendedKeyUsagePurpose], serial: u64) -> Identity {
+        let mut params = CertificateParams::new([]).unwrap();
+        params.subject_alt_names = uris.iter().map(|uri| SanType::URI((*uri).try_into().unwrap())).collect();
+        params.extended_key_usages = purposes.to_vec();
+        params.serial_number = Some(SerialNumber::from(serial));
+        self.sign(&params)
+    }
+
+    /// A certificate for a name, with a serial number to revoke it by.
+    pub(crate) fn issue_numbered(&self, name: &str, serial: u64) -> Identity {
+        let mut params = CertificateParams::new([name.to_owned()]).unwrap();
+        params.serial_number = Some(SerialNumber::from(serial));
+        self.sign(&params)
+    }
+
+    /// A revocation list until the first day of this year.
+    pub(crate) fn revocation_list(&self, serials: &[u64], until_year: i32) -> String {
+        let revoked = serials.iter().map(|serial| RevokedCertParams {
+            serial_number: SerialNumber::from(*serial),
+            revocation_time: date_time_ymd(2020, 1, 1),
+            reason_code: None,
+            invalidity_date: None,
+        });
+        let list = CertificateRevocationListParams {
+            this_update: date_time_ymd(2020, 1, 1),
+            next_update: date_time_ymd(until_year, 1, 1),
+            crl_number: SerialNumber::from(1),
+            issuing_distribution_point: None,
+            revoked_certs: revoked.collect(),
+            key_identifier_method: KeyIdMethod::Sha256,
+        };
+        list.signed_by(&self.0).unwrap().pem().unwrap()
     }
 
     fn sign(&self, params: &CertificateParams) -> Identity {

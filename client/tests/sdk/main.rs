@@ -7,6 +7,7 @@
     reason = "tests fail by panicking"
 )]
 
+mod agent_identity;
 mod authority;
 mod broken_actions;
 mod certificates;
@@ -19,6 +20,7 @@ mod fake_services;
 mod host_lists;
 mod lists;
 mod relations;
+mod renewed;
 mod retries;
 mod script;
 mod selects;
