@@ -26,7 +26,7 @@ pub static PERMISSIONS: &[Permission] = &[
     served("/procwire.v1.ControlService/SignalProcesses", Role::Operator, ""),
     served("/procwire.v1.ControlService/TerminateProcesses", Role::Operator, "one target, scope process"),
     served("/procwire.v1.ControlService/WaitProcess", Role::Reader, ""),
-    planned("/procwire.v1.ControlService/WaitProcesses", Role::Reader),
+    served("/procwire.v1.ControlService/WaitProcesses", Role::Reader, ""),
     served("/procwire.v1.ControlService/UpdateProcess", Role::Operator, ""),
     served("/procwire.v1.SystemService/GetSystem", Role::Reader, ""),
     served("/procwire.v1.SystemService/WatchSystem", Role::Reader, "no resume after a lost connection"),

@@ -4,6 +4,7 @@ mod signal;
 mod terminate;
 mod update;
 mod wait;
+mod wait_many;
 
 use std::{
     io::{BufRead as _, BufReader},

@@ -1,10 +1,10 @@
 //! WaitProcess: touches nothing, and a caller who hangs up ends it.
 
-use std::{sync::Arc, time::Duration};
+use std::{io, sync::Arc, time::Duration};
 
 use procwire_host::{Liveness, ProcessHandle};
 use procwire_proto::v1::{
-    ExitStatus, ProcessState, WaitProcessResponse, WaitStillRunning, wait_process_response::Outcome,
+    ErrorReason, ExitStatus, ProcessState, WaitProcessResponse, WaitStillRunning, wait_process_response::Outcome,
 };
 use tokio::time::{Instant, sleep};
 
@@ -60,9 +60,17 @@ pub(super) async fn wait(
 
 /// Puts a process under the eyes of the reactor.
 pub(super) fn watch(handle: ProcessHandle, shared: &Shared) -> Result<Watched, Failure> {
-    let reference = handle.reference().clone();
-    Watched::new(handle, Arc::clone(&shared.pool))
-        .map_err(|error| Failure::internal(&format!("process {reference} cannot be waited for: {error}")))
+    Watched::new(handle, Arc::clone(&shared.pool)).map_err(|error| awaited_no_more(&error))
+}
+
+/// The kernel lets the agent wait for no more processes.
+pub(super) fn awaited_no_more(error: &io::Error) -> Failure {
+    let problem = format!(
+        "no more processes can be waited for: {error}; raise LimitNOFILE of the agent's unit or fs.epoll.max_user_watches, or lower limits.waits"
+    );
+    Failure::new(ErrorReason::LimitReached, problem)
+        .with_quota("open files", "what the system lets the agent open")
+        .with_retry_after(RETRY_AFTER)
 }
 
 pub(super) fn interrupted(ending: Ending) -> Failure {

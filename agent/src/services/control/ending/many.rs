@@ -68,6 +68,11 @@ impl Endings {
         Ok(())
     }
 
+    /// Those whose end was not told yet, held.
+    pub(crate) fn awaited(&self) -> impl Iterator<Item = (usize, Arc<ProcessHandle>)> {
+        self.awaited.iter().map(|(number, handle)| (*number, Arc::clone(handle)))
+    }
+
     /// Those whose end was not told yet.
     pub(crate) fn numbers(&self) -> impl Iterator<Item = usize> {
         self.awaited.keys().copied()
