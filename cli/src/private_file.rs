@@ -120,4 +120,22 @@ mod tests {
         write(&path, b"new", Existing::Replace).unwrap();
         assert_eq!(fs::read(&path).unwrap(), b"new");
     }
+
+    #[test]
+    fn two_files_come_together_and_keep_what_their_owner_allowed() {
+        let folder = tempfile::tempdir().unwrap();
+        let (key, certificate) = (folder.path().join("a.key"), folder.path().join("a.crt"));
+        let both =
+            |key_text: &[u8], text: &[u8], existing| write_both((&key, key_text), (&certificate, text), existing);
+        both(b"k1", b"c1", Existing::Keep).unwrap();
+        assert_eq!((mode(&key), mode(&certificate)), (0o600, 0o600));
+        fs::set_permissions(&key, fs::Permissions::from_mode(0o644)).unwrap();
+        fs::set_permissions(&certificate, fs::Permissions::from_mode(0o644)).unwrap();
+        both(b"k2", b"c2", Existing::Replace).unwrap();
+        assert_eq!((mode(&key), mode(&certificate)), (0o640, 0o644), "a key is never for everybody");
+        let (path, error) = both(b"k3", b"c3", Existing::Keep).unwrap_err();
+        assert_eq!((path, error.kind()), (key.clone(), io::ErrorKind::AlreadyExists));
+        assert_eq!((fs::read(&key).unwrap(), fs::read(&certificate).unwrap()), (b"k2".to_vec(), b"c2".to_vec()));
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2, "temporary files are gone");
+    }
 }

@@ -1,5 +1,6 @@
 //! Who an agent must be, where its SPIFFE id says it and not the name that it is reached by.
 
+use std::cell::Cell;
 use std::sync::Arc;
 
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
@@ -9,8 +10,8 @@ use rustls::{
 };
 use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
 use webpki::{
-    CertRevocationList, EndEntityCert, ExpirationPolicy, KeyUsage, RevocationCheckDepth, RevocationOptionsBuilder,
-    UnknownStatusPolicy,
+    CertRevocationList, EndEntityCert, ExpirationPolicy, ExtendedKeyUsageValidator, KeyPurposeIdIter, KeyUsage,
+    RevocationCheckDepth, RevocationOptionsBuilder, UnknownStatusPolicy,
 };
 
 use crate::{SpiffeId, TrustDomain};
@@ -70,8 +71,7 @@ impl AgentVerifier {
                 &self.roots.roots,
                 intermediates,
                 now,
-                // A certificate for no stated purpose would do for a server elsewhere.
-                KeyUsage::required(SERVER_AUTHENTICATION),
+                &ServerPurpose::default(),
                 revocation,
                 None,
             )
@@ -80,6 +80,24 @@ impl AgentVerifier {
         self.expected
             .check(&uris)
             .map_err(|wrong| rustls::Error::InvalidCertificate(CertificateError::Other(OtherError(Arc::new(wrong)))))
+    }
+}
+
+/// The agent's own certificate must say that it is for servers: one for no stated purpose would do elsewhere. Authorities between it and the
+/// root usually say nothing, as SPIRE's do, and need not.
+#[derive(Default)]
+struct ServerPurpose {
+    /// webpki looks at the agent's own certificate first. If that changed, an authority that says nothing would be refused, not let through.
+    is_past_own: Cell<bool>,
+}
+
+impl ExtendedKeyUsageValidator for &ServerPurpose {
+    fn validate(&self, purposes: KeyPurposeIdIter<'_, '_>) -> Result<(), webpki::Error> {
+        if self.is_past_own.replace(true) {
+            KeyUsage::server_auth().validate(purposes)
+        } else {
+            KeyUsage::required(SERVER_AUTHENTICATION).validate(purposes)
+        }
     }
 }
 
