@@ -36,8 +36,9 @@ async fn a_process_is_ended_by_its_pid_after_a_check_and_the_answer_says_so() {
             assert!(!feature.available && !feature.detail.is_empty(), "{feature:?}");
         }
         let victim = Victim::start(&["exit-on-term", "7"]);
+        let reference = victim.reference();
         let control = agent.client(Role::Operator);
-        let request = control.control().terminate(&victim.reference()).grace(Duration::from_secs(60)).reason("test");
+        let request = control.control().terminate(&reference).grace(Duration::from_secs(60)).reason("test");
         let mut termination = request.await.unwrap();
         assert_eq!(termination.plan().targets[0].mechanism(), ControlMechanism::Kill);
         let first = termination.next().await.unwrap().unwrap();
@@ -46,7 +47,7 @@ async fn a_process_is_ended_by_its_pid_after_a_check_and_the_answer_says_so() {
         let outcome = termination.outcome().await.unwrap();
         assert!(matches!(outcome, TerminationOutcome::Exited { escalated: false, .. }), "{outcome:?}");
         assert_eq!(victim.ended().code(), Some(7));
-        let gone = control.control().terminate(&victim.reference()).reason("test").await.unwrap().outcome().await;
+        let gone = control.control().terminate(&reference).reason("test").await.unwrap().outcome().await;
         assert_eq!(gone.unwrap_err().reason(), Some(ErrorReason::ProcessGone));
     }
 }

@@ -125,7 +125,7 @@ fn in_words(response: &UpdateProcessResponse) -> String {
         let of = |settings: Option<_>| settings.map_or_else(|| "?".to_owned(), |now| setting_in_words(now, path));
         let values = format!("{} to {}", of(response.before.as_ref()), of(response.after.as_ref()));
         let threads = match (threads_changed, threads_failed) {
-            (0 | 1, 0) => String::new(),
+            (0 | 1, 0) | (0, 1) => String::new(),
             (changed, 0) => format!(" of {changed} threads"),
             (changed, failed) => format!(" of {changed} threads, not of {failed}"),
         };
