@@ -28,7 +28,7 @@ use std::{
 
 use self::document::{Document, FILE_MAX_BYTES};
 pub use self::{
-    call::{Call, CallError, Explanation},
+    call::{Call, CallError, CallTarget, Explanation},
     case::{Case, CaseResult},
     decision::{Considered, Decision, Denial, Said},
     disclosure::{Disclosure, Sight},

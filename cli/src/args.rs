@@ -5,7 +5,7 @@ use clap::{Parser, Subcommand};
 use crate::{
     commands::{
         agent, audit, battery, cgroups, completions, context, cpu, demo, df, env, files, free, ifconfig, info, iostat,
-        limits, maps, mem, netstat, nettop, pgrep, pidof, pki, pressure, ps, sensors, settings, signal, system,
+        limits, maps, mem, netstat, nettop, pgrep, pidof, pki, policy, pressure, ps, sensors, settings, signal, system,
         terminate, threads, tree, units, uptime, wait, watch, who, who_listens,
     },
     connection::ConnectionArgs,
@@ -126,6 +126,9 @@ pub(crate) enum Command {
     Context(context::ContextCommand),
     /// Make certificates: a small authority, agents, clients
     Pki(pki::PkiArgs),
+    /// Read and try the rules of what callers may do
+    #[command(subcommand)]
+    Policy(policy::PolicyCommand),
     /// See it all work: mutual TLS, samples, a termination, refusals
     Demo(demo::DemoArgs),
     /// Print completions for a shell

@@ -29,6 +29,7 @@ mod one_process;
 pub(crate) mod pgrep;
 pub(crate) mod pidof;
 pub(crate) mod pki;
+pub(crate) mod policy;
 pub(crate) mod pressure;
 pub(crate) mod ps;
 mod rows;
@@ -108,6 +109,7 @@ pub(crate) async fn run(cli: Cli, out: &mut Output) -> Result<Exit, CliError> {
         Command::Audit(command) => audit::run(&command, out).await,
         Command::Context(command) => context::run(&command, &connection, out),
         Command::Pki(args) => pki::run(&args, out),
+        Command::Policy(command) => policy::run(&command, out),
         Command::Demo(args) => demo::run(&args, out).await,
         Command::Completions(args) => completions::run(&args, out),
         Command::DemoChild => demo::child().await,
