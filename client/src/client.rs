@@ -137,6 +137,10 @@ impl Client {
         self.0.read_attempts
     }
 
+    pub(crate) fn is_renewable(&self) -> bool {
+        self.0.transport.is_renewable()
+    }
+
     pub(crate) fn abandon_connection(&self) {
         self.0.transport.abandon_connection();
     }

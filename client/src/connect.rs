@@ -49,6 +49,9 @@ pub(crate) trait Connect: Send + Sync {
 
     /// True if one that were opened now would show another certificate, or trust other agents, than the one opened last.
     fn is_outdated(self: Arc<Self>) -> Pin<Box<dyn Future<Output = bool> + Send>>;
+
+    /// True if what it shows is in files, where somebody may renew it.
+    fn is_renewable(&self) -> bool;
 }
 
 pub(crate) type Connector = Arc<dyn Connect>;
@@ -87,5 +90,9 @@ where
 
     fn is_outdated(self: Arc<Self>) -> Pin<Box<dyn Future<Output = bool> + Send>> {
         Box::pin(std::future::ready(false))
+    }
+
+    fn is_renewable(&self) -> bool {
+        false
     }
 }

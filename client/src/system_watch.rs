@@ -111,7 +111,8 @@ impl SystemWatch {
         &self.header
     }
 
-    /// The next event; `None` after a goodbye for good, or after any end where
+    /// The next event; `None` after a goodbye for good (where the client's certificate is in a file, the end of that certificate is none:
+    /// the watch goes on with the one that lies there then), or after any end where
     /// [`reconnect(false)`](crate::WatchSystem::reconnect) was asked for. Dropping the future loses nothing.
     ///
     /// # Errors
@@ -172,7 +173,16 @@ impl SystemWatch {
 
     fn take_leave(&mut self, goodbye: Goodbye) {
         self.opening.remember(&goodbye.resume_token);
-        let for_good = matches!(goodbye.reason(), GoodbyeReason::Complete | GoodbyeReason::AccessRevoked);
+        let for_good = match goodbye.reason() {
+            GoodbyeReason::Complete => true,
+            // The certificate that the stream was opened with has ended or was taken back. Where it is in a file, the next one may lie
+            // there already, as with SPIRE every hour: one attempt shows, and tells what is wrong if it does not.
+            GoodbyeReason::AccessRevoked => {
+                self.opening.client.abandon_connection();
+                !self.opening.client.is_renewable() || self.failures > 0
+            }
+            _ => false,
+        };
         self.state = if for_good || !self.reconnect {
             State::Ended
         } else {

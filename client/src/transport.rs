@@ -47,6 +47,11 @@ impl Transport {
         }))
     }
 
+    /// True if a new connection may show another certificate than the one there is.
+    pub(crate) fn is_renewable(&self) -> bool {
+        self.0.connector.is_renewable()
+    }
+
     /// Makes the next call take a new connection, because nothing is heard on this one any more. Calls that are under way
     /// stay on it.
     pub(crate) fn abandon_connection(&self) {

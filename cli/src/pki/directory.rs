@@ -173,3 +173,6 @@ fn remove_if_there(path: &Path) -> Result<(), PkiError> {
 fn io_error(operation: &'static str, path: &Path) -> impl FnOnce(io::Error) -> PkiError {
     move |source| PkiError::Io { operation, path: path.to_owned(), source }
 }
+
+#[cfg(test)]
+mod tests;

@@ -178,3 +178,6 @@ fn keys_beside(path: &Path) -> Vec<PathBuf> {
         .filter(|beside| beside != path)
         .collect()
 }
+
+#[cfg(test)]
+mod tests;

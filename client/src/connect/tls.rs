@@ -62,4 +62,8 @@ impl Connect for TlsConnector {
     fn is_outdated(self: Arc<Self>) -> Pin<Box<dyn Future<Output = bool> + Send>> {
         Box::pin(async move { self.files.have_changed().await })
     }
+
+    fn is_renewable(&self) -> bool {
+        self.files.are_files()
+    }
 }

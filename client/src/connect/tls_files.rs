@@ -46,6 +46,11 @@ impl TlsFiles {
         Ok(Self(Arc::new(Shared { settings, good: Mutex::new(Good { material, config }) })))
     }
 
+    /// True if there are files at all, and not only text.
+    pub(super) fn are_files(&self) -> bool {
+        self.0.settings.are_in_files()
+    }
+
     /// What the files say now, or what they said when they were last good.
     pub(super) async fn current(&self, deadline: Instant) -> Current {
         let shared = Arc::clone(&self.0);
