@@ -49,9 +49,9 @@ impl Update {
     }
 
     /// The processors that are asked for by number.
-    pub(crate) fn processors(&self) -> &[u32] {
-        let of = |setting| match setting {
-            &Setting::CpuAffinity(ref processors) => Some(processors.as_slice()),
+    pub(crate) fn processors<'a>(&'a self) -> &'a [u32] {
+        let of = |setting: &'a Setting| match setting {
+            Setting::CpuAffinity(processors) => Some(processors.as_slice()),
             _ => None,
         };
         self.settings.iter().find_map(of).unwrap_or_default()
