@@ -20,16 +20,16 @@ use std::{
 use procwire_proto::v1::AuditStatus;
 use tokio::time;
 
-pub use self::{
-    error::AuditError,
-    line::{AuditDecision, AuditEvent, AuditRecord, AuditTarget, Part},
-};
 use self::{
     chain::Head,
     file::{AuditFile, Rotation},
     line::Line,
     repeats::{Kind, REPEAT_WINDOW, Repeats, Seen},
     writer::{State, Writer},
+};
+pub use self::{
+    error::AuditError,
+    line::{AuditDecision, AuditEvent, AuditRecord, AuditTarget, Part},
 };
 use crate::{access::Principal, config::AuditConfig};
 

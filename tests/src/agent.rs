@@ -80,7 +80,7 @@ impl AgentOptions {
 
     /// Starts it.
     pub fn start(self) -> Agent {
-        Agent::start_with(&self)
+        Agent::start_with(self)
     }
 }
 
@@ -89,6 +89,7 @@ pub struct Agent {
     /// Its authority.
     pub pki: Pki,
     folder: TempDir,
+    options: AgentOptions,
     child: Child,
     address: SocketAddr,
 }
@@ -104,14 +105,14 @@ impl Agent {
         AgentOptions::default()
     }
 
-    fn start_with(options: &AgentOptions) -> Self {
+    fn start_with(options: AgentOptions) -> Self {
         let folder = tempfile::Builder::new().prefix("procwire-test-").tempdir().unwrap();
         let pki = Pki::new();
         let identity = pki.agent();
         write_private(&folder.path().join("ca.crt"), pki.ca_pem());
         write_private(&folder.path().join("agent.crt"), &identity.certificate_pem);
         write_private(&folder.path().join("agent.key"), &identity.key_pem);
-        let mut command = command(options, folder.path());
+        let mut command = command(&options, folder.path());
         if let Some(uid) = options.uid {
             hand_over(folder.path(), uid);
             if options.launcher.is_empty() {
@@ -119,11 +120,30 @@ impl Agent {
             }
         }
         let child = command.spawn().unwrap();
-        let mut agent = Self { pki, folder, child, address: SocketAddr::from(([127, 0, 0, 1], 0)) };
-        if !options.unready {
+        let is_awaited = !options.unready;
+        let mut agent = Self { pki, folder, options, child, address: SocketAddr::from(([127, 0, 0, 1], 0)) };
+        if is_awaited {
             agent.address = agent.wait_for_address();
         }
         agent
+    }
+
+    /// Ends it at once, as a loss of power would.
+    pub fn crash(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    /// Starts it anew with the same folder, after it has ended.
+    pub fn start_again(&mut self) {
+        assert!(!self.is_running(), "it runs");
+        fs::remove_file(self.path("address")).unwrap();
+        let mut command = command(&self.options, self.folder.path());
+        if let (Some(uid), true) = (self.options.uid, self.options.launcher.is_empty()) {
+            command.uid(uid).gid(uid);
+        }
+        self.child = command.spawn().unwrap();
+        self.address = self.wait_for_address();
     }
 
     fn wait_for_address(&mut self) -> SocketAddr {

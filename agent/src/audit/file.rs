@@ -121,9 +121,7 @@ impl AuditFile {
         let tail = Tail::examine(&open.file).map_err(&io)?;
         tail.take_out_half_line(&open.file).map_err(&io)?;
         (open.length, open.lacks_newline) = (tail.keep, tail.lacks_newline);
-        if open.length > 0 || actual < open.length {
-            self.remarks.push(Line::of_agent(AuditEvent::Mend, "", &remark));
-        }
+        self.remarks.push(Line::of_agent(AuditEvent::Mend, "", &remark));
         Ok(())
     }
 
@@ -198,3 +196,6 @@ impl Open {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

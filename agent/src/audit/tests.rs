@@ -38,6 +38,11 @@ impl Trail {
         text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
     }
 
+    fn head(&self) -> (u64, String) {
+        let status = self.audit.status();
+        (status.sequence, status.head_hash)
+    }
+
     fn events(&self) -> Vec<String> {
         self.all_lines().iter().map(|line| line["event"].as_str().unwrap().to_owned()).collect()
     }
@@ -159,4 +164,65 @@ fn nobody_else_reads_the_trail() {
     use std::os::unix::fs::PermissionsExt as _;
     let trail = Trail::new();
     assert_eq!(fs::metadata(trail.path()).unwrap().permissions().mode() & 0o777, 0o600);
+}
+
+#[tokio::test]
+async fn what_waits_together_is_written_together_and_in_one_chain() {
+    let trail = Trail::new();
+    let principal = Principal::local();
+    let mut tasks = tokio::task::JoinSet::new();
+    for number in 0..500 {
+        let (audit, principal) = (trail.audit.clone(), principal.clone());
+        tasks.spawn(async move {
+            let id = format!("r-{number}");
+            let record = AuditRecord {
+                request_id: &id,
+                ..AuditRecord::new(AuditEvent::Decision, &principal, "/a", AuditDecision::Allowed)
+            };
+            audit.record(record).await.unwrap();
+        });
+    }
+    tasks.join_all().await;
+    let mut verifier = verify::Verifier::default();
+    verifier.file("audit");
+    fs::read_to_string(trail.path()).unwrap().lines().for_each(|line| verifier.line(line.as_bytes()));
+    let verdict = verifier.finish();
+    assert_eq!((verdict.findings, verdict.records), (vec![], 501));
+    let head = verdict.head.unwrap();
+    assert_eq!(trail.head(), (501, head.hash.to_string()), "the status tells the head");
+}
+
+#[tokio::test]
+async fn the_agent_says_what_it_does_by_itself() {
+    let trail = Trail::new();
+    trail.audit.note_start("127.0.0.1:7443".parse().unwrap());
+    trail.audit.note(AuditEvent::Reloaded, "what=policy", "12 rules");
+    trail.audit.note_about(AuditEvent::ClientCutOff, &Principal::local(), "", "revoked");
+    trail.audit.note_access(&Principal::local(), "/procwire.v1.ProcessService/GetProcess", "environ, unmasked");
+    trail.audit.note_access(&Principal::local(), "/procwire.v1.ProcessService/GetProcess", "environ, unmasked");
+    trail.audit.finish("in order").await;
+    assert_eq!(trail.events(), ["begin", "start", "reloaded", "client_cut_off", "access", "access", "stop"]);
+    let lines = trail.all_lines();
+    assert_eq!((lines[2].get("principal"), lines[2].get("decision")), (None, None));
+    assert_eq!((&lines[3]["principal"], lines[5]["repeated"].as_u64()), (&Value::from("local"), Some(1)));
+}
+
+#[tokio::test]
+async fn what_is_past_is_written_when_the_trail_can_be_written_again() {
+    let trail = Trail::new();
+    let folder = trail.folder.path().to_owned();
+    let aside = folder.with_extension("aside");
+    fs::rename(&folder, &aside).unwrap();
+    let principal = Principal::local();
+    let record = |event| AuditRecord::new(event, &principal, "/a", AuditDecision::Allowed);
+    trail.audit.record(record(AuditEvent::Decision)).await.unwrap_err();
+    trail.audit.record(record(AuditEvent::Outcome)).await.unwrap_err();
+    let status = trail.audit.status();
+    assert_eq!(status.failures, 2);
+    assert!(status.problem.starts_with("audit file /"), "{}", status.problem);
+    fs::rename(&aside, &folder).unwrap();
+    trail.audit.record(record(AuditEvent::Decision)).await.unwrap();
+    assert_eq!(trail.events(), ["begin", "outcome", "decision"], "what was refused is not on record as done");
+    let status = trail.audit.status();
+    assert_eq!((status.failures, status.problem.as_str()), (2, ""));
 }

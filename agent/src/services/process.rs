@@ -20,6 +20,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use procwire_host::{Host, ProcessReader, ReaderPair};
 use procwire_proto::{
+    ProcessFieldSet,
     process_fields::bit,
     v1::{
         GetProcessRequest, GetProcessResponse, ListProcessesRequest, ListProcessesResponse, WatchProcessEventsRequest,
@@ -40,7 +41,13 @@ use super::{
     outgoing::Outgoing,
     request,
 };
-use crate::{context::Context, host_pool::HostPool, status::Failure};
+use crate::{
+    access::Principal,
+    context::Context,
+    host_pool::HostPool,
+    policy::{Disclosure, Sight},
+    status::Failure,
+};
 
 const LIST: &str = "/procwire.v1.ProcessService/ListProcesses";
 const GET: &str = "/procwire.v1.ProcessService/GetProcess";
@@ -87,6 +94,7 @@ impl ProcessService {
         let boot_id = &self.source.host.machine().boot_id;
         let sight = self.context.policy.sight(&caller, LIST);
         let query = ListQuery::parse(request.into_inner(), boot_id, &sight)?;
+        self.note_access(&caller, query.fields, &sight, LIST);
         let scan = Scan::new(Arc::clone(&self.source), query, sight);
         let stall_limit = self.context.config.limits.stream_lag;
         Ok(Outgoing::new(scan, stall_limit, self.context.host_name.clone()))
@@ -101,6 +109,7 @@ impl ProcessService {
         let caller = request::caller(request.extensions())?;
         let sight = self.context.policy.sight(&caller, GET);
         let GetQuery { target, fields, usage_window } = GetQuery::parse(request.into_inner())?;
+        self.note_access(&caller, fields, &sight, GET);
         if let Target::Reference(reference) = &target
             && reference.boot_id != self.source.host.machine().boot_id
         {
@@ -116,6 +125,18 @@ impl ProcessService {
         };
         let reading = Reading::new(fields, &sight, Selection { baseline, ..Selection::default() });
         single::read(&self.source, &target, reading).await
+    }
+
+    /// Secrets are in environments: who gets more of them than names is on record, once a call.
+    fn note_access(&self, caller: &Principal, fields: ProcessFieldSet, sight: &Sight, method: &str) {
+        let what = match (sight.has(Disclosure::EnvironValues), sight.has(Disclosure::EnvironSecrets)) {
+            (false, _) => return,
+            (true, false) => "environ, values without secrets",
+            (true, true) => "environ, values with secrets",
+        };
+        if fields.contains(bit::ENVIRON) {
+            self.context.audit.note_access(caller, method, what);
+        }
     }
 
     fn not_served<T>(&self, method: &str, instead: &str) -> Result<T, Status> {

@@ -50,7 +50,7 @@ pub(crate) fn entry_table(entries: &[Entry], clock: &Clock, wide: bool) -> Table
             entry.short_method().to_owned(),
             entry.decision.clone(),
             targets(entry, 1),
-            what(entry),
+            Some(what(entry)).filter(|what| !what.is_empty()).unwrap_or_else(|| entry.arguments.clone()),
             entry.reason.clone(),
             entry.request_id.clone(),
         ];
@@ -122,9 +122,6 @@ fn what(entry: &Entry) -> String {
     let mut words = or(&entry.result, |target| &target.result);
     if words.is_empty() {
         words = or(&entry.rule, |target| &target.rule);
-    }
-    if words.is_empty() {
-        words.clone_from(&entry.arguments);
     }
     match entry.repeated {
         0 => words,

@@ -9,6 +9,7 @@
 )]
 
 mod admission;
+mod audit;
 mod bad_input;
 mod certificates;
 mod certificates_page;
