@@ -139,7 +139,7 @@ async fn two_thousand_targets_and_a_grace_of_days_are_refused_by_name() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_thousand_targets_are_ended_without_a_thread_for_each() {
     const MANY: u32 = 1000;
-    let agent = Agent::start();
+    let agent = Agent::options().set("control.actions_per_minute_per_principal", 4 * MANY).start();
     let parent = Victim::start(&["spawn", &MANY.to_string()]);
     let children = fs::read_to_string(format!("/proc/{0}/task/{0}/children", parent.pid())).unwrap();
     let targets: Vec<_> = children.split_whitespace().map(|pid| reference_of(pid.parse().unwrap())).collect();
@@ -163,11 +163,12 @@ async fn a_thousand_targets_are_ended_without_a_thread_for_each() {
 async fn the_same_request_twice_is_one_action_with_one_answer() {
     let agent = Agent::start();
     let victims = [Victim::start(&["exit-on-term", "1"]), Victim::start(&["exit-on-term", "2"])];
+    let targets = refs(&victims);
     let connection = Connection::open(&agent, &agent.pki.client(Role::Operator)).await;
     let mut client = ControlServiceClient::with_origin(connection, Connection::origin());
     let request = TerminateProcessesRequest {
         request_id: "once".to_owned(),
-        targets: refs(&victims),
+        targets: targets.clone(),
         confirm_count: Some(2),
         grace: Some(WireDuration { seconds: 60, nanos: 0 }),
         ..Default::default()
@@ -186,7 +187,7 @@ async fn the_same_request_twice_is_one_action_with_one_answer() {
     assert_eq!(summary.exited, 2);
     let actions = agent.audit().into_iter().filter(|line| line["event"] == "decision" && line["request_id"] == "once");
     assert_eq!(actions.count(), 1);
-    let other = TerminateProcessesRequest { targets: vec![victims[0].reference()], confirm_count: None, ..request };
+    let other = TerminateProcessesRequest { targets: targets[..1].to_vec(), confirm_count: None, ..request };
     assert_eq!(refused(&agent, other).await.code(), tonic::Code::AlreadyExists);
 }
 
@@ -231,7 +232,8 @@ async fn one_that_even_kill_does_not_end_is_told_of_in_time() {
     let agent = Agent::start();
     let target = reference_of(hung.0.named_pid());
     let other = Victim::start(&["ignore-term"]);
-    let request = operator(&agent).control().terminate_many([&target, &other.reference()]).expect_count(2);
+    let other = (other.reference(), other);
+    let request = operator(&agent).control().terminate_many([&target, &other.0]).expect_count(2);
     let run = request.grace(SHORT_GRACE).request_id("hung").await.unwrap();
     let outcomes = within_patience("the end of the run", run.outcome()).await.unwrap();
     let Ok(TerminationOutcome::StillRunning { state, escalated, .. }) = &outcomes.processes[&target] else {
@@ -239,7 +241,7 @@ async fn one_that_even_kill_does_not_end_is_told_of_in_time() {
     };
     assert_eq!((*state, *escalated), (ProcessState::DiskSleep, true));
     assert_eq!((outcomes.summary.exited, outcomes.summary.still_running), (1, 1));
-    assert!(outcomes.processes[&other.reference()].is_ok());
+    assert!(outcomes.processes[&other.0].is_ok());
     let outcome = agent.audit().into_iter().find(|line| line["event"] == "outcome").unwrap().to_string();
     assert!(outcome.contains("escalated, still running, disk sleep"), "{outcome}");
 }
@@ -278,7 +280,7 @@ async fn a_slow_reader_is_told_of_every_step() {
     let victims: Vec<_> = (0..50).map(|_| Victim::start(&["sleep"])).collect();
     let request = operator(&agent).control().terminate_many(&refs(&victims)).expect_count(50).signal(Signal::Kill);
     let mut run = request.await.unwrap();
-    eventually("the end of all", || victims.iter().all(|victim| !victim.is_alive()).then_some(()));
+    victims.iter().for_each(|victim| drop(victim.ended()));
     let mut told: BTreeMap<ProcessRef, usize> = BTreeMap::new();
     while let Some(event) = run.next().await.unwrap() {
         *told.entry(event.process).or_default() += 1;

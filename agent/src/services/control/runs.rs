@@ -13,8 +13,8 @@ use std::{
 use procwire_proto::v1::ErrorReason;
 use tokio::time::Instant;
 
-use self::log::Log;
 pub use self::log::FollowStream;
+use self::log::Log;
 pub(crate) use self::log::{Follower, RunLog};
 use super::{
     request::Termination,

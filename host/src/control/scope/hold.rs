@@ -44,9 +44,8 @@ impl Held {
     /// Tells of each member that had not ended.
     pub fn kill(mut self, scope: &Scope) -> Vec<(usize, Result<ControlMechanism, ControlError>)> {
         let active = scope.deepest_first().into_iter();
-        let living: Vec<usize> = active
-            .filter(|place| scope.members.get(*place).is_some_and(|member| !member.handle.has_ended()))
-            .collect();
+        let living: Vec<usize> =
+            active.filter(|place| scope.members.get(*place).is_some_and(|member| !member.handle.has_ended())).collect();
         let killed_groups = if self.is_whole { kill_groups(scope) } else { Vec::new() };
         let mut results = Vec::new();
         for place in living {

@@ -217,7 +217,7 @@ impl<'a> Acting<'a> {
                     };
                     subject.escalated |= sent == Sent::Escalation;
                     self.has_escalated |= sent == Sent::Escalation;
-                    events.push(self.run.progress(subject.handle.reference(), step));
+                    events.push(self.run.progress(&subject.reference, step));
                 }
                 // It ended between two looks, and its end is told.
                 Err(ControlError::Gone { .. }) => {}
@@ -279,7 +279,7 @@ impl<'a> Acting<'a> {
             Fate::Refused(failure) => Some(Step::Refused(target::error(failure))),
         };
         subject.fate = fate;
-        let event = step.map(|step| self.run.progress(subject.handle.reference(), step));
+        let event = step.map(|step| self.run.progress(&subject.reference, step));
         self.log.push_all(event);
     }
 

@@ -66,7 +66,7 @@ impl Acting<'_> {
             events.push(Event::Joined(subject.told()));
             if let Fate::Refused(failure) = &subject.fate {
                 let step = Step::Refused(target::error(failure));
-                events.push(self.run.progress(subject.handle.reference(), step));
+                events.push(self.run.progress(&subject.reference, step));
             }
         }
         self.subjects.extend(joined);

@@ -84,7 +84,8 @@ impl Resolution {
         let mut subjects = Vec::with_capacity(decisions.len());
         for ((place, member), decision) in scope.members().iter().enumerate().zip(decisions) {
             let target = scope.target_of(place).unwrap_or_default();
-            let is_itself = run.termination.targets.get(target).is_some_and(|named| is_of(named, &member.handle));
+            let named = run.termination.targets.get(target).filter(|named| is_of(named, &member.handle));
+            let is_itself = named.is_some();
             if is_itself {
                 handles.insert(target, Arc::clone(&member.handle));
             }
@@ -97,7 +98,11 @@ impl Resolution {
                 }
                 Ok(_) | Err(_) => Err(Fate::Outside),
             };
-            subjects.push(Subject::new(member, target, decision));
+            let mut subject = Subject::new(member, target, decision);
+            if let Some(named) = named {
+                subject.reference = named.clone();
+            }
+            subjects.push(subject);
         }
         let refused = refusals.into_iter().filter_map(|(target, failure)| {
             let reference = run.termination.targets.get(target)?.clone();

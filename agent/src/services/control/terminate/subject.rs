@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use procwire_host::{Member, ProcessHandle};
-use procwire_proto::v1::{ControlTarget, ExitStatus, ProcessState};
+use procwire_proto::v1::{ControlTarget, ExitStatus, ProcessRef, ProcessState};
 
 use crate::{
     services::control::{ending::in_words, target},
@@ -13,6 +13,8 @@ use crate::{
 /// A process of a run. It has the same number as its member of the scope.
 pub(super) struct Subject {
     pub(super) handle: Arc<ProcessHandle>,
+    /// A target as it was named, so that whoever named it knows it again.
+    pub(super) reference: ProcessRef,
     cgroup: Option<Vec<u8>>,
     /// Which target it belongs to.
     pub(super) target: usize,
@@ -40,12 +42,13 @@ pub(super) enum Fate {
 
 impl Subject {
     pub(super) fn new(member: &Member, target: usize, decision: Result<String, Fate>) -> Self {
+        let reference = member.handle.reference().clone();
         let (rule, fate) = match decision {
             Ok(rule) => (rule, Fate::Open),
             Err(fate) => (String::new(), fate),
         };
         let (handle, cgroup) = (Arc::clone(&member.handle), member.cgroup.clone());
-        Self { handle, cgroup, target, rule, fate, escalated: false }
+        Self { handle, reference, cgroup, target, rule, fate, escalated: false }
     }
 
     pub(super) fn is_open(&self) -> bool {
