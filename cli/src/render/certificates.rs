@@ -68,7 +68,7 @@ fn certificate(facts: &CertificateFacts, clock: &Clock) -> Vec<(String, String)>
         pairs.push(pair("purposes", purposes));
     }
     pairs.push(pair("issuer", issuer(&facts.issuer, facts.is_of_authority)));
-    pairs.push(pair("serial number", facts.serial.to_string()));
+    pairs.push(pair("serial", facts.serial.to_string()));
     pairs.push(pair("public key", safe(&facts.key)));
     match (&facts.key_file, &facts.foreign_key_file) {
         (Some(path), _) => pairs.push(pair("private key", shown(path))),

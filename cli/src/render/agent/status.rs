@@ -77,7 +77,7 @@ fn attention(status: &GetStatusResponse, clock: &Clock) -> Vec<(String, String)>
         let overdue = certificates.revocation_list_next_update.as_ref().filter(|end| clock.until(end).is_none());
         if let Some(end) = overdue {
             let since = clock.since(end).map(units::span).unwrap_or_default();
-            say("certificates", format!("the revocation list is past its time since {since}: nobody is let in"));
+            say("certificates", format!("the revocation list is past its time for {since}: nobody is let in"));
         }
     }
     if let Some(policy) = status.policy.as_ref().filter(|policy| !policy.problem.is_empty()) {
@@ -132,7 +132,7 @@ fn policy_in_force(policy: &PolicyStatus, clock: &Clock) -> Vec<(String, String)
     pairs([
         ("file", Some(file)),
         ("rules", Some(rules.to_string())),
-        ("in force since", loaded.as_ref().map(|moment| clock.full(moment))),
+        ("since", loaded.as_ref().map(|moment| clock.full(moment))),
         ("SHA-256", Some(safe(sha256))),
     ])
 }
@@ -206,7 +206,12 @@ mod tests {
                 spiffe_id: "spiffe://example.org/procwire/web1".to_owned(),
                 ..CertificateStatus::default()
             }),
-            policy: Some(PolicyStatus { rules: 12, sha256: "ab".repeat(32), ..PolicyStatus::default() }),
+            policy: Some(PolicyStatus {
+                loaded: in_days(-1),
+                rules: 12,
+                sha256: "ab".repeat(32),
+                ..PolicyStatus::default()
+            }),
             audit: Some(AuditStatus {
                 path: "/var/log/procwire/audit.jsonl".to_owned(),
                 sequence: 4711,
