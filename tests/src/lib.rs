@@ -16,6 +16,7 @@ pub mod programs;
 pub mod python;
 pub mod raw;
 mod shell;
+mod terminal;
 mod victim;
 pub mod waiting;
 
@@ -29,6 +30,7 @@ pub use pki::{Identity, Pki};
 pub use procwire_cli::pki::Role;
 pub use programs::{is_root, signal};
 pub use shell::Shell;
+pub use terminal::Terminal;
 pub use victim::{Victim, boot_id, reference_of};
 
 /// The folder with the workspace's Cargo.toml.

@@ -293,7 +293,7 @@ fn watch_streams_samples_until_it_is_told_to_stop() {
     eventually("the end of the watch", || child.try_wait().unwrap());
 }
 
-fn write_key(path: &Path, pem: &str) {
+pub(crate) fn write_key(path: &Path, pem: &str) {
     use std::os::unix::fs::PermissionsExt as _;
     fs::write(path, pem).unwrap();
     fs::set_permissions(path, fs::Permissions::from_mode(0o600)).unwrap();
