@@ -115,7 +115,7 @@ impl Verifier {
                 self.find(FindingKind::Torn, place, "its newline is missing".to_owned());
             }
             Err(_) => {
-                self.find(FindingKind::Torn, place, format!("torn: {} bytes of a line without its end", line.len()))
+                self.find(FindingKind::Torn, place, format!("torn: {} bytes of a line without its end", line.len()));
             }
         }
     }
@@ -357,7 +357,7 @@ impl Verifier {
                 );
             }
             (_, None) => {
-                self.find(FindingKind::End, last_place, format!("there are no records: {} missing", records(1, number)))
+                self.find(FindingKind::End, last_place, format!("there are no records: {} missing", records(1, number)));
             }
             // Another record has its number, or it is missing in the middle: that was said.
             _ => {}

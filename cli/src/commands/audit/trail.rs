@@ -23,8 +23,6 @@ const COMPRESSED: [(&[u8], &str); 4] =
 pub(super) struct Part {
     /// As messages name it.
     pub(super) name: String,
-    /// A file that can be read again, not a pipe.
-    pub(super) is_file: bool,
     reader: BufReader<File>,
     first: Option<u64>,
 }
@@ -76,7 +74,6 @@ impl Part {
         let unreadable = |error: io::Error| CliError::Usage(format!("{name}: {error}"));
         let path = if path == Path::new("-") { Path::new("/dev/stdin") } else { path };
         let file = File::open(path).map_err(unreadable)?;
-        let is_file = file.metadata().map_err(unreadable)?.is_file();
         let mut reader = BufReader::with_capacity(BUFFER_BYTES, file);
         let beginning = reader.fill_buf().map_err(unreadable)?;
         if let Some((_, tool)) = COMPRESSED.iter().find(|(magic, _)| beginning.starts_with(magic)) {
@@ -85,7 +82,7 @@ impl Part {
             )));
         }
         let first = number(beginning);
-        Ok(Self { name, is_file, reader, first })
+        Ok(Self { name, reader, first })
     }
 
     /// Gives each line to `take`.
