@@ -357,7 +357,11 @@ impl Verifier {
                 );
             }
             (_, None) => {
-                self.find(FindingKind::End, last_place, format!("there are no records: {} missing", records(1, number)));
+                self.find(
+                    FindingKind::End,
+                    last_place,
+                    format!("there are no records: {} missing", records(1, number)),
+                );
             }
             // Another record has its number, or it is missing in the middle: that was said.
             _ => {}
