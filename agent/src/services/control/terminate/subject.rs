@@ -13,7 +13,7 @@ use crate::{
 /// A process of a run. It has the same number as its member of the scope.
 pub(super) struct Subject {
     pub(super) handle: Arc<ProcessHandle>,
-    /// A target as it was named, so that whoever named it knows it again.
+    /// A target as it was named, in all that is said of it, so that whoever named it knows it again.
     pub(super) reference: ProcessRef,
     cgroup: Option<Vec<u8>>,
     /// Which target it belongs to.
@@ -57,7 +57,11 @@ impl Subject {
 
     /// As messages have it.
     pub(super) fn told(&self) -> ControlTarget {
-        ControlTarget { cgroup: self.cgroup.clone(), ..target::held(&self.handle, self.target) }
+        ControlTarget {
+            r#ref: Some(self.reference.clone()),
+            cgroup: self.cgroup.clone(),
+            ..target::held(&self.handle, self.target)
+        }
     }
 
     /// For the audit record; `None` of one that was not part of it.
