@@ -147,9 +147,9 @@ fn whole(text: &str) -> Problem {
 
 /// A name goes into audit records, errors and tables.
 pub(super) fn acceptable(name: &str) -> Result<(), String> {
-    let is_plain = |letter: char| letter.is_ascii_alphanumeric() || "-_.:/ ".contains(letter);
+    let is_plain = |letter: char| letter.is_ascii_alphanumeric() || "-_.:/,' ".contains(letter);
     if name.trim().is_empty() || name.len() > NAME_MAX_BYTES || !name.chars().all(is_plain) {
-        return Err(format!("{name:?} is no name: 1 to {NAME_MAX_BYTES} letters, digits, spaces and - _ . : /"));
+        return Err(format!("{name:?} is no name: 1 to {NAME_MAX_BYTES} letters, digits, spaces and - _ . , : / '"));
     }
     Ok(())
 }

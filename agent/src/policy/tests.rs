@@ -7,6 +7,7 @@ use procwire_host::TargetFacts;
 use super::*;
 use crate::access::{PERMISSIONS, Permission, Principal, Role, permission};
 
+mod documented;
 mod mistakes;
 mod reads;
 
