@@ -79,16 +79,16 @@ impl Certificate {
 
     /// True if it says what this one would say, its time aside.
     pub(super) fn is_of_agent(&self, profile: &AgentProfile) -> bool {
-        self.says(Leaf::from(profile))
+        self.says(&Leaf::from(profile))
     }
 
     /// The same for a client's.
     pub(super) fn is_of_client(&self, profile: &ClientProfile) -> bool {
-        self.says(Leaf::from(profile))
+        self.says(&Leaf::from(profile))
     }
 
-    fn says(&self, wanted: Leaf) -> bool {
-        self.leaf().is_some_and(|said| Leaf { validity: wanted.validity, ..said } == wanted)
+    fn says(&self, wanted: &Leaf) -> bool {
+        self.leaf().is_some_and(|said| Leaf { validity: wanted.validity, ..said } == *wanted)
     }
 }
 

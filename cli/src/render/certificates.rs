@@ -73,7 +73,7 @@ fn certificate(facts: &CertificateFacts, clock: &Clock) -> Vec<(String, String)>
     match (&facts.key_file, &facts.foreign_key_file) {
         (Some(path), _) => pairs.push(pair("private key", shown(path))),
         (None, Some(path)) => {
-            pairs.push(pair("private key", format!("{} is that of another certificate", shown(path))))
+            pairs.push(pair("private key", format!("{} is that of another certificate", shown(path))));
         }
         (None, None) => {}
     }

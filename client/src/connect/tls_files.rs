@@ -52,6 +52,10 @@ impl TlsFiles {
     }
 
     /// What the files say now, or what they said when they were last good.
+    #[allow(
+        clippy::disallowed_methods,
+        reason = "files of a few KiB, one reader at a time: whoever connects holds a lock"
+    )]
     pub(super) async fn current(&self, deadline: Instant) -> Current {
         let shared = Arc::clone(&self.0);
         if !shared.settings.are_in_files() {
@@ -65,6 +69,7 @@ impl TlsFiles {
     }
 
     /// True if the files can be used and say something else than what was connected with last.
+    #[allow(clippy::disallowed_methods, reason = "files of a few KiB, once in half a minute")]
     pub(super) async fn have_changed(&self) -> bool {
         let shared = Arc::clone(&self.0);
         shared.settings.are_in_files() && spawn_blocking(move || shared.is_outdated()).await.unwrap_or(false)
@@ -72,6 +77,7 @@ impl TlsFiles {
 }
 
 impl Shared {
+    #[allow(clippy::disallowed_methods, reason = "on a thread that is there for blocking")]
     fn reload(&self) -> Current {
         let mut problem = None;
         for attempt in 0..ATTEMPTS {

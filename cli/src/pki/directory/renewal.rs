@@ -33,7 +33,7 @@ pub enum Renewal {
         /// Where.
         stored: Stored,
         /// What it says.
-        leaf: Leaf,
+        leaf: Box<Leaf>,
         /// The serial number of the old one, which is good until its end.
         old: Serial,
         /// The end of the old one.
@@ -59,7 +59,7 @@ impl Directory {
         let leaf = Leaf { validity: validity(&old, &authority, options.days)?, ..leaf };
         let replacing = Self { existing: Existing::Replace, ..self.clone() };
         let stored = replacing.make(&authority, &leaf)?;
-        Ok(Renewal::Renewed { stored, leaf, old: old.serial, old_not_after: old.not_after })
+        Ok(Renewal::Renewed { stored, leaf: Box::new(leaf), old: old.serial, old_not_after: old.not_after })
     }
 
     /// Names of those that lie here and may be renewed.

@@ -260,7 +260,7 @@ mod tests {
         }
         let page = printed(&status);
         assert!(page.starts_with("Attention\n"), "{page}");
-        let before = page.split("\n\n").next().unwrap();
+        let before = page.split("\n\n").next().unwrap().split_whitespace().collect::<Vec<_>>().join(" ");
         for words in
             [r"/etc/k\x1b[2J", "ends in 12 days", "nobody is let in", "policy.cel: line 3", "no space left on device"]
         {
