@@ -32,7 +32,11 @@ pub struct AgentOptions {
     launcher: Vec<OsString>,
     full_disk: bool,
     unready: bool,
+    files: Vec<(String, MadeFile)>,
 }
+
+/// The text of a file for the agent's folder, by what its authority signs.
+type MadeFile = Box<dyn Fn(&Pki) -> String + Send + Sync>;
 
 impl AgentOptions {
     /// Sets a key of the configuration.
@@ -40,6 +44,13 @@ impl AgentOptions {
     pub fn set(mut self, key: &str, value: impl Display) -> Self {
         self.settings.push((key.to_owned(), format!("{value}")));
         self
+    }
+
+    /// Puts a file into its folder, which it runs in, and names it in a key of the configuration.
+    #[must_use]
+    pub fn file(mut self, key: &str, name: &str, text: impl Fn(&Pki) -> String + Send + Sync + 'static) -> Self {
+        self.files.push((name.to_owned(), Box::new(text)));
+        self.set(key, name)
     }
 
     /// Sets an environment variable.
@@ -112,6 +123,9 @@ impl Agent {
         write_private(&folder.path().join("ca.crt"), pki.ca_pem());
         write_private(&folder.path().join("agent.crt"), &identity.certificate_pem);
         write_private(&folder.path().join("agent.key"), &identity.key_pem);
+        for (name, text) in &options.files {
+            write_private(&folder.path().join(name), &text(&pki));
+        }
         let mut command = command(&options, folder.path());
         if let Some(uid) = options.uid {
             hand_over(folder.path(), uid);
@@ -174,6 +188,13 @@ impl Agent {
     /// A file of its folder: "ca.crt", "audit.jsonl".
     pub fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
+    }
+
+    /// Replaces a file of its folder by another, as SPIRE's helper does it: never is there half a file.
+    pub fn replace(&self, name: &str, text: &str) {
+        let new = self.path(&format!("{name}.new"));
+        write_private(&new, text);
+        fs::rename(new, self.path(name)).unwrap();
     }
 
     /// An SDK client with a good certificate of this role.
@@ -267,13 +288,20 @@ fn command(options: &AgentOptions, folder: &Path) -> Command {
     let file = |name: &str| folder.join(name).into_os_string();
     command
         .args([OsStr::new("--listen"), OsStr::new("127.0.0.1:0"), OsStr::new("--address-file"), &file("address")])
-        .args([OsStr::new("--tls-certificate"), &file("agent.crt"), OsStr::new("--tls-key"), &file("agent.key")])
-        .args([OsStr::new("--tls-client-ca"), &file("ca.crt"), OsStr::new("--audit-file"), &file("audit.jsonl")])
+        .args([OsStr::new("--audit-file"), &file("audit.jsonl")])
         .envs(options.variables.iter().map(|(name, value)| (name, value)))
         .current_dir(folder)
         .stdin(Stdio::null())
         .stdout(log.try_clone().unwrap())
         .stderr(log);
+    let tls_files = [
+        ("tls.certificate", "--tls-certificate", "agent.crt"),
+        ("tls.key", "--tls-key", "agent.key"),
+        ("tls.client_ca", "--tls-client-ca", "ca.crt"),
+    ];
+    for (_, flag, name) in tls_files.iter().filter(|(key, ..)| !options.settings.iter().any(|(set, _)| set == key)) {
+        command.arg(flag).arg(file(name));
+    }
     for (key, value) in &options.settings {
         command.arg("--set").arg(format!("{key}={value}"));
     }

@@ -2,8 +2,15 @@
 
 use std::time::{Duration, SystemTime};
 
-use procwire_cli::pki::{AgentProfile, Authority, ClientProfile, Issued, Role, SubjectName, Validity};
+use procwire_cli::pki::{
+    AgentProfile, Authority, ClientProfile, Issued, Leaf, Purpose, Reason, RevocationList, Revoked, Role, SubjectName,
+    Validity,
+};
 use rcgen::{CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, Issuer, KeyPair};
+use rustls_pki_types::{CertificateDer, pem::PemObject as _};
+use x509_parser::{certificate::X509Certificate, prelude::FromDer as _};
+
+const MINUTE: Duration = Duration::from_secs(60);
 
 /// An authority as `procwire pki` makes it.
 pub struct Pki {
@@ -25,6 +32,27 @@ impl From<Issued> for Identity {
     }
 }
 
+impl Identity {
+    /// The serial number of its certificate, highest byte first.
+    pub fn serial(&self) -> Vec<u8> {
+        let der = CertificateDer::from_pem_slice(self.certificate_pem.as_bytes()).unwrap();
+        X509Certificate::from_der(&der).unwrap().1.raw_serial().to_vec()
+    }
+
+    /// SHA-256 of its certificate, hexadecimal.
+    pub fn fingerprint(&self) -> String {
+        let der = CertificateDer::from_pem_slice(self.certificate_pem.as_bytes()).unwrap();
+        let provider = rustls::crypto::aws_lc_rs::cipher_suite::TLS13_AES_128_GCM_SHA256;
+        let hash = provider.tls13().unwrap().common.hash_provider.hash(&der);
+        hash.as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+
+    /// Its serial number in hexadecimal.
+    pub fn serial_text(&self) -> String {
+        self.serial().iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+}
+
 impl Pki {
     /// A new authority.
     pub fn new() -> Self {
@@ -38,8 +66,17 @@ impl Pki {
 
     /// For an agent on loopback.
     pub fn agent(&self) -> Identity {
+        self.agent_valid(Validity::days(365))
+    }
+
+    /// For an agent on loopback, issued so long ago and valid for so long from now.
+    pub fn agent_with_validity(&self, age: Duration, left: Duration) -> Identity {
+        let now = SystemTime::now();
+        self.agent_valid(Validity { not_before: now - age, not_after: now + left })
+    }
+
+    fn agent_valid(&self, validity: Validity) -> Identity {
         let subject_names = ["DNS:localhost", "IP:127.0.0.1"].map(|name| name.parse::<SubjectName>().unwrap());
-        let validity = Validity::days(365);
         let profile = AgentProfile { name: "agent".to_owned(), subject_names: subject_names.into(), validity };
         self.authority.issue_agent(&profile).unwrap().into()
     }
@@ -66,6 +103,39 @@ impl Pki {
     /// For any purpose, or for none: no extended key usage.
     pub fn client_without_usage(&self) -> Identity {
         self.odd(|params| params.distinguished_name.push(DnType::OrganizationName, "admin"))
+    }
+
+    /// For a workload with a SPIFFE id, as SPIRE issues them, valid for an hour.
+    pub fn workload(&self, id: &str, purpose: Purpose) -> Identity {
+        let agent_names = ["DNS:localhost", "IP:127.0.0.1"].map(|name| name.parse::<SubjectName>().unwrap());
+        let (organisations, subject_names) = match purpose {
+            Purpose::Client => (vec!["reader".to_owned()], Vec::new()),
+            Purpose::Agent => (Vec::new(), agent_names.into()),
+        };
+        let now = SystemTime::now();
+        let validity = Validity { not_before: now - MINUTE, not_after: now + 60 * MINUTE };
+        let spiffe_id = Some(id.parse().unwrap());
+        let leaf = Leaf { name: "workload".to_owned(), purpose, organisations, subject_names, spiffe_id, validity };
+        self.authority.issue(&leaf).unwrap().into()
+    }
+
+    /// For a client whose certificate is valid from then to then.
+    pub fn client_between(&self, role: Role, not_before: SystemTime, not_after: SystemTime) -> Identity {
+        self.client_valid(role, Validity { not_before, not_after })
+    }
+
+    /// The list of what is revoked, good for a day.
+    pub fn revocation_list(&self, revoked: &[&Identity]) -> String {
+        let now = SystemTime::now();
+        self.revocation_list_between(revoked, now - MINUTE, now + 24 * 60 * MINUTE)
+    }
+
+    /// The list of what is revoked, good from then to then.
+    pub fn revocation_list_between(&self, revoked: &[&Identity], from: SystemTime, to: SystemTime) -> String {
+        let entry = |identity: &&Identity| Revoked { serial: identity.serial(), at: from, reason: Reason::Unspecified };
+        let revoked = revoked.iter().map(entry).collect();
+        let list = RevocationList { number: 1, this_update: from, next_update: to, revoked };
+        self.authority.revocation_list(&list).unwrap()
     }
 
     fn client_valid(&self, role: Role, validity: Validity) -> Identity {

@@ -30,6 +30,29 @@ async fn a_handshake_that_never_ends_is_cut_off() {
 }
 
 #[tokio::test]
+async fn one_address_cannot_keep_all_others_from_shaking_hands() {
+    let limits =
+        [("limits.handshake_timeout", "1m"), ("limits.handshakes", "4"), ("limits.handshakes_per_address", "2")];
+    let agent = Running::start(&limits).await;
+    let mut silent = Vec::new();
+    for _ in 0..24 {
+        // All of 127.0.0.0/8 is this machine.
+        let socket = tokio::net::TcpSocket::new_v4().unwrap();
+        socket.bind("127.0.0.2:0".parse().unwrap()).unwrap();
+        silent.push(socket.connect(agent.address).await.unwrap());
+    }
+    // Two of them have a handshake that never begins, fourteen wait for their turn, and the others are refused.
+    agent.assert_serves().await;
+    for stream in silent.iter_mut().skip(16) {
+        assert_cut_off(stream).await;
+    }
+    let mut first = [0; 1];
+    let waits = timeout(std::time::Duration::from_millis(50), silent[0].read(&mut first)).await;
+    assert!(waits.is_err(), "the first have their time");
+    agent.assert_serves().await;
+}
+
+#[tokio::test]
 async fn silence_after_the_handshake_is_cut_off() {
     let agent = Running::start(&[("limits.handshake_timeout", "300ms")]).await;
     let config = client_config(&agent.pki, Some(&agent.pki.client("mute", &["reader"])));
