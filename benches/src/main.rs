@@ -12,6 +12,7 @@
 )]
 
 mod agent_cost;
+mod control;
 mod crowds;
 mod lanes;
 mod relatives;
@@ -65,6 +66,8 @@ enum Suite {
     Lanes,
     /// A host full of connections
     Sockets,
+    /// From the request to end a process to the signal that it gets, with the audit trail on disk and without
+    Control,
     /// A snapshot of the host, in processor time, beside psutil and prometheus-node-exporter
     System,
 }
@@ -99,6 +102,7 @@ fn main() -> std::process::ExitCode {
             Suite::Relatives => relatives::run(&bench, &mut report),
             Suite::Lanes => lanes::run(&bench, &report),
             Suite::Sockets => sockets::run(&bench, &mut report),
+            Suite::Control => control::run(&bench, &mut report),
             Suite::System => system::run(&bench, &mut report),
         }
     }

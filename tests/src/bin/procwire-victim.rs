@@ -1,7 +1,7 @@
 //! A process to be looked at, waited for and ended by the tests. It lives until its standard input ends, so that nothing
 //! outlives a test that dies; it says "ready" on its standard output once it is what it was asked to be.
 //!
-//! `procwire-victim [--comm HEX] sleep | busy | ignore-term | exit-on-term CODE | threads N | spawn N | zombie CODE | fork-storm | exit CODE`
+//! `procwire-victim [--comm HEX] sleep | busy | clock | ignore-term | exit-on-term CODE | threads N | spawn N | zombie CODE | fork-storm | exit CODE`
 #![allow(
     clippy::unwrap_used,
     clippy::panic,
@@ -33,6 +33,7 @@ fn main() -> ExitCode {
     match arguments.as_slice() {
         ["sleep"] => until_input_ends(),
         ["busy"] => busy(),
+        ["clock"] => clock(),
         ["ignore-term"] => return on_term(None),
         ["exit-on-term", code] => return on_term(Some(code.parse().unwrap())),
         ["threads", count] => threads(count.parse().unwrap()),
@@ -74,6 +75,24 @@ fn busy() {
     while !ended.load(Ordering::Relaxed) {
         std::hint::spin_loop();
     }
+}
+
+/// On each SIGUSR1: says what the time is, in nanoseconds of CLOCK_MONOTONIC.
+fn clock() {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build().unwrap();
+    runtime.block_on(async {
+        let mut asked = signal(SignalKind::user_defined1()).unwrap();
+        thread::spawn(|| {
+            wait_for_end_of_input();
+            std::process::exit(0);
+        });
+        ready();
+        loop {
+            asked.recv().await;
+            let now = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
+            println!("{}", now.tv_sec * 1_000_000_000 + now.tv_nsec);
+        }
+    })
 }
 
 /// On SIGTERM: exits with the code, or without one only takes note.
