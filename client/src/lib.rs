@@ -75,6 +75,28 @@
 //! // psutil.disk_usage("/").percent
 //! let usage = client.system().disk_usage("/").await?.usage.unwrap_or_default();
 //! println!("{:?}", usage.used_ratio);
+//!
+//! let workers = client.processes().list().matching(ProcessSelect::new().name("worker")).fields(["ref"]).await?;
+//! let workers: Vec<_> = workers.processes.iter().filter_map(|process| process.reference()).collect();
+//! let control = client.control();
+//! if let Some(worker) = workers.first() {
+//!     // p.send_signal(signal.SIGHUP), p.suspend(), p.resume(), p.kill(), p.wait(timeout=3)
+//!     control.signal(worker, procwire_client::Signal::Hup).reason("new configuration").await?;
+//!     control.suspend(worker).await?;
+//!     control.resume(worker).await?;
+//!     control.kill(worker).await?;
+//!     println!("{:?}", control.wait(worker).timeout(Duration::from_secs(3)).await?);
+//!
+//!     // p.nice(10), p.cpu_affinity([0, 1]), p.cpu_affinity([])
+//!     control.update(worker).nice(10).cpu_affinity([0, 1]).await?.check()?;
+//!     control.update(worker).all_cpus().await?.check()?;
+//! }
+//!
+//! // for p in workers: p.terminate()
+//! // gone, alive = psutil.wait_procs(workers, timeout=10)
+//! // for p in alive: p.kill()
+//! let outcomes = control.terminate_many(&workers).expect_count(8).reason("drained").await?.outcome().await?;
+//! println!("{} ended, {} live on", outcomes.ended().count(), outcomes.still_running().count());
 //! # Ok(())
 //! # }
 //! ```

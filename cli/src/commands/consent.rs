@@ -1,9 +1,10 @@
 //! Asking before more than one process is hit.
 
-use std::io;
-
 use clap::Args;
-use tokio::{signal::ctrl_c, task::spawn_blocking};
+use tokio::{
+    io::{AsyncBufReadExt as _, BufReader, stdin},
+    signal::ctrl_c,
+};
 
 use crate::{error::CliError, output::Output};
 
@@ -80,14 +81,15 @@ async fn ask(question: &str, out: &mut Output) -> Result<(), CliError> {
     out.answer.flush()?;
     write!(out.notes, "{question} [y/N] ")?;
     out.notes.flush()?;
-    let answer = tokio::select! {
-        answer = spawn_blocking(|| { let mut line = String::new(); io::stdin().read_line(&mut line).map(|_| line) }) => answer,
+    let mut answer = String::new();
+    let mut keyboard = BufReader::new(stdin());
+    tokio::select! {
+        read = keyboard.read_line(&mut answer) => { read?; }
         _ = ctrl_c() => {
             writeln!(out.notes)?;
             return Err(CliError::Interrupted("interrupted; nothing was done".to_owned()));
         }
-    };
-    let answer = answer.ok().and_then(Result::ok).unwrap_or_default();
+    }
     match answer.trim().to_ascii_lowercase().as_str() {
         "y" | "yes" => Ok(()),
         _ => Err(CliError::Unconfirmed("nothing was done".to_owned())),

@@ -28,8 +28,8 @@ pub(crate) enum Stage {
 #[derive(Debug)]
 pub(crate) struct Progress {
     form: Form,
-    order: Vec<ProcessRef>,
-    known: HashMap<ProcessRef, Line>,
+    order: Vec<Identity>,
+    known: HashMap<Identity, Line>,
     width: usize,
 }
 
@@ -42,6 +42,9 @@ enum Form {
     /// One line for all, written over.
     Counter,
 }
+
+/// Pid and start: within one answer, all that tells processes apart.
+type Identity = (u32, u64);
 
 #[derive(Debug)]
 struct Line {
@@ -80,7 +83,8 @@ impl Progress {
         }
         self.add(target);
         if self.form == Form::Plain {
-            let label = target.r#ref.as_ref().and_then(|reference| Some(self.known.get(reference)?.label.clone()));
+            let label =
+                target.r#ref.as_ref().and_then(|reference| Some(self.known.get(&identity(reference))?.label.clone()));
             writeln!(out.answer, "{}: joined", label.unwrap_or_default())?;
         }
         self.draw_counter(out)
@@ -88,8 +92,8 @@ impl Progress {
 
     /// What happened to one of them, in words that are safe to print.
     pub(crate) fn step(&mut self, process: &ProcessRef, stage: Stage, text: &str, out: &mut Output) -> io::Result<()> {
-        let line = self.known.entry(process.clone()).or_insert_with(|| {
-            self.order.push(process.clone());
+        let line = self.known.entry(identity(process)).or_insert_with(|| {
+            self.order.push(identity(process));
             Line { label: process.to_string(), text: String::new(), stage: None }
         });
         let is_first = line.text.is_empty();
@@ -98,7 +102,7 @@ impl Progress {
             Form::Plain => {
                 writeln!(out.answer, "{}: {}", line.label, line.text)?;
             }
-            Form::Block => self.draw_line(process, is_first, out)?,
+            Form::Block => self.draw_line(identity(process), is_first, out)?,
             Form::Counter => self.draw_counter(out)?,
         }
         out.answer.flush()
@@ -120,13 +124,13 @@ impl Progress {
     fn add(&mut self, target: &ControlTarget) {
         let Some(reference) = &target.r#ref else { return };
         let label = format!("{reference} {}", name_of(target));
-        if self.known.insert(reference.clone(), Line { label, text: String::new(), stage: None }).is_none() {
-            self.order.push(reference.clone());
+        if self.known.insert(identity(reference), Line { label, text: String::new(), stage: None }).is_none() {
+            self.order.push(identity(reference));
         }
     }
 
     /// The block stands above the cursor once its first line was drawn.
-    fn draw_line(&self, process: &ProcessRef, is_first: bool, out: &mut Output) -> io::Result<()> {
+    fn draw_line(&self, process: Identity, is_first: bool, out: &mut Output) -> io::Result<()> {
         let drawn = self.known.values().filter(|line| line.stage.is_some()).count();
         let stands = !(is_first && drawn == 1);
         if !stands {
@@ -135,7 +139,8 @@ impl Progress {
             }
             return Ok(());
         }
-        let (Some(index), Some(line)) = (self.order.iter().position(|other| other == process), self.known.get(process))
+        let (Some(index), Some(line)) =
+            (self.order.iter().position(|other| *other == process), self.known.get(&process))
         else {
             return Ok(());
         };
@@ -163,6 +168,10 @@ impl Progress {
     fn shown(&self, line: &Line) -> String {
         cut_styled(&format!("{}: {}", line.label, line.text), self.width)
     }
+}
+
+fn identity(process: &ProcessRef) -> Identity {
+    (process.pid, process.start_ticks)
 }
 
 /// As much as has room on a line.
@@ -211,12 +220,13 @@ mod tests {
     }
 
     fn target(pid: u32) -> ControlTarget {
-        let reference = ProcessRef { pid, start_ticks: 9, ..ProcessRef::default() };
+        // The steps name it without the inode.
+        let reference = ProcessRef { pid, start_ticks: 9, pidfd_inode: Some(7), ..ProcessRef::default() };
         ControlTarget { r#ref: Some(reference), name: Some(b")\n\x1b[2J".to_vec()), ..ControlTarget::default() }
     }
 
     fn reference(pid: u32) -> ProcessRef {
-        target(pid).r#ref.unwrap()
+        ProcessRef { pidfd_inode: None, ..target(pid).r#ref.unwrap() }
     }
 
     /// What is printed for so many processes of which the first and the last end and the second is refused.

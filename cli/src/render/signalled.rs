@@ -38,7 +38,8 @@ pub(crate) fn line(
             }
         }
         Err(error) => {
-            let found = known.iter().find(|known| known.reference() == Some(process));
+            let found =
+                known.iter().find(|known| known.reference().is_some_and(|known| known.is_same_process(process)));
             let name = found.map(|process| format!(" {}", process.display_name())).unwrap_or_default();
             format!("{process}{name}: {BAD}refused: {}{BAD:#}", printable(error.detail()))
         }

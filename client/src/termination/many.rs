@@ -1,6 +1,6 @@
 //! Terminations of several processes.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
@@ -104,12 +104,18 @@ impl Terminations {
         }
         let Steps { plan, summary, .. } = &self.0;
         let planned = plan.targets.iter().filter_map(|target| target.r#ref.as_ref());
-        let is_told = |process: &ProcessRef| processes.contains_key(process);
+        // A pidfd inode that one of them lacks does not count.
+        let told_of: BTreeSet<_> = processes.keys().map(identity).collect();
+        let is_told = |process: &ProcessRef| told_of.contains(&identity(process));
         if !plan.dry_run && !(planned.chain(told.keys()).all(is_told)) {
             return Err(self.0.without_outcome());
         }
         Ok(TerminationOutcomes { plan: plan.clone(), processes, summary: summary.unwrap_or_default() })
     }
+}
+
+fn identity(process: &ProcessRef) -> (u32, u64) {
+    (process.pid, process.start_ticks)
 }
 
 impl TerminationOutcomes {

@@ -74,8 +74,9 @@ pub(crate) async fn run(args: &AffinityArgs, connection: &Connection, out: &mut 
             None => request.all_cpus(),
         },
         all_threads: args.threads,
+        action: &args.action,
     };
-    change(&choice, &it, &args.action, connection, out).await
+    change(&choice, &it, connection, out).await
 }
 
 /// Numbers and ranges, as the kernel writes them; `None` for all.

@@ -25,13 +25,14 @@ pub(super) struct Change<'args> {
     pub(super) apply: &'args (dyn Fn(UpdateProcess) -> UpdateProcess + Sync),
     /// Of all threads, not the main thread alone.
     pub(super) all_threads: bool,
+    /// How to act.
+    pub(super) action: &'args ActionArgs,
 }
 
 /// Makes the change in each process that is chosen, once that is settled.
 pub(super) async fn change(
     choice: &ChoiceArgs,
     change: &Change<'_>,
-    action: &ActionArgs,
     connection: &Connection,
     out: &mut Output,
 ) -> Result<Exit, CliError> {
@@ -43,11 +44,11 @@ pub(super) async fn change(
     if count > 1 {
         chosen.show(out)?;
     }
-    action.consent(count, &format!("Set {} of these {count} processes?", change.in_words), out).await?;
+    change.action.consent(count, &format!("Set {} of these {count} processes?", change.in_words), out).await?;
     let mut rows = RowWriter::default();
     let mut tally = Tally { gone: chosen.missing.len(), ..Tally::default() };
     let finished = tokio::select! {
-        done = change_each(&chosen, change, action, &mut rows, &mut tally, connection, out) => { done?; true }
+        done = change_each(&chosen, change, &mut rows, &mut tally, connection, out) => { done?; true }
         _ = ctrl_c() => false,
     };
     if out.format == Format::Json {
@@ -66,7 +67,6 @@ pub(super) async fn change(
 async fn change_each(
     chosen: &Chosen,
     change: &Change<'_>,
-    action: &ActionArgs,
     rows: &mut RowWriter,
     tally: &mut Tally,
     connection: &Connection,
@@ -76,7 +76,7 @@ async fn change_each(
     for process in &chosen.processes {
         let Some(reference) = process.reference() else { continue };
         let request = connection.client.control().update(reference).all_threads(change.all_threads);
-        let request = with_action((change.apply)(request), action, (!is_alone).then_some(process.pid));
+        let request = with_action((change.apply)(request), change.action, (!is_alone).then_some(process.pid));
         let request = match connection.timeout {
             Some(timeout) => request.timeout(timeout),
             None => request,

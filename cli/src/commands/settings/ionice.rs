@@ -66,8 +66,9 @@ pub(crate) async fn run(args: &IoniceArgs, connection: &Connection, out: &mut Ou
         in_words: format!("I/O priority {}", io_priority(&priority)),
         apply: &|request| request.io_priority(class, level),
         all_threads: args.threads,
+        action: &args.action,
     };
-    change(&args.choice, &it, &args.action, connection, out).await
+    change(&args.choice, &it, connection, out).await
 }
 
 fn parse_class(text: &str) -> Result<IoClass, String> {

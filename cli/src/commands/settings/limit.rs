@@ -70,8 +70,9 @@ pub(crate) async fn run(args: &LimitArgs, connection: &Connection, out: &mut Out
         in_words: format!("the limits {}", names.join(", ")),
         apply: &|request| set.iter().fold(request, |request, limit| limit.apply(request)),
         all_threads: false,
+        action: &args.action,
     };
-    change(&choice, &it, &args.action, connection, out).await
+    change(&choice, &it, connection, out).await
 }
 
 async fn show(

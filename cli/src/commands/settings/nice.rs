@@ -46,7 +46,11 @@ const SHOWN: Shown = Shown {
 /// Shows or sets nice values.
 pub(crate) async fn run(args: &NiceArgs, connection: &Connection, out: &mut Output) -> Result<Exit, CliError> {
     let Some(nice) = args.nice else { return show(&args.choice, &SHOWN, args.threads, connection, out).await };
-    let it =
-        Change { in_words: format!("nice {nice}"), apply: &|request| request.nice(nice), all_threads: args.threads };
-    change(&args.choice, &it, &args.action, connection, out).await
+    let it = Change {
+        in_words: format!("nice {nice}"),
+        apply: &|request| request.nice(nice),
+        all_threads: args.threads,
+        action: &args.action,
+    };
+    change(&args.choice, &it, connection, out).await
 }

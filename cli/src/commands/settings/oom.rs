@@ -58,6 +58,7 @@ pub(crate) async fn run(args: &OomArgs, connection: &Connection, out: &mut Outpu
         in_words: format!("out-of-memory adjustment {adjustment}"),
         apply: &|request| request.oom_score_adjustment(adjustment),
         all_threads: false,
+        action: &args.action,
     };
-    change(&choice, &it, &args.action, connection, out).await
+    change(&choice, &it, connection, out).await
 }

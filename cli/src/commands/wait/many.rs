@@ -56,8 +56,8 @@ fn count(event: &WaitEvent, tally: &mut Tally) {
 fn print(event: &WaitEvent, known: &[Process], rows: &mut RowWriter, out: &mut Output) -> Result<(), CliError> {
     if out.is_for_people() {
         let WaitEvent { process, waited, result, .. } = event;
-        let name = known.iter().find(|known| known.reference() == Some(process)).map(Process::display_name);
-        let name = name.unwrap_or_default();
+        let is_it = |known: &&Process| known.reference().is_some_and(|known| known.is_same_process(process));
+        let name = known.iter().find(is_it).map(Process::display_name).unwrap_or_default();
         let (what, after) = match result {
             Ok(outcome) => (in_words(outcome), units::span(*waited)),
             Err(error) => (format!("cannot be waited for: {}", printable(error.detail())), units::span(*waited)),
