@@ -98,7 +98,7 @@ async fn more_than_one_is_ended_only_if_they_were_counted() {
     let agent = Agent::start();
     let victims = [Victim::start(&["sleep"]), Victim::start(&["sleep"])];
     let client = operator(&agent);
-    let many = client.control().terminate_many(&refs(&victims));
+    let many = client.control().terminate_many(refs(&victims));
     for (request, said) in
         [(many.clone(), "has no confirm_count"), (many.clone().expect_count(3), "confirm_count is 3")]
     {
@@ -198,7 +198,7 @@ async fn a_caller_who_hangs_up_leaves_the_rest_alone_only_if_he_asked_for_that()
         let victims = [Victim::start(&["ignore-term"]), Victim::start(&["ignore-term"])];
         let client = operator(&agent);
         let id = format!("left-{lives_on}");
-        let request = client.control().terminate_many(&refs(&victims)).expect_count(2).on_disconnect(action);
+        let request = client.control().terminate_many(refs(&victims)).expect_count(2).on_disconnect(action);
         let grace = if lives_on { LONG_GRACE } else { SHORT_GRACE };
         let mut run = request.grace(grace).request_id(&id).await.unwrap();
         run.next().await.unwrap().unwrap();
@@ -278,9 +278,11 @@ async fn a_slow_reader_is_told_of_every_step() {
     // A reader that takes its time misses nothing: what a run says is kept, and read at the reader's pace.
     let agent = Agent::start();
     let victims: Vec<_> = (0..50).map(|_| Victim::start(&["sleep"])).collect();
-    let request = operator(&agent).control().terminate_many(&refs(&victims)).expect_count(50).signal(Signal::Kill);
+    let request = operator(&agent).control().terminate_many(refs(&victims)).expect_count(50).signal(Signal::Kill);
     let mut run = request.await.unwrap();
-    victims.iter().for_each(|victim| drop(victim.ended()));
+    for victim in &victims {
+        victim.ended();
+    }
     let mut told: BTreeMap<ProcessRef, usize> = BTreeMap::new();
     while let Some(event) = run.next().await.unwrap() {
         *told.entry(event.process).or_default() += 1;

@@ -57,10 +57,6 @@ impl Watched {
         Ok(Self { handle, readiness, pool })
     }
 
-    pub(crate) fn handle(&self) -> &Arc<ProcessHandle> {
-        &self.handle
-    }
-
     /// Looks once.
     pub(crate) async fn look(&self) -> Result<Liveness, PoolError> {
         let handle = Arc::clone(&self.handle);

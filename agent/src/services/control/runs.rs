@@ -13,7 +13,7 @@ use std::{
 use procwire_proto::v1::ErrorReason;
 use tokio::time::Instant;
 
-pub use self::log::FollowStream;
+pub(crate) use self::log::FollowStream;
 use self::log::Log;
 pub(crate) use self::log::{Follower, RunLog};
 use super::{

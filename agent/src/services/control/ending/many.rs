@@ -73,11 +73,6 @@ impl Endings {
         self.awaited.iter().map(|(number, handle)| (*number, Arc::clone(handle)))
     }
 
-    /// Those whose end was not told yet.
-    pub(crate) fn numbers(&self) -> impl Iterator<Item = usize> {
-        self.awaited.keys().copied()
-    }
-
     /// The next end, of whichever comes first; never, if there is nobody. Dropping the future loses nothing.
     pub(crate) async fn next(&mut self) -> (usize, ExitStatus) {
         loop {

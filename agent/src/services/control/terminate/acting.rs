@@ -192,7 +192,8 @@ impl<'a> Acting<'a> {
             Ok(results) => self.take_results(results, signal, sent),
             // Whether it was sent is not known, so that nothing is said of it; the outcome will tell.
             Err(error) => {
-                tracing::error!(%error, request_id = self.run.termination.request_id, "signals were not sent")
+                let request_id = &self.run.termination.request_id;
+                tracing::error!(%error, request_id, "signals were not sent");
             }
         }
     }
