@@ -84,3 +84,58 @@ impl Standing {
         }
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests fail by panicking")]
+mod tests {
+    use super::*;
+    use crate::{
+        config::TlsFiles,
+        pki::{HOUR, Pki},
+        server::tls::Certificates,
+    };
+
+    /// A client of an agent with an empty deny list, valid for two hours.
+    fn standing() -> (Pki, Standing, SystemTime) {
+        let pki = Pki::new();
+        let agent = pki.agent();
+        let files = TlsFiles {
+            certificate: pki.write("agent.pem", &agent.certificate.pem(), 0o644).into(),
+            key: pki.write("agent.key", &agent.key.serialize_pem(), 0o600).into(),
+            client_ca: pki.write("ca.pem", &pki.authority_pem(), 0o644).into(),
+            client_crl: Vec::new(),
+            deny_list: None,
+            spiffe_trust_domains: std::collections::BTreeSet::new(),
+        };
+        let certificates = Certificates::load(&files).unwrap_or_else(|error| unreachable!("{error}")).certificates;
+        let now = SystemTime::now();
+        let at =
+            |time: SystemTime| rcgen::date_time_ymd(1970, 1, 1) + time.duration_since(SystemTime::UNIX_EPOCH).unwrap();
+        let client = pki.issue(|params| {
+            params.not_before = at(now - HOUR);
+            params.not_after = at(now + HOUR * 2);
+        });
+        let chain = vec![client.certificate.der().clone()];
+        let peer = "192.0.2.1:1".parse().unwrap();
+        let trust = Arc::clone(&certificates.in_force().trust);
+        let until = trust.examine(&chain, peer, now).unwrap().until;
+        (pki, Standing::new(chain, peer, certificates.subscribe(), trust, until), now)
+    }
+
+    #[test]
+    fn time_takes_it_and_does_not_give_it_back() {
+        let (_pki, standing, now) = standing();
+        standing.check().unwrap();
+        standing.judge(now + HOUR).unwrap();
+        let over = standing.judge(now + HOUR * 3).unwrap_err();
+        assert_eq!(over.to_string(), "the certificate has expired");
+        standing.judge(now).unwrap_err();
+        standing.check().unwrap_err();
+    }
+
+    #[test]
+    fn a_clock_that_is_set_back_is_noticed() {
+        let (_pki, standing, now) = standing();
+        assert_eq!(standing.judge(now - HOUR * 2).unwrap_err().to_string(), "the certificate is not valid yet");
+    }
+}

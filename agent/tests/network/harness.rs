@@ -6,7 +6,7 @@ use hyper_util::rt::TokioIo;
 use procwire_agent::{Agent, Config, RunError};
 use procwire_proto::v1::{GetInfoRequest, GetInfoResponse, agent_service_client::AgentServiceClient};
 use rustls::{ClientConfig, RootCertStore, crypto::aws_lc_rs, version::TLS13};
-use rustls_pki_types::{PrivateKeyDer, ServerName};
+use rustls_pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use tokio::{io::AsyncReadExt as _, net::TcpStream, sync::oneshot, task::JoinHandle, time::timeout};
 use tokio_rustls::{TlsConnector, client::TlsStream};
 use tonic::{
@@ -104,6 +104,19 @@ pub(crate) fn tls_files(pki: &Pki) -> [(&'static str, String); 3] {
 
 /// As the SDK does it: TLS 1.3, h2, the agent's authority trusted.
 pub(crate) fn client_config(pki: &Pki, identity: Option<&Identity>) -> ClientConfig {
+    config(pki, identity, &[])
+}
+
+/// With the authorities between the client's certificate and the one that the agent knows.
+pub(crate) fn client_config_of_chain(
+    pki: &Pki,
+    identity: &Identity,
+    between: &[CertificateDer<'static>],
+) -> ClientConfig {
+    config(pki, Some(identity), between)
+}
+
+fn config(pki: &Pki, identity: Option<&Identity>, between: &[CertificateDer<'static>]) -> ClientConfig {
     let mut roots = RootCertStore::empty();
     roots.add(pki.authority_der()).unwrap();
     let builder = ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
@@ -114,7 +127,8 @@ pub(crate) fn client_config(pki: &Pki, identity: Option<&Identity>) -> ClientCon
         None => builder.with_no_client_auth(),
         Some(Identity { certificate, key }) => {
             let key = PrivateKeyDer::try_from(key.serialize_der()).unwrap();
-            builder.with_client_auth_cert(vec![certificate.der().clone()], key).unwrap()
+            let chain = std::iter::once(certificate.der()).chain(between).cloned().collect();
+            builder.with_client_auth_cert(chain, key).unwrap()
         }
     };
     config.alpn_protocols = vec![b"h2".to_vec()];

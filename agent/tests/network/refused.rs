@@ -7,7 +7,7 @@ use tokio::{
 };
 
 use crate::{
-    harness::{PATIENCE, Running, client_config},
+    harness::{PATIENCE, Running, client_config, client_config_of_chain},
     pki::Pki,
 };
 use rcgen::ExtendedKeyUsagePurpose;
@@ -134,4 +134,18 @@ async fn a_session_is_never_resumed() {
         let exchange = session.negotiated_key_exchange_group().unwrap().name();
         assert_eq!(exchange, rustls::NamedGroup::X25519MLKEM768);
     }
+}
+
+#[tokio::test]
+async fn with_a_chain_whose_link_is_missing_and_not_with_a_whole_one() {
+    let agent = Running::start(&[]).await;
+    let between = agent.pki.authority.intermediate("between");
+    let client = between.issue(|params| params.serial_number = Some(7.into()));
+    let heard = agent.hears(client_config(&agent.pki, Some(&client))).await;
+    assert!(heard.contains("UnknownCA"), "{heard}");
+
+    let mut tls = agent.tls(client_config_of_chain(&agent.pki, &client, &[between.der()])).await.unwrap();
+    tls.write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0").await.unwrap();
+    let mut settings = [0; 9];
+    tls.read_exact(&mut settings).await.unwrap();
 }

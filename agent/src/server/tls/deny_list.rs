@@ -158,3 +158,51 @@ fn digits(text: &str) -> Option<String> {
 fn canonical(digits: &str) -> String {
     digits.trim_start_matches('0').to_owned()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_word_that_could_be_two_things_is_both() {
+        let both = Entry::SerialOrName("cafe".to_owned(), "00cafe".to_owned());
+        assert_eq!(parse(b"00cafe"), Ok(both));
+        assert_eq!(parse(b"00:CA:FE"), Ok(Entry::Serial("cafe".to_owned())));
+        assert_eq!(parse(b"cafe au lait"), Ok(Entry::Name("cafe au lait".to_owned())));
+        assert_eq!(parse(b"name:host:7"), Ok(Entry::Name("host:7".to_owned())));
+    }
+
+    #[test]
+    fn what_is_no_entry_is_refused_with_its_reason() {
+        let long = "x".repeat(NAME_MAX_BYTES + 1);
+        for (line, problem) in [
+            (b"name:".as_slice(), "the name is empty"),
+            (b"name:a\x1b[2Jb", "control characters"),
+            (b"\xff\xfe", "not UTF-8"),
+            (b"serial:", "not a serial number"),
+            (b"serial:12 34", "not a serial number"),
+            (b"serial::12", "not a serial number"),
+            (b"sha256:cafe", "64 hexadecimal digits"),
+            (b"host:7", "none of serial:, sha256: and name:"),
+            (long.as_bytes(), "at most 512 bytes"),
+            ([b"serial:".as_slice(), &[b'1'; 41]].concat().as_slice(), "at most 40 hexadecimal digits"),
+        ] {
+            let refused = parse(line).unwrap_err();
+            assert!(refused.contains(problem), "{refused}");
+            assert!(!refused.contains('\x1b'), "{refused:?}");
+        }
+    }
+
+    #[test]
+    fn a_comment_begins_a_line_or_follows_a_space() {
+        for (line, rest) in [
+            (b"# all of it".as_slice(), b"".as_slice()),
+            (b"  alice  # left", b"alice"),
+            (b"a#b", b"a#b"),
+            (b"a#b #c", b"a#b"),
+            (b"\t\r", b""),
+        ] {
+            assert_eq!(without_comment(line), rest);
+        }
+    }
+}
