@@ -101,7 +101,7 @@ impl Condition {
         while let Some(part) = left.pop() {
             match &part.expr {
                 Expr::Call(CallExpr { func_name, args, .. }) if func_name == operators::LOGICAL_AND => {
-                    left.extend(args)
+                    left.extend(args);
                 }
                 _ => parts.push(check::mentions(part)),
             }

@@ -64,7 +64,7 @@ mod tests {
         write(&path, ONE);
         let handle = PolicyHandle::load(Some(&path)).unwrap();
         let mut file = PolicyFile::new(path.clone(), Arc::clone(&handle));
-        assert_eq!(file.paths(), [path.clone()]);
+        assert_eq!(file.paths(), std::slice::from_ref(&path));
         let changes = handle.changes();
         let before = handle.status();
         assert_eq!((before.rules, before.problem.as_str()), (1, ""));
