@@ -95,7 +95,7 @@
 //! // for p in workers: p.terminate()
 //! // gone, alive = psutil.wait_procs(workers, timeout=10)
 //! // for p in alive: p.kill()
-//! let outcomes = control.terminate_many(&workers).expect_count(8).reason("drained").await?.outcome().await?;
+//! let outcomes = control.terminate_many(workers).expect_count(8).reason("drained").await?.outcome().await?;
 //! println!("{} ended, {} live on", outcomes.ended().count(), outcomes.still_running().count());
 //! # Ok(())
 //! # }
