@@ -13,5 +13,6 @@ mod embedded;
 mod ending;
 mod harness;
 mod limits;
+#[allow(dead_code, reason = "shared with the unit tests")]
 mod pki;
 mod refused;
