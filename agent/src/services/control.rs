@@ -34,7 +34,9 @@ use self::{
     runs::{Begun, FollowStream, Follower, Runs},
 };
 use super::request::caller;
-use crate::{access::Principal, context::Context, host_pool::HostPool, shares::Shares, shutdown::Shutdown, status::Failure};
+use crate::{
+    access::Principal, context::Context, host_pool::HostPool, shares::Shares, shutdown::Shutdown, status::Failure,
+};
 
 /// Answers ControlService.
 pub struct ControlService {

@@ -61,7 +61,7 @@ impl Attempts {
             self.made.fetch_add(1, SeqCst);
             tally.attempts += 1;
             match ProcessHandle::open(host, &reference) {
-                Ok(handle) if random.next() % 2 == 0 => tally.signal(identity, &handle),
+                Ok(handle) if random.next().is_multiple_of(2) => tally.signal(identity, &handle),
                 Ok(handle) => held.push_back((identity, handle)),
                 Err(error) => tally.refused(&error),
             }

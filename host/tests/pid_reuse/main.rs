@@ -9,8 +9,9 @@
     clippy::unwrap_used,
     clippy::panic,
     clippy::indexing_slicing,
+    clippy::disallowed_methods,
     clippy::print_stderr,
-    reason = "tests fail by panicking, and say what they saw"
+    reason = "tests fail by panicking, and say what they saw; attempts wait for births"
 )]
 
 mod attempts;

@@ -1,6 +1,8 @@
 //! Pids that are reused all the time, and a real agent that is asked to signal by references that may be stale. The host's own test does the same
 //! a hundred thousand times; here the whole way is gone, from the SDK to the kernel.
 
+#![allow(clippy::print_stderr, reason = "says what it saw, or why it saw nothing")]
+
 use std::{
     collections::{HashSet, VecDeque},
     env, fs,

@@ -140,7 +140,7 @@ impl Run {
         for member in 0..found.len() {
             match self.decide(&found, member) {
                 Ok(permit) => found.permit(member, permit),
-                Err(failure) => found.refuse(member, failure),
+                Err(failure) => found.refuse(member, &failure),
             }
         }
         Ok(found)

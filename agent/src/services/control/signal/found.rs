@@ -82,7 +82,7 @@ impl Found {
     }
 
     /// Nothing is done to the targets that it belongs to.
-    pub(super) fn refuse(&mut self, member: usize, failure: Failure) {
+    pub(super) fn refuse(&mut self, member: usize, failure: &Failure) {
         for target in self.members.refuse(member) {
             self.refused.entry(target).or_insert_with(|| failure.clone());
         }

@@ -1,5 +1,5 @@
 use procwire_proto::v1::{
-    ControlMechanism, ControlScope, ErrorReason, Signal, SignalProcessesRequest, SignalProcessesResponse,
+    ControlMechanism, ControlScope, ErrorReason, Signal, SignalProcessesRequest, SignalProcessesResponse, TargetError,
     control_service_server::ControlService as _,
 };
 use tonic::{Code, Status};
@@ -35,7 +35,7 @@ fn reason(status: &Status) -> String {
 
 /// What each process was refused for, in order.
 fn errors(response: &SignalProcessesResponse) -> Vec<Option<ErrorReason>> {
-    response.results.iter().map(|result| result.error.as_ref().map(|error| error.reason())).collect()
+    response.results.iter().map(|result| result.error.as_ref().map(TargetError::reason)).collect()
 }
 
 impl Target {

@@ -136,7 +136,7 @@ async fn nobody_waits_for_more_than_his_share_and_what_is_left_is_free_again() {
     assert_eq!(status.code(), Code::ResourceExhausted);
     assert_eq!(status.get_details_quota_failure().unwrap().violations[0].subject, "limits.waits_per_principal");
     let stream = fixture.begin_waiting(&many(3), None).await.unwrap();
-    let one = procwire_proto::v1::WaitProcessRequest { r#ref: Some(target.reference.clone()), timeout: None };
+    let one = WaitProcessRequest { r#ref: Some(target.reference.clone()), timeout: None };
     let refused = fixture.service.wait_process(request_of(Role::Reader, one)).await.unwrap_err();
     assert_eq!(refused.code(), Code::ResourceExhausted);
     drop(stream);
@@ -176,7 +176,7 @@ async fn a_thousand_are_waited_for_without_a_thread_and_all_is_freed_when_the_ca
 async fn the_end_of_the_agent_ends_the_waiting_for_many() {
     let fixture = fixture();
     let target = Target::obedient(&fixture.context);
-    let mut stream = fixture.begin_waiting(&[target.reference.clone()], None).await.unwrap();
+    let mut stream = fixture.begin_waiting(std::slice::from_ref(&target.reference), None).await.unwrap();
     let Fixture { service: _service, context, trigger } = fixture;
     drop(context);
     drop(trigger);
