@@ -49,7 +49,7 @@ impl HiddenMount {
         std::fs::create_dir(hidden.path()).unwrap();
         let done = Command::new("mount").args(["-t", "tmpfs", "hidden"]).arg(hidden.path()).output().unwrap();
         if !done.status.success() {
-            println!("skipped in part: nothing can be mounted here: {}", String::from_utf8_lossy(&done.stderr));
+            eprintln!("skipped in part: nothing can be mounted here: {}", String::from_utf8_lossy(&done.stderr));
             return None;
         }
         Some(hidden)

@@ -13,7 +13,7 @@ async fn mounts_that_come_change_and_go_are_told_at_once() {
     fs::create_dir(&place).unwrap();
     let trial = Command::new("unshare").args(["--mount", "mount", "-t", "tmpfs", "trial"]).arg(&place).output();
     if !trial.is_ok_and(|trial| trial.status.success()) || !programs::is_root() {
-        println!("skipped: nothing can be mounted here in a namespace of one's own");
+        eprintln!("skipped: nothing can be mounted here in a namespace of one's own");
         return;
     }
     let agent = Agent::options().started_by(["unshare", "--mount"]).start();
@@ -55,7 +55,7 @@ async fn what_stands_at_a_path_whose_folder_was_moved_is_not_taken_for_the_mount
     let script = "mount -t tmpfs -o size=1m moved \"$0\" && exec \"$@\"";
     let trial = Command::new("unshare").args(["--mount", "sh", "-c", script]).arg(&place).arg("true").output();
     if !trial.is_ok_and(|trial| trial.status.success()) || !programs::is_root() {
-        println!("skipped: nothing can be mounted here in a namespace of one's own");
+        eprintln!("skipped: nothing can be mounted here in a namespace of one's own");
         return;
     }
     let place_argument = place.to_string_lossy().into_owned();
