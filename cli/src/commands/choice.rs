@@ -99,7 +99,7 @@ impl ChoiceArgs {
         );
         processes.retain(|process| process.r#ref.is_some());
         if by_pattern {
-            let own = relatives::find(connection).await;
+            let own = relatives::find(&processes, connection).await?;
             let (left_out, left): (Vec<_>, Vec<_>) =
                 processes.into_iter().partition(|process| process.reference().is_some_and(|it| own.contains(it)));
             processes = left;

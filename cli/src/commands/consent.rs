@@ -1,6 +1,7 @@
 //! Asking before more than one process is hit.
 
 use clap::Args;
+use rustix::termios::{QueueSelector, tcflush};
 use tokio::{
     io::{AsyncBufReadExt as _, BufReader, stdin},
     signal::ctrl_c,
@@ -62,6 +63,14 @@ impl ActionArgs {
         ask(question, out).await
     }
 
+    /// How many may be hit where a scope was rehearsed and found so many: what was typed; else as many, and if somebody reads that
+    /// number in the question, some that come meanwhile.
+    pub(crate) fn most(&self, count: u32) -> u32 {
+        let is_said = count > 1 || self.dry_run;
+        let slack = if is_said { (count / 2).saturating_add(8) } else { 0 };
+        self.at_most.or(self.expect).unwrap_or_else(|| count.saturating_add(slack).max(1))
+    }
+
     /// Refuses another number than the one that was typed.
     fn check(&self, count: u32) -> Result<(), CliError> {
         let noun = if count == 1 { "process matches" } else { "processes match" };
@@ -79,6 +88,8 @@ impl ActionArgs {
 
 async fn ask(question: &str, out: &mut Output) -> Result<(), CliError> {
     out.answer.flush()?;
+    // What was typed before the question is no answer to it.
+    tcflush(std::io::stdin(), QueueSelector::IFlush).map_err(std::io::Error::from)?;
     write!(out.notes, "{question} [y/N] ")?;
     out.notes.flush()?;
     let mut answer = String::new();
@@ -133,5 +144,17 @@ mod tests {
             assert!(error.to_string().contains(said), "{error}");
             assert!(error.to_string().contains("nothing was done"), "{error}");
         }
+    }
+
+    #[test]
+    fn nobody_stands_for_more_than_were_told() {
+        let args = ActionArgs::default();
+        assert_eq!(args.most(0), 1);
+        assert_eq!(args.most(1), 1, "nobody is asked about one");
+        assert_eq!(ActionArgs { yes: true, ..ActionArgs::default() }.most(1), 1);
+        assert_eq!(args.most(2), 11, "the question says so");
+        assert_eq!(args.most(u32::MAX), u32::MAX);
+        assert_eq!(ActionArgs { expect: Some(4), ..ActionArgs::default() }.most(4), 4);
+        assert_eq!(ActionArgs { at_most: Some(9), ..ActionArgs::default() }.most(1), 9);
     }
 }

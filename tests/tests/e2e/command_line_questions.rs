@@ -1,5 +1,7 @@
 //! Before more than one process is hit: what is shown, what is asked, and who else can answer.
 
+use std::process::Command;
+
 use procwire_tests::{Shell, Terminal, Victim, signal, waiting::eventually};
 
 /// Victims that share a name which nobody else on the host has, hostile in the middle.
@@ -55,6 +57,30 @@ fn a_question_that_is_interrupted_is_answered_no() {
     let (status, shown) = terminal.ended();
     assert_eq!(status.code(), Some(130), "{shown}");
     assert!(shown.contains("nothing was done"), "{shown}");
+    assert!(victims.iter().all(Victim::is_alive));
+}
+
+#[test]
+fn what_was_typed_before_the_question_does_not_answer_it() {
+    let shell = Shell::new();
+    let (name, victims) = namesakes(2, 'e');
+    let tool = shell.command(&["terminate", "--name", &name]);
+    // It starts once the first line is read, and then the second is typed already.
+    let mut late = Command::new("sh");
+    late.args(["-c", "read -r go && exec \"$@\"", "sh"]).arg(tool.get_program()).args(tool.get_args());
+    late.current_dir(shell.home());
+    for (variable, value) in tool.get_envs() {
+        match value {
+            Some(value) => late.env(variable, value),
+            None => late.env_remove(variable),
+        };
+    }
+    let mut terminal = Terminal::start(late);
+    terminal.type_line("go\ny");
+    terminal.wait_for("[y/N]");
+    terminal.type_line("n");
+    let (status, shown) = terminal.ended();
+    assert_eq!(status.code(), Some(9), "{shown}");
     assert!(victims.iter().all(Victim::is_alive));
 }
 

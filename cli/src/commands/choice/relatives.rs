@@ -2,25 +2,55 @@
 
 use std::{collections::BTreeSet, fs};
 
-use procwire_client::{
-    ProcessRef,
-    v1::{GetInfoResponse, Process},
-};
+use procwire_client::{ProcessRef, v1::Process};
 
 use crate::{connection::Connection, error::CliError, output::Output};
 
-/// They. An agent that does not tell has its own protection.
-pub(super) async fn find(connection: &Connection) -> BTreeSet<ProcessRef> {
-    let Ok(info) = connection.client.agent().info().await else { return BTreeSet::new() };
-    let own = own_reference(&info);
-    let first = info.agent.into_iter().chain(own);
-    let mut all = BTreeSet::new();
-    for process in first.collect::<BTreeSet<_>>() {
-        let above = connection.client.processes().ancestors(&process).fields(["ref"]).await;
-        all.extend(above.unwrap_or_default().into_iter().filter_map(|process| process.r#ref));
-        all.insert(process);
+/// They. On this very machine the pattern is likely to match what typed it, so nothing is done where this cannot be found out.
+/// On another, nobody of these is there but the agent, which has its own protection.
+pub(super) async fn find(matched: &[Process], connection: &Connection) -> Result<BTreeSet<ProcessRef>, CliError> {
+    let boot_ids: BTreeSet<_> = matched.iter().filter_map(Process::reference).map(|it| it.boot_id.clone()).collect();
+    if boot_ids.is_empty() {
+        return Ok(BTreeSet::new());
     }
-    all
+    let this_boot_id = fs::read_to_string("/proc/sys/kernel/random/boot_id").map_err(|error| unknown(&error))?;
+    let is_here = |boot_id: &[u8]| hexadecimal(boot_id) == this_boot_id.trim().replace('-', "");
+    let own = match boot_ids.into_iter().find(|boot_id| is_here(boot_id)) {
+        Some(boot_id) => Some(own_reference(boot_id.to_vec())?),
+        None => None,
+    };
+    let is_here = own.is_some();
+    let agent = match connection.client.agent().info().await {
+        Ok(info) => info.agent,
+        Err(error) if is_here => return Err(unknown(&error)),
+        Err(_) => None,
+    };
+    with_those_above(agent.into_iter().chain(own).collect(), is_here, connection).await
+}
+
+/// Those and their ancestors. `all`: or none.
+async fn with_those_above(
+    first: BTreeSet<ProcessRef>,
+    all: bool,
+    connection: &Connection,
+) -> Result<BTreeSet<ProcessRef>, CliError> {
+    let mut found = BTreeSet::new();
+    for process in first {
+        match connection.client.processes().ancestors(&process).fields(["ref"]).await {
+            Ok(above) => found.extend(above.into_iter().filter_map(|process| process.r#ref)),
+            Err(error) if all => return Err(unknown(&error)),
+            Err(_) => {}
+        }
+        found.insert(process);
+    }
+    Ok(found)
+}
+
+fn unknown(why: &dyn std::fmt::Display) -> CliError {
+    CliError::Unconfirmed(format!(
+        "the pattern may mean this command or what started it, and the agent cannot tell which processes these are ({why}); \
+         name pids instead; nothing was done"
+    ))
 }
 
 /// Says whom the pattern would have meant.
@@ -34,16 +64,12 @@ pub(super) fn note(left_out: &[Process], out: &mut Output) -> Result<(), CliErro
     Ok(out.note(&text)?)
 }
 
-/// This process, if it runs on the agent's host: on the same boot of the same kernel, the pid and the tick of the start name one
-/// process. In another pid namespace the pid is another, and then nobody has both.
-fn own_reference(info: &GetInfoResponse) -> Option<ProcessRef> {
-    let boot_id = fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
-    let stat = fs::read("/proc/self/stat").ok()?;
-    if hexadecimal(&info.boot_id) != boot_id.trim().replace('-', "") {
-        return None;
-    }
-    let start_ticks = start_ticks(&stat)?;
-    Some(ProcessRef { pid: std::process::id(), start_ticks, boot_id: info.boot_id.clone().into(), pidfd_inode: None })
+/// This process as an agent on the same boot of the same kernel names it: by the pid and the tick of its start. An agent in another
+/// pid namespace has another pid for it, and does not find it.
+fn own_reference(boot_id: Vec<u8>) -> Result<ProcessRef, CliError> {
+    let stat = fs::read("/proc/self/stat").map_err(|error| unknown(&error))?;
+    let start_ticks = start_ticks(&stat).ok_or_else(|| unknown(&"/proc/self/stat is not as expected"))?;
+    Ok(ProcessRef { pid: std::process::id(), start_ticks, boot_id: boot_id.into(), pidfd_inode: None })
 }
 
 fn hexadecimal(bytes: &[u8]) -> String {
@@ -58,8 +84,10 @@ fn start_ticks(stat: &[u8]) -> Option<u64> {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests fail by panicking")]
 mod tests {
     use super::*;
+    use crate::{connection::ConnectionArgs, exit::Exit};
 
     #[test]
     fn a_name_may_hold_anything() {
@@ -70,8 +98,42 @@ mod tests {
         }
     }
 
-    #[test]
-    fn on_another_host_this_process_has_no_reference() {
-        assert_eq!(own_reference(&GetInfoResponse { boot_id: vec![0; 16], ..GetInfoResponse::default() }), None);
+    fn row(boot_id: &[u8]) -> Process {
+        let reference = ProcessRef { pid: 7, start_ticks: 7, boot_id: boot_id.to_vec().into(), pidfd_inode: None };
+        Process { r#ref: Some(reference), ..Process::default() }
+    }
+
+    fn this_boot_id() -> Vec<u8> {
+        let text = fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap().trim().replace('-', "");
+        (0..16).map(|at| u8::from_str_radix(&text[2 * at..2 * at + 2], 16).unwrap()).collect()
+    }
+
+    #[tokio::test]
+    async fn on_this_host_it_is_this_process_and_those_above() {
+        let connection = Connection::open(&ConnectionArgs::default()).unwrap();
+        let own = own_reference(this_boot_id()).unwrap();
+        let found = find(&[row(&this_boot_id())], &connection).await.unwrap();
+        let parent = std::os::unix::process::parent_id();
+        assert!(found.contains(&own) && (parent == 0 || found.iter().any(|it| it.pid == parent)), "{found:?}");
+    }
+
+    #[tokio::test]
+    async fn without_knowing_them_a_pattern_does_nothing_on_this_host() {
+        let connection = Connection::open(&ConnectionArgs::default()).unwrap();
+        let own = own_reference(this_boot_id()).unwrap();
+        let not_there = BTreeSet::from([ProcessRef { start_ticks: own.start_ticks + 1, ..own }]);
+        let error = with_those_above(not_there.clone(), true, &connection).await.unwrap_err();
+        assert_eq!(error.exit(), Exit::Unconfirmed);
+        assert!(error.to_string().contains("name pids") && error.to_string().contains("nothing was done"), "{error}");
+        assert_eq!(with_those_above(not_there.clone(), false, &connection).await.unwrap(), not_there);
+    }
+
+    #[tokio::test]
+    async fn on_another_host_this_process_is_not() {
+        let connection = Connection::open(&ConnectionArgs::default()).unwrap();
+        let found = find(&[row(&[0; 16])], &connection).await.unwrap();
+        // The agent and those above, which are here in this test.
+        assert!(found.iter().all(|it| it.boot_id[..] != [0; 16]), "{found:?}");
+        assert!(find(&[], &connection).await.unwrap().is_empty());
     }
 }

@@ -93,14 +93,14 @@ impl Sending<'_> {
             out.answer.flush()?;
             chosen::write_targets(&mut out.notes, out.notes_width, &targets)?;
         }
-        let question = format!(
-            "Send SIG{} to the chosen{}, {count} processes now?",
-            signal_name(self.signal),
-            self.scope.in_words(chosen.processes.len())
-        );
+        let most = self.action.most(count);
+        let targets = chosen.processes.len();
+        let whom = if targets == 1 { "the process".to_owned() } else { format!("the {targets} processes") };
+        let belongs = self.scope.in_words(targets);
+        let signal = signal_name(self.signal);
+        let question = format!("Send SIG{signal} to {whom}{belongs}, {count} now and at most {most}?");
         self.action.consent(count, &question, out).await?;
-        let ActionArgs { expect, at_most, .. } = *self.action;
-        Ok(at_most.or(expect).unwrap_or_else(|| count.saturating_add(count / 2).saturating_add(8)))
+        Ok(most)
     }
 }
 

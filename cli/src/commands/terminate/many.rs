@@ -58,8 +58,8 @@ pub(super) async fn run(
     }
 }
 
-/// Asks the agent what belongs to the targets, shows it and asks whether that is meant. How many may be hit: what was typed, else
-/// what was shown and some that come meanwhile.
+/// Asks the agent what belongs to the targets, shows it and asks whether that is meant. How many may be hit: see
+/// [`ActionArgs::most`].
 async fn consent_to_scope(
     args: &TerminateArgs,
     targets: &[ProcessRef],
@@ -70,8 +70,7 @@ async fn consent_to_scope(
     let plan = rehearsal.plan().clone();
     drop(rehearsal);
     let count = plan.resolved.max(u32::try_from(plan.targets.len()).unwrap_or(u32::MAX));
-    let ActionArgs { expect, at_most, .. } = args.action;
-    let most = at_most.or(expect).unwrap_or_else(|| count.saturating_add(count / 2).saturating_add(8));
+    let most = args.action.most(count);
     if count > 1 && !args.action.dry_run {
         out.answer.flush()?;
         chosen::write_targets(&mut out.notes, out.notes_width, &plan.targets)?;
