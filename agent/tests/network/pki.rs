@@ -124,6 +124,16 @@ impl Authority {
         begins: SystemTime,
         ends: SystemTime,
     ) -> rcgen::CertificateRevocationList {
+        self.crl_numbered(serials, 1, begins, ends)
+    }
+
+    pub(crate) fn crl_numbered(
+        &self,
+        serials: &[u64],
+        number: u64,
+        begins: SystemTime,
+        ends: SystemTime,
+    ) -> rcgen::CertificateRevocationList {
         let at = |time: SystemTime| date_time_ymd(1970, 1, 1) + time.duration_since(SystemTime::UNIX_EPOCH).unwrap();
         let revoked = |serial: &u64| RevokedCertParams {
             serial_number: SerialNumber::from(*serial),
@@ -134,7 +144,7 @@ impl Authority {
         let params = CertificateRevocationListParams {
             this_update: at(begins),
             next_update: at(ends),
-            crl_number: SerialNumber::from(1),
+            crl_number: SerialNumber::from(number),
             issuing_distribution_point: None,
             revoked_certs: serials.iter().map(revoked).collect(),
             key_identifier_method: KeyIdMethod::Sha256,

@@ -213,9 +213,15 @@ impl InForce {
         let authorities =
             rules.authorities.validities().map(|(path, validity)| ("an authority of tls.client_ca", path, validity));
         let lists = rules.lists.validities().map(|(path, validity)| ("tls.client_crl", path, validity));
+        let outdated = rules.lists.outdated().map(|path| {
+            format!(
+                "tls.client_crl {path}: a list in it is not looked at, because there is a newer one of the same issuer"
+            )
+        });
         own.chain(authorities)
             .chain(lists)
             .filter_map(|(what, path, validity)| validity.warning(what, path, now))
+            .chain(outdated)
             .collect()
     }
 

@@ -1,37 +1,89 @@
 //! Revocation lists: whose certificates no longer count.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::{
+    cmp::Ordering,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
 
 use rustls_pki_types::CertificateRevocationListDer;
-use x509_parser::{prelude::FromDer as _, revocation_list::CertificateRevocationList};
+use x509_parser::{
+    der_parser::Oid,
+    num_bigint::BigUint,
+    oid_registry::{OID_X509_EXT_AUTHORITY_KEY_IDENTIFIER, OID_X509_EXT_ISSUER_DISTRIBUTION_POINT},
+    prelude::FromDer as _,
+    revocation_list::CertificateRevocationList,
+};
 
 use super::{TlsError, expiry::Validity, pem::Source};
 
-/// Lists of one or several authorities.
+/// Lists of one or several authorities: the newest of each, and the newest of all first. webpki asks the first that speaks for a
+/// certificate and no other, so that an older one before it would let in whom the newer one revokes.
 #[derive(Clone, Debug, Default)]
 pub(super) struct RevocationLists {
     lists: Vec<List>,
+    /// Files with lists that a newer one takes the place of.
+    outdated: Vec<String>,
 }
 
 #[derive(Clone, Debug)]
 struct List {
     path: String,
-    issuer: String,
+    scope: Scope,
+    /// CRL number, big-endian, without leading zeros.
+    number: Option<Vec<u8>>,
     der: CertificateRevocationListDer<'static>,
     /// From its issue to the time by which it is replaced.
     validity: Validity,
     revoked: u64,
 }
 
+/// For what a list speaks. One takes the place of another of the same scope only: RFC 5280, section 5.2.3.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Scope {
+    /// DER, as everything here.
+    issuer: Vec<u8>,
+    /// Which key of the issuer signed it.
+    authority_key: Option<Vec<u8>>,
+    /// Which of its certificates it is about.
+    distribution_point: Option<Vec<u8>>,
+}
+
 impl RevocationLists {
     pub(super) fn read<'a>(files: impl IntoIterator<Item = Source<'a>>) -> Result<RevocationLists, TlsError> {
-        let mut lists = Vec::new();
+        let mut all = RevocationLists::default();
         for file in files {
             for der in file.revocation_lists()? {
-                lists.push(List::read(file, der)?);
+                let list = List::read(file, der)?;
+                all.add(list).map_err(|problem| file.garbled(problem))?;
             }
         }
-        Ok(RevocationLists { lists })
+        all.lists.sort_by(|one, other| other.age().cmp(&one.age()));
+        Ok(all)
+    }
+
+    fn add(&mut self, new: List) -> Result<(), String> {
+        let Some(known) = self.lists.iter_mut().find(|known| known.scope == new.scope) else {
+            self.lists.push(new);
+            return Ok(());
+        };
+        match new.compared_with(known) {
+            Some(Ordering::Greater) => self.outdated.push(std::mem::replace(known, new).path),
+            Some(Ordering::Less) => self.outdated.push(new.path),
+            Some(Ordering::Equal) => {}
+            None => {
+                return Err(format!(
+                    "it holds a list of the same issuer as one in {}, and by number and date it is unclear which is newer; remove the \
+                     older one",
+                    known.path
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    /// Files with lists that are not looked at, because there is a newer one.
+    pub(super) fn outdated(&self) -> impl Iterator<Item = &str> {
+        self.outdated.iter().map(String::as_str)
     }
 
     pub(super) fn ders(&self) -> impl Iterator<Item = CertificateRevocationListDer<'static>> + '_ {
@@ -63,7 +115,7 @@ impl RevocationLists {
         let is_over = |list: &&List| list.validity.is_over(now);
         if let Some(over) = new.lists.iter().find(is_over) {
             // If it is no worse than what is in force, it is as good as that.
-            if !self.lists.iter().any(|old| old.issuer == over.issuer && old.validity.is_over(now)) {
+            if !self.lists.iter().any(|old| old.scope == over.scope && old.validity.is_over(now)) {
                 return Some(format!(
                     "tls.client_crl {}: past its next update, {}",
                     path(over),
@@ -71,10 +123,11 @@ impl RevocationLists {
                 ));
             }
         }
-        let newest = |lists: &RevocationLists, issuer: &str| {
-            lists.lists.iter().filter(|list| list.issuer == issuer).map(|list| list.validity.begins).max()
+        let is_older = |new: &&List| {
+            let is_newer = |old: &List| old.scope == new.scope && old.age() > new.age();
+            self.lists.iter().any(is_newer)
         };
-        let older = new.lists.iter().find(|list| newest(self, &list.issuer) > newest(new, &list.issuer))?;
+        let older = new.lists.iter().find(is_older)?;
         Some(format!("tls.client_crl {}: older than the list in force", path(older)))
     }
 }
@@ -90,7 +143,34 @@ impl List {
         let at = |seconds: i64| UNIX_EPOCH + Duration::from_secs(u64::try_from(seconds).unwrap_or_default());
         let validity = Validity { begins: at(parsed.last_update().timestamp()), ends: at(next_update.timestamp()) };
         let revoked = u64::try_from(parsed.iter_revoked_certificates().count()).unwrap_or(u64::MAX);
-        let issuer = parsed.issuer().to_string();
-        Ok(List { path: file.path().display().to_string(), issuer, validity, revoked, der })
+        let number = parsed.crl_number().map(BigUint::to_bytes_be);
+        let extension = |oid: &Oid<'_>| {
+            parsed.extensions().iter().find(|extension| extension.oid == *oid).map(|extension| extension.value.to_vec())
+        };
+        let scope = Scope {
+            issuer: parsed.issuer().as_raw().to_vec(),
+            authority_key: extension(&OID_X509_EXT_AUTHORITY_KEY_IDENTIFIER),
+            distribution_point: extension(&OID_X509_EXT_ISSUER_DISTRIBUTION_POINT),
+        };
+        Ok(List { path: file.path().display().to_string(), scope, number, validity, revoked, der })
+    }
+
+    /// What is newer is greater. Numbers as RFC 5280, section 5.2.3, has them: the longer one is the greater.
+    fn age(&self) -> (SystemTime, Option<(usize, &[u8])>) {
+        (self.validity.begins, self.number.as_deref().map(|number| (number.len(), number)))
+    }
+
+    /// Which is newer, by number and date. `None`: they contradict each other, or say nothing.
+    fn compared_with(&self, other: &List) -> Option<Ordering> {
+        if self.der == other.der {
+            return Some(Ordering::Equal);
+        }
+        let ((date, number), (other_date, other_number)) = (self.age(), other.age());
+        let by_number = number.zip(other_number).map_or(Ordering::Equal, |(one, other)| one.cmp(&other));
+        match (date.cmp(&other_date), by_number) {
+            (Ordering::Equal, Ordering::Equal) => None,
+            (one, Ordering::Equal) | (Ordering::Equal, one) => Some(one),
+            (by_date, by_number) => (by_date == by_number).then_some(by_date),
+        }
     }
 }

@@ -4,6 +4,7 @@
 
 mod files;
 mod judgement;
+mod lists;
 mod reloading;
 
 use std::{collections::BTreeSet, path::PathBuf};

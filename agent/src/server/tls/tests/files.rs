@@ -4,6 +4,7 @@ use super::{
     super::{Certificates, Handshake},
     Fixture,
 };
+use crate::pki::Authority;
 
 #[test]
 fn good_files_give_an_identity_without_resumption() {
@@ -79,15 +80,15 @@ fn garbled_files_are_named() {
 }
 
 #[test]
-fn a_revocation_list_may_be_der_and_a_file_may_hold_several() {
+fn a_revocation_list_may_be_der_and_a_file_may_hold_those_of_several_authorities() {
     let mut files = Fixture::new();
     let der = files.pki.path("der.crl");
     std::fs::write(&der, files.pki.authority.crl(&[1, 2]).der()).unwrap();
-    let pem = |serials: &[u64]| files.pki.authority.crl(serials).pem().unwrap();
-    let several = files.write("several.crl", &format!("{}{}", pem(&[3]), pem(&[4, 5])));
+    let pem = |name: &str, serials: &[u64]| Authority::root(name).crl(serials).pem().unwrap();
+    let several = files.write("several.crl", &format!("{}{}", pem("second", &[3]), pem("third", &[4, 5])));
     files.files.client_crl = vec![der, several];
     let status = files.load().certificates.status(0);
-    assert_eq!(status.revoked, 5);
+    assert_eq!((status.revoked, status.warnings), (5, vec![]));
     assert!(status.revocation_list_next_update.is_some());
 }
 
