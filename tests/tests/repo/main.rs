@@ -12,6 +12,7 @@ mod dependencies;
 mod documents;
 mod generated;
 mod layering;
+mod options;
 mod permissions;
 mod psutil_map;
 mod sources;
