@@ -3,6 +3,7 @@
 mod agent_identity;
 mod endpoint;
 mod error;
+mod revocation_lists;
 mod tcp;
 mod tls;
 mod tls_config;

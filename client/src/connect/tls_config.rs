@@ -10,11 +10,11 @@ use rustls::client::{Resumption, WebPkiServerVerifier};
 use rustls::crypto::{CryptoProvider, aws_lc_rs};
 use rustls::{ClientConfig, RootCertStore};
 use rustls_pki_types::pem::{self, PemObject};
-use rustls_pki_types::{CertificateDer, CertificateRevocationListDer, PrivateKeyDer};
-use webpki::{CertRevocationList, OwnedCertRevocationList};
+use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 
 use super::AgentIdentity;
 use super::agent_identity::AgentVerifier;
+use super::revocation_lists::RevocationLists;
 use crate::InvalidSpiffeId;
 
 /// How ALPN names HTTP/2.
@@ -47,6 +47,10 @@ pub(crate) enum ConfigError {
     NoRevocationList { origin: Origin },
     #[error("{origin} cannot be used as a revocation list")]
     RevocationList { origin: Origin, source: webpki::Error },
+    #[error(
+        "{one} and {other} hold lists of one issuer, and by number and date it is unclear which is newer: remove the older one"
+    )]
+    UnclearLists { one: Origin, other: Origin },
     #[error("the agent's identity: {0}")]
     AgentIdentity(InvalidSpiffeId),
     #[error("server_name and the agent's SPIFFE id cannot both be asked for: the id takes the place of the name")]
@@ -154,21 +158,20 @@ impl TlsSettings {
         provider: &Arc<CryptoProvider>,
     ) -> Result<Arc<dyn ServerCertVerifier>, ConfigError> {
         let roots = Arc::new(self.root_store(material)?);
-        let mut lists = Vec::new();
+        let mut lists = RevocationLists::default();
         for (pem, text) in self.revocation_lists.iter().zip(&material.revocation_lists) {
-            lists.extend(revocation_lists(text, &pem.origin("ca_revocation_list"))?);
+            lists.read(text, &pem.origin("ca_revocation_list"))?;
         }
         if let Some(expected) = self.agent.clone() {
-            let lists = lists.into_iter().map(|(list, _)| list).collect();
             return Ok(Arc::new(AgentVerifier {
                 expected,
                 roots,
-                revocation_lists: lists,
+                revocation_lists: lists.into_looked_through(),
                 provider: Arc::clone(provider),
             }));
         }
         let verifier = WebPkiServerVerifier::builder_with_provider(roots, Arc::clone(provider))
-            .with_crls(lists.into_iter().map(|(_, der)| der))
+            .with_crls(lists.into_ders())
             // A list that is too old says nothing about what was revoked since.
             .enforce_revocation_expiration()
             .build()
@@ -204,23 +207,6 @@ fn private_key(text: &[u8], origin: &Origin) -> Result<PrivateKeyDer<'static>, C
         pem::Error::NoItemsFound => ConfigError::NoKey { origin: origin.clone() },
         source => ConfigError::Pem { origin: origin.clone(), source },
     })
-}
-
-/// Each list twice: looked through, and as rustls takes it.
-type RevocationLists = Vec<(CertRevocationList<'static>, CertificateRevocationListDer<'static>)>;
-
-fn revocation_lists(text: &[u8], origin: &Origin) -> Result<RevocationLists, ConfigError> {
-    let mut lists = Vec::new();
-    for der in CertificateRevocationListDer::pem_slice_iter(text) {
-        let der = der.map_err(|source| ConfigError::Pem { origin: origin.clone(), source })?;
-        let list = OwnedCertRevocationList::from_der(&der)
-            .map_err(|source| ConfigError::RevocationList { origin: origin.clone(), source })?;
-        lists.push((list.into(), der));
-    }
-    if lists.is_empty() {
-        return Err(ConfigError::NoRevocationList { origin: origin.clone() });
-    }
-    Ok(lists)
 }
 
 #[cfg(unix)]
