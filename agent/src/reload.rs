@@ -14,7 +14,7 @@ use std::{
     thread,
 };
 
-pub(crate) use self::files::{Content, Files, WatchedFile};
+pub(crate) use self::files::{Content, Files, WatchedFile, open_to_writers};
 use self::round::Entry;
 
 /// Something that is made from files.
@@ -28,6 +28,12 @@ pub(crate) trait FromFiles: Send + 'static {
     /// Takes what they hold into force. `Ok`: what is in force now, in a few words: "12 rules". `Err`: why it cannot be; what was in
     /// force stays.
     fn take(&mut self, files: &Files) -> Result<String, String>;
+
+    /// True if they can be used, but may be half of what is being written, and it would be bad to be taken in: then they are taken only if
+    /// they are still the same at a later look.
+    fn may_be_half(&self, _files: &Files) -> bool {
+        false
+    }
 
     /// The problem that the files have had for a while, or that they have none any more: for whoever asks how the agent fares.
     fn told(&mut self, problem: Option<&str>);

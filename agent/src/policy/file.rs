@@ -3,7 +3,7 @@
 use std::{path::PathBuf, sync::Arc};
 
 use super::{Policy, PolicyHandle, text_of};
-use crate::reload::{Content, Files, FromFiles};
+use crate::reload::{Files, FromFiles};
 
 /// Brings a changed policy file into force.
 pub(crate) struct PolicyFile {
@@ -29,9 +29,10 @@ impl FromFiles for PolicyFile {
 
     fn take(&mut self, files: &Files) -> Result<String, String> {
         let file = files.iter().find(|file| file.path == self.path).ok_or("the policy file was not looked at")?;
-        let Content { bytes, .. } =
-            file.content.as_ref().map_err(|error| format!("{}: {error}", self.path.display()))?;
-        let text = text_of(&self.path, bytes.clone()).map_err(|error| error.to_string())?;
+        let in_file = |problem: &dyn std::fmt::Display| format!("{}: {problem}", self.path.display());
+        let content = file.content.as_ref().map_err(|error| in_file(error))?;
+        content.open_to_writers().map_or(Ok(()), |problem| Err(in_file(&problem)))?;
+        let text = text_of(&self.path, content.bytes.clone()).map_err(|error| error.to_string())?;
         let policy = Policy::parse(&text, Some(&self.path)).map_err(|error| error.to_string())?;
         let words = format!("{} rules, sha256 {}", policy.rules().len(), policy.sha256());
         self.handle.replace(policy);
@@ -46,7 +47,7 @@ impl FromFiles for PolicyFile {
 #[cfg(test)]
 #[allow(clippy::unwrap_used, reason = "tests fail by panicking")]
 mod tests {
-    use std::path::Path;
+    use std::{os::unix::fs::PermissionsExt, path::Path};
 
     use super::*;
 
@@ -80,6 +81,15 @@ mod tests {
         assert!(file.take(&write(&path, &two)).unwrap().starts_with("2 rules"));
         assert_eq!((handle.status().rules, handle.status().problem.as_str()), (2, ""));
         assert!(changes.has_changed().unwrap());
+
+        let permissions = |mode| std::fs::set_permissions(&path, PermissionsExt::from_mode(mode)).unwrap();
+        permissions(0o666);
+        let problem = file.take(&write(&path, ONE)).unwrap_err();
+        assert_eq!(problem, format!("{}: mode 666 lets everyone write it; run chmod o-w on it", path.display()));
+        let refused = PolicyHandle::load(Some(&path)).unwrap_err().to_string();
+        assert!(refused.contains("mode 666 lets everyone write it"), "{refused}");
+        permissions(0o664);
+        PolicyHandle::load(Some(&path)).unwrap();
 
         std::fs::remove_file(&path).unwrap();
         assert!(file.take(&Files::read(&[path])).unwrap_err().contains("No such file"));

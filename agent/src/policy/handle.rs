@@ -1,6 +1,7 @@
 //! The policy in force, and how a changed file comes into force: whole or not at all.
 
 use std::{
+    os::unix::fs::MetadataExt as _,
     path::Path,
     sync::{Arc, PoisonError, RwLock},
     time::SystemTime,
@@ -11,7 +12,10 @@ use procwire_proto::{Timestamp, v1::PolicyStatus};
 use tokio::sync::watch;
 
 use super::{Policy, PolicyError, Sight};
-use crate::access::{Principal, permission};
+use crate::{
+    access::{Principal, permission},
+    reload::open_to_writers,
+};
 
 /// The policy in force. Cheap to ask.
 #[derive(Debug)]
@@ -38,8 +42,14 @@ impl PolicyHandle {
     /// With the policy of a file, or the default one.
     ///
     /// # Errors
-    /// The file cannot be read, or is no policy.
+    /// The file cannot be read, everyone may write it, or it is no policy.
     pub fn load(path: Option<&Path>) -> Result<Arc<Self>, PolicyError> {
+        let metadata = path.and_then(|path| Some((path, std::fs::metadata(path).ok()?)));
+        if let Some((path, metadata)) = metadata
+            && let Some(problem) = open_to_writers(metadata.mode())
+        {
+            return Err(PolicyError::one(path, problem));
+        }
         Ok(Self::new(path.map_or_else(Policy::built_in, Policy::read)?))
     }
 

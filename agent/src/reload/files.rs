@@ -39,6 +39,21 @@ pub(crate) struct Content {
     pub(crate) owner: u32,
 }
 
+impl Content {
+    /// What is wrong with a file that decides on who may do what, and that everyone may write. The group may: that is how Kubernetes mounts
+    /// what it gives a pod that is not root, and whoever else is in a group is the administrator's business.
+    pub(crate) fn open_to_writers(&self) -> Option<String> {
+        open_to_writers(self.mode)
+    }
+}
+
+/// As [`Content::open_to_writers`], of what stat(2) says.
+pub(crate) fn open_to_writers(mode: u32) -> Option<String> {
+    const WRITTEN_BY_OTHERS: u32 = 0o002;
+    let bits = mode & 0o777;
+    (mode & WRITTEN_BY_OTHERS != 0).then(|| format!("mode {bits:03o} lets everyone write it; run chmod o-w on it"))
+}
+
 /// All that tells one state of some files from another, however it came about.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Fingerprint(Vec<FileFingerprint>);

@@ -21,6 +21,13 @@ pub(super) struct Entry {
     /// Of what was tried last.
     tried: Fingerprint,
     failing: Option<Failing>,
+    /// What may be half of a change.
+    doubtful: Option<Doubtful>,
+}
+
+struct Doubtful {
+    since: Instant,
+    seen: Fingerprint,
 }
 
 struct Failing {
@@ -31,7 +38,7 @@ struct Failing {
 
 impl Entry {
     pub(super) fn new(thing: Box<dyn FromFiles>, files: &Files) -> Entry {
-        Entry { thing, marks: files.marks(), tried: files.fingerprint(), failing: None }
+        Entry { thing, marks: files.marks(), tried: files.fingerprint(), failing: None, doubtful: None }
     }
 
     /// Until the next look.
@@ -45,11 +52,14 @@ impl Entry {
     /// Looks, and gives what is to be told. `is_asked`: somebody wants to know now.
     pub(super) fn look(&mut self, is_asked: bool, now: Instant) -> Option<Reloaded> {
         let paths = self.thing.paths();
-        if is_asked || !self.marks.still_hold(&paths) {
+        if is_asked || self.doubtful.is_some() || !self.marks.still_hold(&paths) {
             let files = Files::read(&paths);
             self.marks = files.marks();
             let fingerprint = files.fingerprint();
-            if self.tried != fingerprint {
+            if self.tried == fingerprint {
+                self.doubtful = None;
+            } else if !self.is_to_be_doubted(&files, &fingerprint, is_asked, now) {
+                self.doubtful = None;
                 self.tried = fingerprint;
                 match self.thing.take(&files) {
                     Ok(in_force) => return Some(self.succeeded(in_force)),
@@ -58,6 +68,20 @@ impl Entry {
             }
         }
         self.tell(is_asked, now)
+    }
+
+    /// Who asks has written all of it.
+    fn is_to_be_doubted(&mut self, files: &Files, fingerprint: &Fingerprint, is_asked: bool, now: Instant) -> bool {
+        if is_asked || !self.thing.may_be_half(files) {
+            return false;
+        }
+        match &self.doubtful {
+            Some(Doubtful { since, seen }) if seen == fingerprint => now.duration_since(*since) < EVERY,
+            _ => {
+                self.doubtful = Some(Doubtful { since: now, seen: fingerprint.clone() });
+                true
+            }
+        }
     }
 
     fn succeeded(&mut self, in_force: String) -> Reloaded {
@@ -126,6 +150,11 @@ mod tests {
             }
         }
 
+        /// Files that are empty.
+        fn may_be_half(&self, files: &Files) -> bool {
+            files.iter().all(|file| file.content.as_ref().is_ok_and(|content| content.bytes.is_empty()))
+        }
+
         fn told(&mut self, problem: Option<&str>) {
             self.told.lock().unwrap().push(problem.map(str::to_owned));
         }
@@ -188,6 +217,31 @@ mod tests {
         assert_eq!(files.look(SOON * 2), Some(Ok("b".to_owned())));
         assert_eq!(files.told(), [None]);
         assert_eq!(files.entry.pause(), EVERY);
+    }
+
+    #[test]
+    fn what_may_be_half_is_taken_only_if_it_stays() {
+        let mut files = Fixture::new();
+        files.write(["", ""]);
+        assert_eq!(files.look(SOON), None);
+        assert_eq!(files.look(SOON + EVERY / 2), None, "it was seen, but a moment ago");
+        files.write(["b", "b"]);
+        assert_eq!(files.look(SOON + EVERY), Some(Ok("b".to_owned())), "the rest of it came");
+        files.write(["", ""]);
+        assert_eq!(files.look(EVERY * 3), None, "it was seen before, but not since");
+        files.write(["b", "b"]);
+        assert_eq!(files.look(EVERY * 4), None, "nothing has changed");
+        files.write(["", ""]);
+        assert_eq!(files.look(EVERY * 5), None);
+        assert_eq!(files.look(EVERY * 6), Some(Ok(String::new())));
+        assert_eq!(files.told(), [None, None], "no alarm");
+    }
+
+    #[test]
+    fn who_asks_has_written_all_of_it() {
+        let mut files = Fixture::new();
+        files.write(["", ""]);
+        assert_eq!(files.entry.look(true, files.start).unwrap().result, Ok(String::new()));
     }
 
     #[test]

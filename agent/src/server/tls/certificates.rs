@@ -218,10 +218,14 @@ impl InForce {
                 "tls.client_crl {path}: a list in it is not looked at, because there is a newer one of the same issuer"
             )
         });
+        let denied = rules.authorities.denied_by(&rules.deny_list).map(|(path, entry)| {
+            format!("an authority of tls.client_ca {path} is on tls.deny_list ({entry}): nobody is let in whom it vouches for")
+        });
         own.chain(authorities)
             .chain(lists)
             .filter_map(|(what, path, validity)| validity.warning(what, path, now))
             .chain(outdated)
+            .chain(denied)
             .collect()
     }
 

@@ -2,6 +2,8 @@
 
 use std::collections::HashSet;
 
+use procwire_proto::escape::terminal;
+
 use super::{TlsError, pem::Source};
 use crate::{
     access::Principal,
@@ -10,6 +12,7 @@ use crate::{
 
 /// As long as a principal's name may be.
 const NAME_MAX_BYTES: usize = 512;
+const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
 const FINGERPRINT_DIGITS: usize = 64;
 /// RFC 5280, section 4.1.2.2: 20 bytes.
 const SERIAL_DIGITS: usize = 40;
@@ -38,7 +41,10 @@ enum Entry {
 impl DenyList {
     pub(super) fn read(file: Source<'_>) -> Result<DenyList, TlsError> {
         let mut list = DenyList::default();
-        for (index, line) in file.content()?.bytes.split(|byte| *byte == b'\n').enumerate() {
+        let bytes = &file.guarded_content()?.bytes;
+        // Some editors begin a file with it. As part of the first name it would keep that from ever being found.
+        let bytes = bytes.strip_prefix(BYTE_ORDER_MARK).unwrap_or(bytes);
+        for (index, line) in bytes.split(|byte| *byte == b'\n').enumerate() {
             let line = without_comment(line);
             if line.is_empty() {
                 continue;
@@ -51,6 +57,13 @@ impl DenyList {
 
     pub(super) fn len(&self) -> u64 {
         self.entries
+    }
+
+    /// True if all that the other list refuses is refused by this one, too.
+    pub(super) fn covers(&self, other: &DenyList) -> bool {
+        self.serials.is_superset(&other.serials)
+            && self.fingerprints.is_superset(&other.fingerprints)
+            && self.names.is_superset(&other.names)
     }
 
     /// The entry that a certificate of this serial number, or its fingerprint, is on.
@@ -125,9 +138,17 @@ fn name_of(text: &str) -> Result<String, String> {
     match name {
         "" => Err("the name is empty".to_owned()),
         long if long.len() > NAME_MAX_BYTES => Err(format!("a name is at most {NAME_MAX_BYTES} bytes long")),
-        odd if odd.chars().any(char::is_control) => Err("a name has no control characters".to_owned()),
+        odd if !is_visible(odd) => {
+            Err(format!("the name \"{}\" has characters that cannot be seen", terminal(odd.as_bytes())))
+        }
         good => Ok(good.to_owned()),
     }
+}
+
+/// Nothing that cannot be seen: an entry with it looks like a name and is another, so that nobody is refused. What a terminal is not shown
+/// as it is: a backslash is doubled, but can be seen.
+fn is_visible(name: &str) -> bool {
+    name.split('\\').all(|part| terminal(part.as_bytes()) == part)
 }
 
 fn serial_of(text: &str) -> Result<String, String> {
@@ -169,6 +190,7 @@ mod tests {
         assert_eq!(parse(b"00cafe"), Ok(both));
         assert_eq!(parse(b"00:CA:FE"), Ok(Entry::Serial("cafe".to_owned())));
         assert_eq!(parse(b"cafe au lait"), Ok(Entry::Name("cafe au lait".to_owned())));
+        assert_eq!(parse(br"CORP\alice"), Ok(Entry::Name(r"CORP\alice".to_owned())));
         assert_eq!(parse(b"name:host:7"), Ok(Entry::Name("host:7".to_owned())));
     }
 
@@ -177,7 +199,10 @@ mod tests {
         let long = "x".repeat(NAME_MAX_BYTES + 1);
         for (line, problem) in [
             (b"name:".as_slice(), "the name is empty"),
-            (b"name:a\x1b[2Jb", "control characters"),
+            (b"name:a\x1b[2Jb", "\"a\\x1b[2Jb\" has characters that cannot be seen"),
+            ("al\u{200b}ice".as_bytes(), "\"al\\u{200b}ice\" has characters"),
+            ("\u{feff}alice".as_bytes(), "has characters that cannot be seen"),
+            ("spiffe://example.org/\u{202e}web".as_bytes(), "has characters that cannot be seen"),
             (b"\xff\xfe", "not UTF-8"),
             (b"serial:", "not a serial number"),
             (b"serial:12 34", "not a serial number"),

@@ -33,6 +33,19 @@ pub enum TlsError {
         /// Its permission bits.
         mode: u32,
     },
+    /// The private key is somebody else's, who could read and replace it.
+    #[error(
+        "tls.key {}: it belongs to user {owner}, neither the agent's ({agent}) nor root; run chown {agent} on it",
+        path.display()
+    )]
+    KeyOfAnother {
+        /// The file.
+        path: PathBuf,
+        /// User id.
+        owner: u32,
+        /// User id of the agent.
+        agent: u32,
+    },
     /// Authorities and revocation lists cannot be used.
     #[error("tls.client_ca and tls.client_crl: {problem}")]
     Lists {

@@ -165,6 +165,13 @@ impl FromFiles for Reloading {
         Ok(words)
     }
 
+    /// A list that was cut to be written anew is one that refuses fewer. A revocation list that was cut is none, and authorities that
+    /// are missing let nobody in.
+    fn may_be_half(&self, files: &Files) -> bool {
+        let refuses_less = |list: DenyList| !list.covers(&self.certificates.in_force().rules().deny_list);
+        self.part == Part::DenyList && Part::deny_list(files).is_ok_and(refuses_less)
+    }
+
     fn told(&mut self, problem: Option<&str>) {
         self.certificates.set_problem(self.part, problem);
     }

@@ -30,6 +30,12 @@ impl<'a> Source<'a> {
         })
     }
 
+    /// The same, unless everyone could have written it.
+    pub(super) fn guarded_content(self) -> Result<&'a Content, TlsError> {
+        let content = self.content()?;
+        content.open_to_writers().map_or(Ok(content), |problem| Err(self.garbled(problem)))
+    }
+
     pub(super) fn garbled(self, problem: impl Into<String>) -> TlsError {
         TlsError::Garbled { role: self.role, path: self.owned_path(), problem: problem.into() }
     }
@@ -59,7 +65,7 @@ impl<'a> Source<'a> {
 
     /// Revocation lists: several as PEM, or one as DER.
     pub(super) fn revocation_lists(self) -> Result<Vec<CertificateRevocationListDer<'static>>, TlsError> {
-        let bytes = &self.content()?.bytes;
+        let bytes = &self.guarded_content()?.bytes;
         if !bytes.windows(SECTION.len()).any(|window| window == SECTION) {
             if bytes.iter().all(u8::is_ascii_whitespace) {
                 return Err(self.garbled("it is empty: a revocation list that names nobody has a few hundred bytes"));

@@ -59,7 +59,7 @@ pub(crate) struct Examined {
 impl Trust {
     pub(super) fn new(rules: Rules, provider: &Arc<CryptoProvider>, now: SystemTime) -> Result<Trust, String> {
         let Rules { authorities, lists, deny_list, trust_domains } = rules;
-        let roots = authorities.in_force(now);
+        let roots = authorities.in_force(&deny_list, now);
         let hints = roots.subjects();
         let verifier = if roots.is_empty() {
             None
@@ -75,7 +75,7 @@ impl Trust {
 
     /// True as long as no authority that it was made with has ended since.
     pub(super) fn is_current(&self, now: SystemTime) -> bool {
-        self.authorities.in_force(now).len() == self.hints.len()
+        self.authorities.in_force(&self.deny_list, now).len() == self.hints.len()
     }
 
     pub(super) fn hints(&self) -> &[DistinguishedName] {

@@ -66,6 +66,7 @@ fn garbled_files_are_named() {
         ("ca.crl", "garbage", "tls.client_crl ca.crl: not a revocation list"),
         ("ca.crl", crl, "tls.client_crl ca.crl: not a revocation list"),
         ("ca.crl", &format!("{begin}AAAA\n{end}"), "tls.client_crl ca.crl: no revocation list in it"),
+        ("denied", "alice\n\u{feff}bob\n", "tls.deny_list denied: line 2: the name \"\\u{feff}bob\" has characters"),
         ("denied", "alice\nserail: 7\n", "tls.deny_list denied: line 2: \"serail\" is none of"),
     ];
     for (name, text, wanted) in cases {
@@ -111,6 +112,48 @@ fn a_key_that_others_can_read_is_refused() {
         );
         assert_eq!(problem, wanted);
     }
+}
+
+#[test]
+fn what_everyone_can_write_decides_on_nobody() {
+    let make = |mode| {
+        let mut files = Fixture::new();
+        let crl = files.pki.authority.crl(&[]).pem().unwrap();
+        files.files.client_crl = vec![files.pki.write("ca.crl", &crl, mode).into()];
+        files.files.deny_list = Some(files.pki.write("denied", "alice", mode).into());
+        files.pki.write("ca.pem", &files.pki.authority_pem(), mode);
+        files
+    };
+    // As Kubernetes mounts them, with and without fsGroup, and as an administrator might have them.
+    for mode in [0o644, 0o440, 0o444, 0o600, 0o664] {
+        make(mode).load();
+    }
+    for (name, role) in [("ca.pem", "tls.client_ca"), ("ca.crl", "tls.client_crl"), ("denied", "tls.deny_list")] {
+        let files = make(0o644);
+        let mut loaded = files.load();
+        let mode = std::os::unix::fs::PermissionsExt::from_mode(0o646);
+        std::fs::set_permissions(files.pki.path(name), mode).unwrap();
+        let wanted = format!("{role} {name}: mode 646 lets everyone write it; run chmod o-w on it");
+        assert_eq!(files.problem(), wanted);
+        let refused: Vec<String> = loaded.take_all().into_iter().filter_map(Result::err).collect();
+        assert_eq!(refused.len(), 1, "{refused:?}");
+        assert_eq!(files.without_folder(&refused[0]), wanted);
+    }
+}
+
+#[test]
+fn a_key_of_another_user_is_refused() {
+    let files = Fixture::new();
+    let mut loaded = files.load();
+    if let Err(error) = std::os::unix::fs::chown(files.pki.path("agent.key"), Some(12345), None) {
+        eprintln!("not tried, because only root can give a file away: {error}");
+        return;
+    }
+    assert!(files.problem().starts_with("tls.key agent.key: it belongs to user 12345, neither the agent's"));
+    assert!(
+        loaded.take_all().remove(0).unwrap_err().contains("it belongs to user 12345"),
+        "when it is read again, too"
+    );
 }
 
 #[test]

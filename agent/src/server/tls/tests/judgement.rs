@@ -5,6 +5,7 @@ use std::time::{Duration, SystemTime};
 use rcgen::{CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, SanType, SerialNumber};
 use rustls::{AlertDescription, Error};
 use rustls_pki_types::CertificateDer;
+use x509_parser::{certificate::X509Certificate, prelude::FromDer as _};
 
 use super::{
     super::{certificates::Loaded, trust::Examined, unwelcome::Unwelcome},
@@ -110,6 +111,8 @@ fn every_way_to_name_somebody_denies() {
         (format!("sha256:{fingerprint}"), true, false),
         ("alice".to_owned(), true, false),
         ("name: alice\r".to_owned(), true, false),
+        ("\u{feff}alice".to_owned(), true, false),
+        (r"CORP\alice".to_owned(), false, false),
         ("spiffe://example.org/web".to_owned(), false, true),
         ("# alice".to_owned(), false, false),
         ("bob\n0aff13\nALICE".to_owned(), false, false),
@@ -245,4 +248,29 @@ fn an_authority_that_has_ended_vouches_for_nobody() {
     let warnings = loaded.certificates.status(0).warnings;
     let wanted = "an authority of tls.client_ca ca.pem has ended: 2020-01-01T00:00:00Z";
     assert_eq!(files.without_folder(&warnings[0]), wanted);
+}
+
+#[test]
+fn an_authority_that_is_denied_vouches_for_nobody() {
+    let mut files = Fixture::with_deny_list("");
+    let other = Authority::root("another authority");
+    files.files.client_ca = files.write("ca.pem", &format!("{}{}", files.pki.authority_pem(), other.pem()));
+    let (ours, theirs) = (files.pki.issue(|_| {}), other.issue(|_| {}));
+    let mut loaded = files.load();
+    judge(&loaded, &theirs).unwrap();
+    let der = files.pki.authority_der();
+    let serial = X509Certificate::from_der(&der).unwrap().1.raw_serial_as_string();
+    for line in [format!("sha256:{}", hexadecimal(&sha256(&der))), format!("serial:{serial}")] {
+        files.write("denied", &line);
+        loaded.take_all().into_iter().for_each(|taken| drop(taken.unwrap()));
+        assert_eq!(alert(judge(&loaded, &ours)), AlertDescription::UnknownCA, "{line}");
+        judge(&loaded, &theirs).unwrap();
+        let warnings = loaded.certificates.status(0).warnings;
+        let wanted = "an authority of tls.client_ca ca.pem is on tls.deny_list (";
+        assert!(files.without_folder(&warnings[0]).starts_with(wanted), "{warnings:?}");
+        assert!(loaded.certificates.in_force().trust.is_current(SystemTime::now()));
+    }
+    files.write("denied", "");
+    loaded.take_all().into_iter().for_each(|taken| drop(taken.unwrap()));
+    judge(&loaded, &ours).unwrap();
 }

@@ -3,7 +3,7 @@
 use std::time::SystemTime;
 
 use super::Fixture;
-use crate::pki::HOUR;
+use crate::{pki::HOUR, reload::Files};
 
 #[test]
 fn a_new_certificate_is_shown_and_a_broken_one_is_not() {
@@ -43,6 +43,24 @@ fn a_revocation_takes_effect_while_the_certificate_is_broken() {
     files.write("denied", "");
     loaded.take_all();
     judge(&loaded).unwrap();
+}
+
+#[test]
+fn a_deny_list_that_refuses_fewer_may_be_half_of_one() {
+    let files = Fixture::with_deny_list("alice\nbob\n");
+    let loaded = files.load();
+    let list = &loaded.parts[3].0;
+    for (text, may_be_half) in [
+        ("", true),
+        ("alice\n", true),
+        ("alice\nbo", true),
+        ("alice\ncarol\ndave\n", true),
+        ("bob\nalice\ncarol\n", false),
+        ("serial:x", false),
+    ] {
+        files.write("denied", text);
+        assert_eq!(list.may_be_half(&Files::read(&list.paths())), may_be_half, "{text:?}");
+    }
 }
 
 #[test]
