@@ -46,7 +46,7 @@ pub fn scrub_command(arguments: &mut [Vec<u8>]) -> bool {
 }
 
 pub(crate) use affinity::io_priority;
-pub(crate) use cgroup::parse as cgroup_membership;
+pub(crate) use cgroup::{everywhere as cgroups_everywhere, meant as cgroup_meant, parse as cgroup_membership};
 pub(crate) use exit::may_trace_zombie;
 pub(crate) use limits::parse as resource_limits;
 pub(crate) use stat::Stat;

@@ -188,6 +188,7 @@ impl CallTarget {
             cgroup: bytes(cgroup),
             unit: bytes(unit),
             container: bytes(container),
+            ..TargetFacts::default()
         };
         (pid.unwrap_or(1000), facts)
     }

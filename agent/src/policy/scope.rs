@@ -74,7 +74,7 @@ fn principal(caller: &Principal) -> Value {
 }
 
 fn process(target: &Target<'_>) -> Value {
-    let TargetFacts { uid, user, name, executable, cgroup, unit, container } = target.facts;
+    let TargetFacts { uid, user, name, executable, cgroup, cgroups: _, unit, container } = target.facts;
     let known = |bytes: &Option<Vec<u8>>| {
         // Rules are texts. A name that is none is as good as unknown.
         bytes.as_deref().and_then(|bytes| std::str::from_utf8(bytes).ok()).map(text)

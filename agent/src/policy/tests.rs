@@ -40,6 +40,7 @@ fn nginx() -> TargetFacts {
         cgroup: Some(b"/system.slice/nginx.service".to_vec()),
         unit: Some(b"nginx.service".to_vec()),
         container: Some(Vec::new()),
+        ..TargetFacts::default()
     }
 }
 

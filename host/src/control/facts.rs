@@ -2,13 +2,13 @@
 
 use std::os::fd::{AsFd as _, BorrowedFd};
 
-use procwire_proto::v1::UserIds;
+use procwire_proto::v1::{ProcessCgroup, UserIds};
 use rustix::io::Errno;
 
 use super::{ControlError, ProcessHandle};
 use crate::{
     Host,
-    process::{Stat, cgroup_membership, run_as},
+    process::{Stat, cgroup_meant, cgroup_membership, cgroups_everywhere, run_as},
     procfs::Buffer,
 };
 
@@ -26,8 +26,10 @@ pub struct TargetFacts {
     pub name: Option<Vec<u8>>,
     /// Path of its program in its own mount namespace, without the mark of a removed file. Empty for kernel threads.
     pub executable: Option<Vec<u8>>,
-    /// Its control group: of the unified tree, else of systemd's, else of the first.
+    /// Its control group: of the unified tree, unless it is in the root of that and another tree knows better, systemd's before all others.
     pub cgroup: Option<Vec<u8>>,
+    /// Its control groups in all trees, the one above among them; what protects a group holds in whichever tree it is.
+    pub cgroups: Vec<Vec<u8>>,
     /// The systemd unit that the path names; empty: none.
     pub unit: Option<Vec<u8>>,
     /// The container that the path names; empty: none.
@@ -47,25 +49,25 @@ impl ProcessHandle {
         let user = uid.and_then(|uid| host.users().name(uid)).map(|name| name.to_vec());
         let executable = executable(directory);
         let cgroup = buffer.read_file(directory, c"cgroup").ok().map(cgroup_membership);
-        let (path, unit, container) = match cgroup {
-            None => (None, None, None),
-            Some(found) => {
-                let of_systemd = found.v1.iter().find(|membership| membership.controllers == b"name=systemd");
-                let path =
-                    found.path.or_else(|| of_systemd.or(found.v1.first()).map(|membership| membership.path.clone()));
-                // Without a path there is nothing that could name a unit, which is not to say that there is none.
-                let names = path.is_some().then(|| {
-                    (found.unit.unwrap_or_default(), found.container_id.map(String::into_bytes).unwrap_or_default())
-                });
-                let (unit, container) = names.unzip();
-                (path, unit, container)
-            }
-        };
+        let placed = cgroup.map(placed).unwrap_or_default();
         // Read last: while this answers, the process was there, and all of the above is its own.
         let line =
             buffer.read_file(directory, c"stat").map_err(|_| ControlError::Gone { pid: self.reference().pid })?;
         let name = Stat::parse(line).map(|stat| stat.comm.to_vec());
-        Ok(TargetFacts { uid, user, name, executable, cgroup: path, unit, container })
+        Ok(TargetFacts { uid, user, name, executable, ..placed })
+    }
+}
+
+/// What its membership tells.
+fn placed(groups: ProcessCgroup) -> TargetFacts {
+    // Without a path there is nothing that could name a unit, which is not to say that there is none.
+    let Some(cgroup) = cgroup_meant(&groups).map(<[u8]>::to_vec) else { return TargetFacts::default() };
+    TargetFacts {
+        cgroup: Some(cgroup),
+        cgroups: cgroups_everywhere(&groups).map(<[u8]>::to_vec).collect(),
+        unit: Some(groups.unit.unwrap_or_default()),
+        container: Some(groups.container_id.map(String::into_bytes).unwrap_or_default()),
+        ..TargetFacts::default()
     }
 }
 
@@ -139,6 +141,24 @@ mod tests {
         let text = std::fs::read(format!("/proc/{}/cgroup", child.0.id())).unwrap();
         let found = cgroup_membership(&text);
         assert_eq!(facts.unit.unwrap_or_default(), found.unit.unwrap_or_default());
+    }
+
+    #[test]
+    fn the_group_is_found_in_whichever_tree_it_is() {
+        // As systemd 254 (v2), Debian 9 (v1) and Ubuntu 18.04 (hybrid) show a service; the last is docker's without systemd's driver.
+        let v2 = "0::/system.slice/cron.service\n";
+        let v1 = "9:memory:/system.slice/cron.service\n2:cpuset:/\n1:name=systemd:/system.slice/cron.service\n";
+        let hybrid =
+            "9:memory:/system.slice/cron.service\n2:cpuset:/\n1:name=systemd:/system.slice/cron.service\n0::/\n";
+        for text in [v2, v1, hybrid] {
+            let facts = placed(cgroup_membership(text.as_bytes()));
+            assert_eq!(facts.cgroup.as_deref(), Some(&b"/system.slice/cron.service"[..]), "{text}");
+            assert_eq!(facts.unit.as_deref(), Some(&b"cron.service"[..]), "{text}");
+        }
+        let docker = placed(cgroup_membership(b"9:memory:/docker/x\n2:cpuset:/batch\n1:name=systemd:/\n0::/\n"));
+        assert_eq!(docker.cgroup.as_deref(), Some(&b"/docker/x"[..]));
+        assert!(docker.cgroups.contains(&b"/batch".to_vec()), "{docker:?}");
+        assert_eq!(placed(cgroup_membership(b"")), TargetFacts::default());
     }
 
     #[test]

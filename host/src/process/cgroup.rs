@@ -34,15 +34,52 @@ pub(crate) fn parse(text: &[u8]) -> ProcessCgroup {
     let of_systemd = cgroup.v1.iter().find(|membership| membership.controllers == b"name=systemd");
     let units = cgroup.path.iter().chain(of_systemd.map(|membership| &membership.path));
     let unit = units.map(Vec::as_slice).find_map(unit::of_path);
-    let everywhere = cgroup.path.iter().chain(cgroup.v1.iter().map(|membership| &membership.path));
-    let container_id = everywhere.map(Vec::as_slice).find_map(container::of_path);
+    let container_id = everywhere(&cgroup).find_map(container::of_path);
     ProcessCgroup { unit, container_id, ..cgroup }
+}
+
+/// The group that people mean when they speak of one: of the unified tree, unless it is in the root of that and another tree knows
+/// better, systemd's before all others. On hybrid hosts the unified tree is often there and nobody uses it.
+pub(crate) fn meant(cgroup: &ProcessCgroup) -> Option<&[u8]> {
+    let of_systemd = cgroup.v1.iter().filter(|membership| membership.controllers == b"name=systemd");
+    let in_order = || every(cgroup.path.iter(), of_systemd.clone().chain(&cgroup.v1));
+    in_order().find(|path| *path != b"/").or_else(|| in_order().next())
+}
+
+/// Its group in each of the trees.
+pub(crate) fn everywhere(cgroup: &ProcessCgroup) -> impl Iterator<Item = &[u8]> {
+    every(cgroup.path.iter(), cgroup.v1.iter())
+}
+
+fn every<'a>(
+    unified: impl Iterator<Item = &'a Vec<u8>>,
+    v1: impl Iterator<Item = &'a CgroupV1Membership>,
+) -> impl Iterator<Item = &'a [u8]> {
+    unified.chain(v1.map(|membership| &membership.path)).map(Vec::as_slice)
 }
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used, reason = "tests fail by panicking")]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_group_that_is_meant_is_the_one_that_somebody_made() {
+        for (text, meant_path) in [
+            ("0::/system.slice/a.service\n", "/system.slice/a.service"),
+            ("0::/\n", "/"),
+            ("4:memory:/\n1:name=systemd:/user.slice\n", "/user.slice"),
+            ("4:memory:/docker/x\n1:name=systemd:/\n", "/docker/x"),
+            ("4:memory:/docker/x\n1:name=systemd:/\n0::/\n", "/docker/x"),
+            ("4:memory:/a\n1:name=systemd:/b\n0::/\n", "/b"),
+            ("4:memory:/a\n1:name=systemd:/b\n0::/c\n", "/c"),
+            ("4:memory:/a\n", "/a"),
+            ("4:memory:/\n1:name=systemd:/\n", "/"),
+        ] {
+            assert_eq!(meant(&parse(text.as_bytes())), Some(meant_path.as_bytes()), "{text}");
+        }
+        assert_eq!(meant(&parse(b"")), None);
+    }
 
     #[test]
     fn a_unified_tree_is_one_line() {

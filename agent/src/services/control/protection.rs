@@ -56,9 +56,10 @@ impl Protection {
             }
         }
         if !protected_cgroups.is_empty() {
+            let is_protected = |path: &[u8]| protected_cgroups.iter().any(|group| is_within(group, path));
             match &facts.cgroup {
                 None => return Some("its control group is unknown, and control.protected_cgroups protects some"),
-                Some(path) if protected_cgroups.iter().any(|group| is_within(group, path)) => {
+                Some(path) if facts.cgroups.iter().chain([path]).any(|path| is_protected(path)) => {
                     return Some("its control group is in control.protected_cgroups");
                 }
                 Some(_) => {}
@@ -130,6 +131,9 @@ mod tests {
         for (unit, cgroup) in [("ssh.service2", "/"), ("", "/system.slice/cron.service2"), ("", "/system.slice")] {
             assert_eq!(protection.place(&facts(unit, cgroup)), None, "{unit} {cgroup}");
         }
+        let in_another_tree =
+            TargetFacts { cgroups: vec![b"/system.slice/cron.service/below".to_vec()], ..facts("", "/docker/x") };
+        assert!(protection.place(&in_another_tree).is_some(), "whichever tree it is in");
         assert!(protection.place(&TargetFacts::default()).is_some(), "what is unknown is not acted on");
         let unconfigured = Protection { own_line: vec![], configured: ControlConfig::default() };
         assert!(!unconfigured.needs_facts());

@@ -9,7 +9,7 @@ use rustix::io::Errno;
 use super::census::Entry;
 use crate::{
     control::ProcessHandle,
-    process::{Stat, cgroup_membership},
+    process::{Stat, cgroup_meant, cgroup_membership},
     procfs::{Buffer, Directory},
 };
 
@@ -24,13 +24,9 @@ pub(super) fn groups_of(handle: &ProcessHandle) -> Result<ProcessCgroup, Errno> 
     Buffer::new().read_file(directory.as_fd(), c"cgroup").map(cgroup_membership)
 }
 
-/// The one that people mean: of the unified tree, unless it is in its root there and systemd's tree knows better.
+/// The one that people mean, as rules of policies see it.
 pub(super) fn cgroup_of(handle: &ProcessHandle) -> Option<Vec<u8>> {
-    let groups = groups_of(handle).ok()?;
-    let is_placed = |path: &&Vec<u8>| path.as_slice() != b"/";
-    let of_systemd = groups.v1.iter().find(|tree| tree.controllers == b"name=systemd").map(|tree| &tree.path);
-    let unified = groups.path.as_ref();
-    unified.filter(is_placed).or(of_systemd.filter(is_placed)).or(unified).cloned()
+    cgroup_meant(&groups_of(handle).ok()?).map(<[u8]>::to_vec)
 }
 
 /// True if it cannot start anything until somebody continues it: every thread is stopped, or has ended. A thread in a system call that
