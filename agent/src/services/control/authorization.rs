@@ -39,21 +39,32 @@ pub(crate) struct Asked<'a> {
 /// It may.
 #[derive(Clone, Debug)]
 pub(crate) struct Permit {
-    /// The rule that says so, for the audit record.
+    /// The rule that says so, for the audit record; of an escalation the rule for each of the signals.
     pub(crate) rule: String,
-    quota: Option<Quota>,
+    allowances: Vec<Allowance>,
 }
 
 impl Permit {
     fn by(rule: &Rule, policy: &Policy, method: &Permission) -> Self {
         let name =
             if policy.path().is_none() { format!("role {}", method.role) } else { format!("rule {}", rule.name) };
-        Self { rule: name, quota: rule.quota }
+        let allowance = |Quota { actions, per }| Allowance { name: format!("policy {name}"), actions, per };
+        Self { allowances: rule.quota.map(allowance).into_iter().collect(), rule: name }
     }
 
-    /// What the rule itself allows in a time, besides what every caller has.
-    pub(crate) fn allowance(&self) -> Option<Allowance> {
-        self.quota.map(|Quota { actions, per }| Allowance { name: format!("policy {}", self.rule), actions, per })
+    /// Of the first signal and of the one that follows: an escalation is paid for when it is asked for, as it may follow at once.
+    fn and_then(mut self, next: Self) -> Self {
+        if self.rule != next.rule {
+            // No name of a rule holds a semicolon.
+            self.rule = format!("{}; then {}", self.rule, next.rule);
+            self.allowances.extend(next.allowances);
+        }
+        self
+    }
+
+    /// What the rules themselves allow in a time, besides what every caller has.
+    pub(crate) fn allowances(&self) -> Vec<Allowance> {
+        self.allowances.clone()
     }
 }
 
@@ -87,7 +98,7 @@ impl Authorization {
     }
 }
 
-/// Every signal that may be sent must be allowed; the rule for the first is the one that counts.
+/// Every signal that may be sent must be allowed, and draws on the quota of its rule.
 fn permit(
     policy: &Policy,
     caller: &Principal,
@@ -112,11 +123,8 @@ fn permit(
             Decision::Later => Err(Failure::internal("a decision on an action was put off")),
         }
     };
-    let permit = ask(asked.signal)?;
-    if asked.then.is_some() && asked.then != asked.signal {
-        ask(asked.then)?;
-    }
-    Ok(permit)
+    let first = ask(asked.signal)?;
+    if asked.then.is_some() && asked.then != asked.signal { Ok(first.and_then(ask(asked.then)?)) } else { Ok(first) }
 }
 
 fn protected(target: &ProcessHandle, why: &str) -> Failure {
@@ -150,7 +158,7 @@ mod tests {
         let decide =
             |caller: &Principal| permit(&Policy::built_in().unwrap(), caller, asked, 7, &TargetFacts::default());
         let permit = decide(&operator()).unwrap();
-        assert_eq!((permit.rule.as_str(), permit.allowance()), ("role operator", None));
+        assert_eq!((permit.rule.as_str(), permit.allowances()), ("role operator", vec![]));
         let failure =
             decide(&Principal { roles: [Role::Reader].into_iter().collect(), ..Principal::local() }).unwrap_err();
         assert_eq!(failure.reason(), ErrorReason::RoleMissing);
@@ -175,7 +183,30 @@ mod tests {
         let few =
             policy(&ROLES.replace("role_allows", "acts && role_allows").replace("effect", "quota = \"3/1h\"\neffect"));
         let asked = Asked { method: "SignalProcesses", signal: Some(1), ..Asked::default() };
-        let allowance = permit(&few, &operator(), asked, 7, &TargetFacts::default()).unwrap().allowance().unwrap();
-        assert_eq!((allowance.name.as_str(), allowance.actions), ("policy rule roles", 3));
+        let allowances = permit(&few, &operator(), asked, 7, &TargetFacts::default()).unwrap().allowances();
+        assert_eq!(drawn(&allowances), [("policy rule roles", 3)]);
+        let escalating = Asked { method: "TerminateProcesses", signal: Some(15), then: Some(9), ..Asked::default() };
+        let allowances = permit(&few, &operator(), escalating, 7, &TargetFacts::default()).unwrap().allowances();
+        assert_eq!(drawn(&allowances), [("policy rule roles", 3)], "one process, one rule: one action");
+    }
+
+    fn drawn(allowances: &[Allowance]) -> Vec<(&str, u32)> {
+        allowances.iter().map(|allowance| (allowance.name.as_str(), allowance.actions)).collect()
+    }
+
+    #[test]
+    fn an_escalation_draws_on_the_quota_of_its_own_rule_too() {
+        let kill_rarely = policy(
+            "[[rule]]\nname = \"term\"\neffect = \"allow\"\nwhen = 'signal == \"TERM\"'\n\
+             [[rule]]\nname = \"kill\"\neffect = \"allow\"\nwhen = 'signal == \"KILL\"'\nquota = \"1/24h\"\n",
+        );
+        let decide = |then| {
+            let asked = Asked { method: "TerminateProcesses", signal: Some(15), then, ..Asked::default() };
+            permit(&kill_rarely, &operator(), asked, 7, &TargetFacts::default()).unwrap()
+        };
+        let (gentle, escalating) = (decide(None), decide(Some(9)));
+        assert_eq!((gentle.rule.as_str(), gentle.allowances()), ("rule term", vec![]));
+        assert_eq!(escalating.rule, "rule term; then rule kill");
+        assert_eq!(drawn(&escalating.allowances()), [("policy rule kill", 1)]);
     }
 }

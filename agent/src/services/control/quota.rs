@@ -57,21 +57,21 @@ impl Quotas {
         Self { of_everyone, buckets: Mutex::default(), counters }
     }
 
-    /// Counts the processes that a request acts on; each may draw on an allowance of its own besides the one that every caller has. Not
+    /// Counts the processes that a request acts on; each may draw on allowances of its own besides the one that every caller has. Not
     /// for dry runs, and not for repeats of a request.
     ///
     /// # Errors
     /// `QUOTA_EXCEEDED`: nothing was counted, and nothing must be done.
-    pub(crate) fn take(
+    pub(crate) fn take<Own: IntoIterator<Item = Allowance>>(
         &self,
         caller: &str,
-        processes: impl IntoIterator<Item = Option<Allowance>>,
+        processes: impl IntoIterator<Item = Own>,
     ) -> Result<(), Failure> {
         let mut wanted: Vec<(Allowance, u32)> = vec![(self.of_everyone.clone(), 0)];
         for own in processes {
             count(&mut wanted, &self.of_everyone);
-            if let Some(own) = own {
-                count(&mut wanted, &own);
+            for allowance in own {
+                count(&mut wanted, &allowance);
             }
         }
         self.take_all(caller, wanted, Instant::now()).inspect_err(|_| self.counters.quota_refusals.increment())
@@ -160,7 +160,7 @@ mod tests {
 
     impl Quotas {
         fn plain(&self, caller: &str, processes: usize) -> Result<(), Failure> {
-            self.take(caller, vec![None; processes])
+            self.take(caller, vec![None::<Allowance>; processes])
         }
     }
 

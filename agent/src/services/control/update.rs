@@ -114,7 +114,7 @@ impl Run {
 
     /// The caller's quota; a dry run needs none.
     fn count(&self, permit: &Permit) -> Result<(), Failure> {
-        if self.update.dry_run { Ok(()) } else { self.shared.quotas.take(&self.caller.name, [permit.allowance()]) }
+        if self.update.dry_run { Ok(()) } else { self.shared.quotas.take(&self.caller.name, [permit.allowances()]) }
     }
 }
 

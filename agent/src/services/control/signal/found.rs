@@ -108,9 +108,10 @@ impl Found {
     }
 
     /// Of each target that is acted on.
-    pub(super) fn allowances(&self) -> Vec<Option<Allowance>> {
+    pub(super) fn allowances(&self) -> Vec<Vec<Allowance>> {
         let targets = (0..self.targets.len()).filter(|target| !self.refused.contains_key(target));
-        targets.map(|target| self.permits.get(self.own.get(&target)?).and_then(Permit::allowance)).collect()
+        let permit = |target| self.permits.get(self.own.get(&target)?);
+        targets.map(|target| permit(target).map(Permit::allowances).unwrap_or_default()).collect()
     }
 
     /// Tells whether the signal was sent.

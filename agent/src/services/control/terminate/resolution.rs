@@ -24,7 +24,7 @@ pub(super) struct Resolution {
     /// By member of the scope.
     pub(super) subjects: Vec<Subject>,
     pub(super) refused: Vec<Refused>,
-    allowances: Vec<Option<Allowance>>,
+    allowances: Vec<Vec<Allowance>>,
 }
 
 /// A target to which nothing is done.
@@ -92,7 +92,7 @@ impl Resolution {
             let decision = match decision {
                 Ok(permit) if scope.is_active(place) => {
                     if is_itself {
-                        allowances.push(permit.allowance());
+                        allowances.push(permit.allowances());
                     }
                     Ok(permit.rule)
                 }
@@ -113,7 +113,7 @@ impl Resolution {
     }
 
     /// What each target draws on.
-    pub(super) fn allowances(&self) -> Vec<Option<Allowance>> {
+    pub(super) fn allowances(&self) -> Vec<Vec<Allowance>> {
         self.allowances.clone()
     }
 
