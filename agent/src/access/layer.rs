@@ -97,13 +97,10 @@ where
     fn call(&mut self, request: Request<B>) -> Self::Future {
         let principal = request.extensions().get::<Principal>();
         let method = request.uri().path();
-        match self.shared.decide(principal, method) {
-            Ok(()) if !is_grpc(request.headers()) => AccessFuture::Refused(Box::pin(async { not_grpc() })),
-            Ok(()) if goes_on(method) => {
-                let renewal = principal.map(|principal| self.shared.renewal(principal.clone(), method.to_owned()));
-                AccessFuture::Renewed(self.inner.call(request), renewal)
-            }
-            Ok(()) => AccessFuture::Allowed(self.inner.call(request)),
+        match self.shared.admit(principal, method, || self.shared.policy.current()) {
+            Ok(_) if !is_grpc(request.headers()) => AccessFuture::Refused(Box::pin(async { not_grpc() })),
+            Ok(Some(renewal)) => AccessFuture::Renewed(self.inner.call(request), Some(renewal)),
+            Ok(None) => AccessFuture::Allowed(self.inner.call(request)),
             Err(refusal) => {
                 let refused = Arc::clone(&self.shared).refuse(refusal, principal.cloned(), method.to_owned());
                 AccessFuture::Refused(Box::pin(refused))
@@ -113,14 +110,23 @@ where
 }
 
 impl Shared {
-    fn decide(&self, principal: Option<&Principal>, method: &str) -> Result<(), Refusal> {
+    /// Decides by the policy that is current; what goes on comes with what it needs to be judged again.
+    fn admit(
+        self: &Arc<Self>,
+        principal: Option<&Principal>,
+        method: &str,
+        current: impl FnOnce() -> Arc<Policy>,
+    ) -> Result<Option<Renewal>, Refusal> {
         let Some(principal) = principal else {
             return Err(Refusal { failure: Failure::no_identity(), audited: Some("no identity".to_owned()) });
         };
         if self.shutdown.ending().is_some() {
             return Err(Refusal { failure: Failure::shutting_down(RETRY_AFTER_SHUTDOWN), audited: None });
         }
-        authorize(&self.policy.current(), principal, method, permission(method))
+        // Before the policy is read: a change in between is news to the stream then, and not missed.
+        let renewal = goes_on(method).then(|| self.renewal(principal.clone(), method.to_owned()));
+        authorize(&current(), principal, method, permission(method))?;
+        Ok(renewal)
     }
 
     /// What a stream needs to be judged again.

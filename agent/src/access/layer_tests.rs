@@ -197,6 +197,27 @@ async fn a_stream_ends_when_another_policy_does_not_allow_it() {
 }
 
 #[tokio::test]
+async fn a_policy_that_changes_while_a_stream_is_admitted_is_not_missed() {
+    use http_body::Body as _;
+    let deny = "[[rule]]\nname = \"closed\"\neffect = \"deny\"\nwhen = 'method == \"WatchSystem\"'\n";
+    let door = Door::new();
+    let shared = &door.access.shared;
+    let reader = Principal { roles: [Role::Reader].into_iter().collect(), ..Principal::nobody() };
+    let replaced_meanwhile = || {
+        let before = shared.policy.current();
+        shared.policy.replace(Policy::parse(deny, None).unwrap());
+        before
+    };
+    let admitted = shared.admit(Some(&reader), "/procwire.v1.SystemService/WatchSystem", replaced_meanwhile);
+    let Renewal { changes, judge } = admitted.unwrap().unwrap();
+    let mut body = Renewed::new(Body::new(Silent), changes, judge);
+    let first = std::future::poll_fn(|context| Poll::Ready(Pin::new(&mut body).poll_frame(context))).await;
+    let Poll::Ready(Some(Ok(frame))) = first else { panic!("the stream goes on: {first:?}") };
+    let status = Status::from_header_map(&frame.into_trailers().unwrap()).unwrap();
+    assert_eq!((status.code(), reason(&status).as_str()), (Code::PermissionDenied, "POLICY_DENIED"));
+}
+
+#[tokio::test]
 async fn the_rule_that_denies_is_in_the_answer() {
     let text = "[[rule]]\nname = \"all\"\neffect = \"allow\"\nwhen = \"role_allows\"\n\
         [[rule]]\nname = \"no disks\"\neffect = \"deny\"\nwhen = 'method == \"GetDiskUsage\"'\n";
