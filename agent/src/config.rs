@@ -159,8 +159,10 @@ pub struct ServiceLimits {
     pub host_heavy_timeout: Duration,
     /// Longest wait for a process to end.
     pub wait_timeout_max: Duration,
-    /// Terminations at a time.
+    /// Terminations at a time, dry runs included.
     pub terminations: usize,
+    /// Those of one principal.
+    pub terminations_per_principal: usize,
     /// Processes that are waited for at a time; each is an open file.
     pub waits: usize,
     /// Those of one principal.

@@ -168,6 +168,7 @@ impl Reader<'_> {
             host_heavy_timeout: self.duration("limits.host_heavy_timeout", Duration::from_millis(10), HOUR)?,
             wait_timeout_max: self.duration("limits.wait_timeout_max", SECOND, 30 * DAY)?,
             terminations: self.whole("limits.terminations", 1, 1 << 20)?,
+            terminations_per_principal: self.whole("limits.terminations_per_principal", 1, 1 << 20)?,
             waits: self.whole("limits.waits", 1, 1 << 20)?,
             waits_per_principal: self.whole("limits.waits_per_principal", 1, 1 << 20)?,
         };

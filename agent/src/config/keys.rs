@@ -81,7 +81,8 @@ pub static KEYS: &[Key] = &[
     key("limits.host_slow_timeout", Text, "10s", "time cap of a slow host read"),
     key("limits.host_heavy_timeout", Text, "30s", "time cap of a heavy host read, waiting for a thread included"),
     key("limits.wait_timeout_max", Text, "1h", "longest wait for a process to end"),
-    key("limits.terminations", Whole, "256", "terminations at a time"),
+    key("limits.terminations", Whole, "256", "terminations at a time, dry runs included"),
+    key("limits.terminations_per_principal", Whole, "64", "those of one caller"),
     key("limits.waits", Whole, "8192", "processes that are waited for at a time; each is an open file"),
     key("limits.waits_per_principal", Whole, "2048", "those of one caller"),
     key("host.proc", Text, "/proc", "where the host's /proc is mounted"),
@@ -93,7 +94,7 @@ pub static KEYS: &[Key] = &[
         "control.actions_per_minute_per_principal",
         Whole,
         "1200",
-        "processes that one caller may act on in a minute; a tree or a control group counts as one, dry runs not at all",
+        "processes that one caller may act on in a minute; a tree or a control group counts as one; ten times as many in dry runs, at least 1024",
     ),
     key("control.protected_pids", Integers, "", "pids that are never acted on, beside pid 1 and the agent's own line"),
     key(

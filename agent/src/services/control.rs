@@ -59,9 +59,10 @@ impl ControlService {
     pub(crate) fn new(context: Context, pool: Arc<HostPool>) -> Self {
         let authorization = Authorization::new(&context);
         let ids = RequestIds::default();
-        let runs = Runs::new(context.config.limits.terminations, ids.clone());
-        let signals = Answers::new("SignalProcesses", ids.clone());
-        let updates = Answers::new("UpdateProcess", ids);
+        let runs = Runs::new(runs::places(&context.config.limits), ids.clone());
+        let signals =
+            Answers::new("SignalProcesses", ids.clone(), |answer: &SignalProcessesResponse| answer.results.len());
+        let updates = Answers::new("UpdateProcess", ids, |answer: &UpdateProcessResponse| answer.results.len());
         let actions_per_minute = context.config.control.actions_per_minute_per_principal;
         let quotas = Quotas::new(actions_per_minute, Arc::clone(&context.counters));
         let waits = wait::places(&context.config.limits);

@@ -2,11 +2,13 @@
 //! (`runs`, `answers`), and here stands that none of them takes an id of another's.
 
 use std::{
+    cmp::Reverse,
     collections::HashMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use procwire_proto::v1::ErrorReason;
+use tokio::time::Instant;
 
 use crate::status::Failure;
 
@@ -76,6 +78,30 @@ pub(crate) fn conflict(request_id: &str, other: &str) -> Failure {
     Failure::new(ErrorReason::RequestIdConflict, problem)
         .with_field("request_id", format!("was used for {other}"))
         .with_metadata("request_id", request_id)
+}
+
+/// Of what was `given`, the oldest of the caller who has most of `all`: nobody pushes out what others may ask for again.
+pub(crate) fn oldest_of_the_greediest<'a>(
+    all: impl Iterator<Item = &'a Key>,
+    given: impl Iterator<Item = (&'a Key, Instant)>,
+) -> Option<Key> {
+    let mut of_callers: HashMap<&str, usize> = HashMap::new();
+    for key in all {
+        *of_callers.entry(&key.caller).or_default() += 1;
+    }
+    given
+        .max_by_key(|(key, at)| (of_callers.get(key.caller.as_str()).copied(), Reverse(*at)))
+        .map(|(key, _)| key.clone())
+}
+
+/// The answer took too much room, and only that it was given is remembered.
+pub(crate) fn no_longer_kept(request_id: &str) -> Failure {
+    Failure::new(
+        ErrorReason::LimitReached,
+        "a request of this id was carried out before, and its answer took too much room to be kept; nothing was done now; the audit record has its outcome",
+    )
+    .with_field("request_id", "was carried out before")
+    .with_metadata("request_id", request_id)
 }
 
 #[cfg(test)]

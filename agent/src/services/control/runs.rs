@@ -10,7 +10,6 @@ use std::{
     time::Duration,
 };
 
-use procwire_proto::v1::ErrorReason;
 use tokio::time::Instant;
 
 pub(crate) use self::log::FollowStream;
@@ -18,13 +17,19 @@ use self::log::Log;
 pub(crate) use self::log::{Follower, RunLog};
 use super::{
     request::Termination,
-    request_ids::{Claim, Key, RequestIds, conflict},
+    request_ids::{Claim, Key, RequestIds, conflict, no_longer_kept, oldest_of_the_greediest},
 };
-use crate::status::Failure;
+use crate::{
+    config::ServiceLimits,
+    shares::{Limit, Shares},
+    status::Failure,
+};
 
 /// How long the answer to a request id is kept after its end.
 const REMEMBERED_FOR: Duration = Duration::from_secs(600);
-/// How many answers are kept; the oldest is forgotten first.
+/// Whoever may begin no more is told to come back then.
+const RETRY_AFTER: Duration = Duration::from_secs(10);
+/// How many answers are kept; the oldest of the caller who has most is forgotten first.
 const REMEMBERED_MAX: usize = 4096;
 /// How many messages of answers are kept for all callers together: of 300 bytes each, as a rule. The caller who has most of them loses
 /// its oldest answer first; of that only is known that it was given.
@@ -33,7 +38,7 @@ const MESSAGES_MAX: usize = 65_536;
 /// All runs, by caller and request id.
 #[derive(Debug)]
 pub(crate) struct Runs {
-    running_limit: usize,
+    places: Shares,
     ids: RequestIds,
     known: Mutex<HashMap<Key, Known>>,
 }
@@ -55,17 +60,15 @@ pub(crate) enum Begun {
 
 impl Runs {
     /// `ids` are those of all methods.
-    pub(crate) fn new(running_limit: usize, ids: RequestIds) -> Self {
-        Self { running_limit, ids, known: Mutex::default() }
+    pub(crate) fn new(places: Shares, ids: RequestIds) -> Self {
+        Self { places, ids, known: Mutex::default() }
     }
 
     /// Looks the request id up. After a run that failed before it did anything, asking again begins anew; dry runs are never
-    /// remembered.
+    /// remembered, but take a place like others: they look at as much.
     pub(crate) fn begin(&self, caller: &str, termination: &Termination) -> Result<Begun, Failure> {
-        let log = Log::default();
-        let begun = Begun::New(RunLog::new(&log), log.follow());
         if termination.dry_run {
-            return Ok(begun);
+            return Ok(new(&self.in_place(caller)?));
         }
         let key = Key { caller: caller.to_owned(), request_id: termination.request_id.clone() };
         let mut known = self.lock();
@@ -78,17 +81,31 @@ impl Runs {
             Some(earlier) => return Ok(Begun::Repeat(earlier.log.follow())),
             None => {}
         }
-        if known.values().filter(|run| run.log.end().is_none()).count() >= self.running_limit {
-            return Err(Failure::limit_reached("limits.terminations", self.running_limit, Duration::from_secs(10)));
-        }
+        let log = self.in_place(caller)?;
+        let begun = new(&log);
         let claim = self.ids.claim(&key, "TerminateProcesses")?;
         known.insert(key, Known { termination: termination.clone(), log, _claim: claim });
         Ok(begun)
     }
 
+    fn in_place(&self, caller: &str) -> Result<Log, Failure> {
+        Ok(Log::in_place(self.places.take(caller)?))
+    }
+
     fn lock(&self) -> MutexGuard<'_, HashMap<Key, Known>> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// How many terminations may run at a time.
+pub(super) fn places(limits: &ServiceLimits) -> Shares {
+    let in_all = Limit { key: "limits.terminations", value: limits.terminations };
+    let of_a_caller = Limit { key: "limits.terminations_per_principal", value: limits.terminations_per_principal };
+    Shares::new(in_all, of_a_caller, RETRY_AFTER)
+}
+
+fn new(log: &Log) -> Begun {
+    Begun::New(RunLog::new(log), log.follow())
 }
 
 fn forget(known: &mut HashMap<Key, Known>, now: Instant) {
@@ -98,9 +115,9 @@ fn forget(known: &mut HashMap<Key, Known>, now: Instant) {
         Some(end) => now.duration_since(end.at) < REMEMBERED_FOR,
     });
     if known.len() >= REMEMBERED_MAX {
-        let ended = known.iter().filter_map(|(key, run)| Some((run.log.end()?.at, key.clone())));
-        if let Some((_, oldest)) = ended.min_by_key(|(at, _)| *at) {
-            known.remove(&oldest);
+        let ended = known.iter().filter_map(|(key, run)| Some((key, run.log.end()?.at)));
+        if let Some(first) = oldest_of_the_greediest(known.keys(), ended) {
+            known.remove(&first);
         }
     }
     shed(known, MESSAGES_MAX);
@@ -126,15 +143,6 @@ fn shed(known: &HashMap<Key, Known>, most: usize) {
             *count = count.saturating_sub(length);
         }
     }
-}
-
-fn no_longer_kept(request_id: &str) -> Failure {
-    Failure::new(
-        ErrorReason::LimitReached,
-        "this request was carried out before, and its answer took too much room to be kept; nothing was done now; the audit record has its outcome",
-    )
-    .with_field("request_id", "was carried out before")
-    .with_metadata("request_id", request_id)
 }
 
 #[cfg(test)]

@@ -18,7 +18,7 @@ struct Fixture {
 }
 
 fn fixture() -> Fixture {
-    Fixture { answers: Arc::new(Answers::new("Act", RequestIds::default())), acts: Arc::default() }
+    Fixture { answers: Arc::new(Answers::new("Act", RequestIds::default(), |_| 1024)), acts: Arc::default() }
 }
 
 fn question(contents: &'static str) -> Question<'static, &'static str> {
@@ -56,7 +56,7 @@ async fn a_repeat_gets_the_first_answer_and_nothing_is_done_again() {
 #[tokio::test]
 async fn other_contents_or_another_method_under_the_same_id_are_a_conflict() {
     let ids = RequestIds::default();
-    let (first, second) = (Texts::new("First", ids.clone()), Texts::new("Second", ids));
+    let (first, second) = (Texts::new("First", ids.clone(), |_| 1), Texts::new("Second", ids, |_| 1));
     let ask = |answers: &Texts, contents| {
         let acted = answers.begin(question(contents), || async { Ok(1) });
         acted.map(|_| ()).map_err(|failure| failure.reason())
@@ -134,18 +134,41 @@ async fn an_answer_is_kept_for_ten_minutes() {
 }
 
 #[tokio::test]
-async fn the_caller_who_has_most_loses_the_oldest() {
+async fn the_caller_who_has_most_loses_the_oldest_answer_and_nothing_is_done_again() {
     let fixture = fixture();
-    let ask = |caller, request_id, processes| fixture.ask(Question { caller, request_id, processes, ..question("a") });
-    ask("bob", "b", 1024).await.unwrap();
-    let ids: Vec<String> = (0..64).map(|id| id.to_string()).collect();
+    // One target each; it is the answer that is long.
+    let ask = |caller, request_id| fixture.ask(Question { caller, request_id, ..question("a") });
+    ask("bob", "b").await.unwrap();
+    let ids: Vec<String> = (0..80).map(|id| id.to_string()).collect();
     for id in &ids {
-        ask("alice", id, 1024).await.unwrap();
+        ask("alice", id).await.unwrap();
     }
-    let total: usize = fixture.answers.lock().values().map(|known| known.weight).sum();
-    assert!(total <= REMEMBERED_MAX, "{total}");
+    let total: usize = fixture.answers.lock().values().map(|known| known.weight(fixture.answers.results)).sum();
+    assert!(total <= RESULTS_MAX + 1025, "{total}");
     let acts = fixture.acts.load(SeqCst);
-    assert_eq!(ask("bob", "b", 1024).await, Ok(1), "others keep theirs");
-    assert_eq!(ask("alice", "63", 1024).await, Ok(acts), "and alice her latest");
-    assert_eq!(ask("alice", "0", 1024).await, Ok(acts + 1));
+    assert_eq!(ask("bob", "b").await, Ok(1), "others keep theirs");
+    assert_eq!(ask("alice", "79").await, Ok(acts), "and alice her latest");
+    let failure = ask("alice", "0").await.unwrap_err();
+    assert_eq!((failure.reason(), failure.field()), (ErrorReason::LimitReached, Some("request_id")));
+    assert_eq!(fixture.acts.load(SeqCst), acts, "nothing was done again");
+}
+
+#[tokio::test]
+async fn a_number_that_a_request_states_takes_nothing_from_others() {
+    let fixture = fixture();
+    fixture.ask(Question { caller: "bob", ..question("a") }).await.unwrap();
+    fixture.ask(Question { processes: usize::MAX, ..question("a") }).await.unwrap();
+    assert_eq!(fixture.ask(Question { caller: "bob", ..question("a") }).await, Ok(1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_ids_of_answers_that_were_shed_are_forgotten_after_ten_minutes_and_bounded() {
+    let fixture = fixture();
+    fixture.ask(question("a")).await.unwrap();
+    shed(&mut fixture.answers.lock(), fixture.answers.results, 0);
+    fixture.ask(question("a")).await.unwrap_err();
+    tokio::time::advance(REMEMBERED_FOR).await;
+    assert_eq!(fixture.ask(question("a")).await, Ok(2));
+    forget_beyond(&mut fixture.answers.lock(), 0);
+    assert_eq!(fixture.ask(question("a")).await, Ok(3));
 }

@@ -12,7 +12,10 @@ use tokio::{sync::watch, time::Instant};
 use tokio_stream::{Stream, wrappers::WatchStream};
 use tonic::Status;
 
-use crate::status::{Failure, HostName};
+use crate::{
+    shares::Place,
+    status::{Failure, HostName},
+};
 
 /// A follower takes so many messages at a time: a copy of each, for as long as it is on its way.
 const MESSAGES_AT_ONCE: usize = 64;
@@ -34,6 +37,8 @@ struct Said {
     end: Option<(Instant, Result<(), Failure>)>,
     has_acted: bool,
     is_shed: bool,
+    /// Until it ends.
+    place: Option<Place>,
 }
 
 /// How a run ended.
@@ -43,13 +48,13 @@ pub(super) struct End {
     pub(super) failed: bool,
 }
 
-impl Default for Log {
-    fn default() -> Self {
-        Self(Arc::new(Inner { said: Mutex::default(), news: watch::channel(()).0 }))
-    }
-}
-
 impl Log {
+    /// Of a run that takes this place until it ends.
+    pub(super) fn in_place(place: Place) -> Self {
+        let said = Said { place: Some(place), ..Said::default() };
+        Self(Arc::new(Inner { said: Mutex::new(said), news: watch::channel(()).0 }))
+    }
+
     pub(super) fn follow(&self) -> Follower {
         Follower { log: self.clone(), news: self.0.news.subscribe() }
     }
@@ -114,7 +119,10 @@ impl RunLog {
 
     /// The last word. The first one stands.
     pub(crate) fn end(&self, result: Result<(), Failure>) {
-        self.0.said().end.get_or_insert((Instant::now(), result));
+        let mut said = self.0.said();
+        said.end.get_or_insert((Instant::now(), result));
+        said.place = None;
+        drop(said);
         self.0.0.news.send_replace(());
     }
 
