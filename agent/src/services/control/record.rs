@@ -1,8 +1,8 @@
 //! What is written down about a control action, whatever it is: before it is done, and what came of each of its targets.
 //!
 //! A decision or an outcome about many processes is several lines, each with at most [`TARGETS_PER_LINE`] of them, written together: all of
-//! a decision's lines are on disk before anything is done. A refusal is one line, whatever its targets: it names the first of them and how
-//! many there were.
+//! a decision's lines are on disk before anything is done. A refusal is one line, whatever its targets, and so is a dry run: it names the
+//! first of them and how many there were.
 
 use procwire_host::ProcessHandle;
 use procwire_proto::v1::ProcessRef;
@@ -69,7 +69,12 @@ impl<'a> Record<'a> {
     {
         let decision = if action.dry_run { AuditDecision::DryRun } else { AuditDecision::Allowed };
         let subjects = permitted.into_iter().map(|(target, rule)| Subject::new(target.into(), rule.into(), None));
-        Self::of(AuditEvent::Decision, action, decision, subjects.collect())
+        let mut record = Self::of(AuditEvent::Decision, action, decision, subjects.collect());
+        if action.dry_run {
+            // Nothing comes of it that would have to be found again, and it costs its caller nothing.
+            record.subjects.truncate(TARGETS_PER_LINE);
+        }
+        record
     }
 
     /// What came of these: "exited code=0", "signalled", "nice 0 to 5".

@@ -99,6 +99,18 @@ async fn a_refusal_of_thousands_is_one_line_that_says_how_many() {
 }
 
 #[tokio::test]
+async fn a_dry_run_of_thousands_is_one_line_that_says_how_many() {
+    let trail = Trail::new();
+    let targets = targets(5000);
+    let action = Action { dry_run: true, ..trail.action() };
+    Record::decision(action, targets.iter().map(|target| (target, "role operator"))).write(&trail.audit).await.unwrap();
+    let lines = trail.lines();
+    assert_eq!((lines.len(), &lines[0]["targets_total"]), (1, &Value::from(5000)));
+    assert_eq!(lines[0]["targets"].as_array().unwrap().len(), TARGETS_PER_LINE);
+    assert_eq!((&lines[0]["rule"], &lines[0]["decision"]), (&Value::from("role operator"), &Value::from("dry_run")));
+}
+
+#[tokio::test]
 async fn refusals_for_several_reasons_keep_each() {
     let trail = Trail::new();
     let targets = targets(2);
