@@ -159,6 +159,21 @@ mod tests {
     }
 
     #[test]
+    fn no_descriptor_left_to_open_a_process_is_a_limit() {
+        let failure = |number| {
+            let source = std::io::Error::from_raw_os_error(number);
+            Failure::from(procwire_host::ControlError::Io { operation: "pidfd_open", pid: 7, source })
+        };
+        // EMFILE, ENFILE, EIO.
+        for number in [24, 23] {
+            let status = failure(number).on(&host());
+            assert_eq!(status.code(), Code::ResourceExhausted);
+            assert!(status.get_details_retry_info().is_some());
+        }
+        assert_eq!(failure(5).reason(), ErrorReason::HostReadFailed);
+    }
+
+    #[test]
     fn a_status_carries_reason_field_and_host() {
         let failure = Failure::invalid("interval", "is shorter than 100 ms").with_metadata("minimum", "100ms");
         let status = failure.on(&host());

@@ -244,6 +244,12 @@ impl From<ControlError> for Failure {
             ControlError::UnsupportedKernel { feature } => {
                 Self::new(ErrorReason::KernelTooOld, error.to_string()).with_metadata("feature", feature)
             }
+            ControlError::Io { pid, .. } if error.is_out_of_descriptors() => {
+                Self::new(ErrorReason::LimitReached, format!("{error}; raise LimitNOFILE of the agent's unit"))
+                    .with_quota("open files", "what the system lets the agent open")
+                    .with_metadata("pid", &pid)
+                    .with_retry_after(Duration::from_secs(10))
+            }
             ControlError::Io { pid, .. } => {
                 Self::new(ErrorReason::HostReadFailed, error.to_string()).with_metadata("pid", &pid)
             }

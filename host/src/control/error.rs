@@ -92,6 +92,11 @@ pub enum ControlError {
 }
 
 impl ControlError {
+    /// EMFILE, ENFILE: the agent, or the system, has as many open files as it may.
+    pub fn is_out_of_descriptors(&self) -> bool {
+        matches!(self, Self::Io { source, .. } if matches!(source.raw_os_error(), Some(libc::EMFILE | libc::ENFILE)))
+    }
+
     /// What an error of a system call that looks at or signals a process means.
     pub(super) fn of(operation: &'static str, pid: u32, errno: Errno) -> Self {
         match errno {
