@@ -92,7 +92,7 @@ fn clock() {
             let now = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
             println!("{}", now.tv_sec * 1_000_000_000 + now.tv_nsec);
         }
-    })
+    });
 }
 
 /// On SIGTERM: exits with the code, or without one only takes note.

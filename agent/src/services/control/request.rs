@@ -64,10 +64,13 @@ fn references(path: &str, given: &[ProcessRef]) -> Result<Vec<ProcessRef>, Failu
     Ok(given.to_vec())
 }
 
+/// Targets of one pid and start: their places, and their inodes where they were given.
+type SameStart = Vec<(usize, Option<u64>)>;
+
 /// Processes to act on: each once, because nobody means to signal one twice.
 fn targets(given: &[ProcessRef]) -> Result<Vec<ProcessRef>, Failure> {
     let targets = references("targets", given)?;
-    let mut known: HashMap<_, Vec<(usize, Option<u64>)>> = HashMap::new();
+    let mut known: HashMap<_, SameStart> = HashMap::new();
     for (index, target) in targets.iter().enumerate() {
         let same_start = known.entry((target.pid, target.start_ticks, &target.boot_id)).or_default();
         // Two inodes are two processes; a reference without one may be either.
