@@ -23,7 +23,7 @@ use crate::{Host, procfs::each_line};
 
 /// Trees of version 1 whose groups are somebody's group, and not only a share of a resource; in this order.
 const V1_TREES: [&[u8]; 3] = [b"name=systemd", b"freezer", b"pids"];
-/// Deeper than any tree is made (cgroup.max.depth bounds it); a tree that is changed while it is walked must not lead on forever.
+/// Deeper than any tree is made; a tree that is changed while it is walked must not lead on forever, and nobody is to be hidden below.
 const DEEPEST: usize = 256;
 /// How long one wait for a notice of the kernel lasts before the file is read again anyway.
 const LOOK_AGAIN: Duration = Duration::from_millis(10);
@@ -98,16 +98,21 @@ impl HeldGroup {
         let mut pids = Vec::new();
         let mut groups = vec![(self.directory.try_clone().map_err(|_| Errno::MFILE)?, 0)];
         while let Some((group, depth)) = groups.pop() {
-            if depth > 0 && read_pids(group.as_fd(), &mut pids).is_err() {
+            match read_pids(group.as_fd(), &mut pids) {
                 // It was removed meanwhile, and only an empty one can be.
-                continue;
+                Err(Errno::NOENT | Errno::NODEV) if depth > 0 => continue,
+                // It has threads only, whose processes are listed farther up ("Threads" of cgroup-v2.rst).
+                Err(Errno::OPNOTSUPP) if depth > 0 => {}
+                listed => listed?,
             }
-            if depth == 0 {
-                read_pids(group.as_fd(), &mut pids)?;
+            let below = match below(group.as_fd()) {
+                Err(Errno::NOENT | Errno::NODEV) if depth > 0 => continue,
+                below => below?,
+            };
+            if depth >= DEEPEST && !below.is_empty() {
+                return Err(Errno::LOOP);
             }
-            if depth < DEEPEST {
-                groups.extend(below(group.as_fd())?.into_iter().map(|group| (group, depth + 1)));
-            }
+            groups.extend(below.into_iter().map(|group| (group, depth + 1)));
         }
         Ok(pids)
     }

@@ -15,7 +15,7 @@ mod membership;
 mod room;
 mod tree;
 
-use std::{collections::HashMap, ops::Range, sync::Arc, time::Duration};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use procwire_proto::v1::ProcessRef;
 
@@ -48,7 +48,16 @@ pub struct Member {
     owner: usize,
     /// Place of its parent in the list of members.
     parent: Option<usize>,
-    spared: bool,
+    decision: Decision,
+}
+
+/// Nothing is done to a member before it is known that it may be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Decision {
+    /// It was found, and nobody was asked yet: perhaps the look that found it failed later.
+    Open,
+    Permitted,
+    Spared,
 }
 
 /// What targets of the request own: a tree, or a group that several of them may be in.
@@ -111,10 +120,21 @@ impl Scope {
         target.or_else(|| self.owners.get(*owner)?.targets.first().copied())
     }
 
-    /// True if it is to be acted on: it was not refused with its target, nor spared.
+    /// True if it is to be acted on: it was permitted, and not refused with its target.
     pub fn is_active(&self, member: usize) -> bool {
-        let Some(Member { owner, spared, .. }) = self.members.get(member) else { return false };
-        !spared && !self.owners.get(*owner).is_none_or(|owner| owner.refused)
+        let permitted = self.members.get(member).filter(|member| member.decision == Decision::Permitted);
+        permitted.is_some_and(|member| !self.is_refused(member))
+    }
+
+    /// Members that nobody has decided on, and somebody must before anything is done to them. Those of a target that was refused are none.
+    pub fn undecided(&self) -> Vec<usize> {
+        let open = |member: &Member| member.decision == Decision::Open && !self.is_refused(member);
+        self.members.iter().enumerate().filter(|(_, member)| open(member)).map(|(place, _)| place).collect()
+    }
+
+    /// A member may be acted on.
+    pub fn permit(&mut self, member: usize) {
+        self.decide(member, Decision::Permitted);
     }
 
     /// Members to be acted on, those farthest down first: a parent that restarts its children has none left when its turn comes.
@@ -140,38 +160,45 @@ impl Scope {
 
     /// A member that joined may not be acted on, and the rest is.
     pub fn spare(&mut self, member: usize) {
-        if let Some(member) = self.members.get_mut(member) {
-            member.spared = true;
-        }
+        self.decide(member, Decision::Spared);
     }
 
-    /// Looks again, and tells which members are new.
+    /// Looks again, and tells which members are undecided: those that are new, and those of a look that failed.
     ///
     /// # Errors
-    /// As [`Scope::resolve`]; those found before stay.
-    pub fn rescan(&mut self, host: &Host) -> Result<Range<usize>, ScopeError> {
-        let before = self.members.len();
+    /// As [`Scope::resolve`]; those found before stay, and those that this look found stay undecided.
+    pub fn rescan(&mut self, host: &Host) -> Result<Vec<usize>, ScopeError> {
         match self.kind {
             ScopeKind::Process => {}
             ScopeKind::Tree => self.grow_trees(host)?,
             ScopeKind::Cgroup => self.grow_groups(host)?,
         }
-        Ok(before..self.members.len())
+        Ok(self.undecided())
     }
 
     /// Keeps what is to be acted on from making more: groups are frozen where that can be, everything else is stopped, again and again
-    /// until a look finds nothing new, or the time is up. Each process that joins is shown to `permit`; without its leave it is spared.
-    /// What is held is let go when the answer is dropped, unless it was killed.
+    /// until a look finds nothing new, or the time is up. Each process that joins is shown to `permit`, with its place in the list of
+    /// members; without its leave it is spared. What is held is let go when the answer is dropped, unless it was killed.
     ///
     /// # Errors
-    /// As [`Scope::resolve`]; nothing stays stopped then.
+    /// As [`Scope::resolve`]; nothing stays stopped then. What `permit` was asked before holds.
     pub fn hold(
         &mut self,
         host: &Host,
         within: Duration,
-        permit: &mut dyn FnMut(&Member) -> bool,
+        permit: &mut dyn FnMut(usize, &Member) -> bool,
     ) -> Result<Held, ScopeError> {
         hold::hold(self, host, within, permit)
+    }
+
+    fn is_refused(&self, member: &Member) -> bool {
+        self.owners.get(member.owner).is_none_or(|owner| owner.refused)
+    }
+
+    fn decide(&mut self, member: usize, decision: Decision) {
+        if let Some(member) = self.members.get_mut(member) {
+            member.decision = decision;
+        }
     }
 
     /// An owner, and those that it is within.
@@ -218,7 +245,7 @@ impl Scope {
     fn remember(&mut self, handle: ProcessHandle, owner: usize, parent: Option<usize>, target: Option<usize>) {
         let cgroup = cgroup_of(&handle);
         self.known.insert(identity(handle.reference()), self.members.len());
-        self.members.push(Member { handle: Arc::new(handle), cgroup, target, owner, parent, spared: false });
+        self.members.push(Member { handle: Arc::new(handle), cgroup, target, owner, parent, decision: Decision::Open });
     }
 
     /// Opens one that was found. `None`: it is gone already, or was another one.

@@ -191,9 +191,9 @@ impl Run {
             return Vec::new();
         }
         let joined = found.look_again(&self.shared.context.host);
-        for member in joined.clone() {
+        for member in joined.iter().copied() {
             let permit = self.decide(found, member).and_then(|permit| {
-                let (count, most) = (found.active().len(), self.signalling.at_most);
+                let (count, most) = (found.active().len().saturating_add(1), self.signalling.at_most);
                 if count > most { Err(too_many(count, most)) } else { Ok(permit) }
             });
             match permit {
@@ -201,7 +201,7 @@ impl Run {
                 Err(failure) => found.spare(member, failure),
             }
         }
-        joined.filter(|member| found.is_active(*member)).collect()
+        joined.into_iter().filter(|member| found.is_active(*member)).collect()
     }
 }
 

@@ -5,6 +5,7 @@
 //! for reasons of its own), so it lives through the grace period and is escalated or reported as stopped.
 
 mod acting;
+mod asking;
 mod joining;
 mod resolution;
 mod subject;
@@ -20,6 +21,7 @@ use tokio::time::Instant;
 
 use self::{
     acting::{Acting, Stop},
+    joining::Subjects,
     resolution::{Refused, Resolution},
     subject::Subject,
 };
@@ -69,9 +71,9 @@ impl Run {
         };
         let Resolution { scope, subjects, refused, .. } = resolution;
         self.record_refusals(&refused).await;
-        self.record_decision(subjects.iter().filter(|subject| subject.is_open())).await?;
+        self.record_decision(subjects.values().filter(|subject| subject.is_open())).await?;
         self.say_plan(log, &subjects, &refused);
-        if self.termination.dry_run || subjects.iter().all(|subject| !subject.is_open()) {
+        if self.termination.dry_run || subjects.values().all(|subject| !subject.is_open()) {
             log.push(Event::Summary(TerminateSummary { refused: count(refused.len()), ..Default::default() }));
             return Ok(());
         }
@@ -140,18 +142,18 @@ impl Run {
         Record::decision(self.action(), permitted).write(&self.shared.context.audit).await
     }
 
-    async fn record_outcome(&self, subjects: &[Subject]) {
+    async fn record_outcome(&self, subjects: impl Iterator<Item = &Subject>) {
         let results: Vec<_> =
-            subjects.iter().filter_map(|subject| Some((&subject.handle, subject.outcome_in_words()?))).collect();
+            subjects.filter_map(|subject| Some((&subject.handle, subject.outcome_in_words()?))).collect();
         if !results.is_empty() {
             Record::outcome(self.action(), results).write_or_log(&self.shared.context.audit).await;
         }
     }
 
-    fn say_plan(&self, log: &RunLog, subjects: &[Subject], refused: &[Refused]) {
+    fn say_plan(&self, log: &RunLog, subjects: &Subjects, refused: &[Refused]) {
         let Termination { request_id, dry_run, signal, grace, escalate, .. } = &self.termination;
         let then = if *escalate { Escalation::Kill } else { Escalation::GiveUp };
-        let mut open: Vec<&Subject> = subjects.iter().filter(|subject| subject.is_open()).collect();
+        let mut open: Vec<&Subject> = subjects.values().filter(|subject| subject.is_open()).collect();
         // Stable: below their target in the order in which they were found.
         open.sort_by_key(|subject| subject.target);
         let mut told = open.iter().map(|subject| subject.told());

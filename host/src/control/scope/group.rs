@@ -1,13 +1,14 @@
 //! Control groups as a scope: which may be one, and who is in it.
 
 use procwire_proto::escape;
+use rustix::io::Errno;
 
 use super::{Scope, ScopeError, census::Entry, membership::groups_of};
 use crate::{
     Host,
     cgroup::{HeldGroup, NoHeldGroup},
     control::ProcessHandle,
-    process::cgroup_membership,
+    process::{Stat, cgroup_membership},
     procfs::{Buffer, ProcessPath},
 };
 
@@ -73,11 +74,11 @@ impl Scope {
     }
 
     fn grow_group(&mut self, host: &Host, owner: usize) -> Result<(), ScopeError> {
-        let Some(group) = self.owners.get(owner).and_then(|owner| owner.group.as_ref()) else { return Ok(()) };
+        let Some(group) = self.owners.get(owner).and_then(|owner| owner.group.clone()) else { return Ok(()) };
         let path = || escape::terminal(group.held().path()).into_owned();
         // A group that was removed is empty.
         let pids = match group.held().pids() {
-            Err(rustix::io::Errno::NODEV | rustix::io::Errno::NOENT) => return Ok(()),
+            Err(Errno::NODEV | Errno::NOENT) => return Ok(()),
             pids => pids.map_err(|errno| ScopeError::io("list the processes of", path(), errno))?,
         };
         if pids.contains(&0) {
@@ -85,14 +86,22 @@ impl Scope {
         }
         let mut buffer = Buffer::new();
         for pid in pids {
-            let line = buffer.read_file(host.proc(), ProcessPath::new(pid).file("stat")).unwrap_or_default();
-            let Some(entry) = Entry::parse(pid, line) else { continue };
+            let unread = |errno| ScopeError::io("read", format!("{pid} of procfs, which is in {}", path()), errno);
+            // One that has ended since it was listed is in no group; of any other it must be known who it is.
+            let stat = match buffer.read_file(host.proc(), ProcessPath::new(pid).file("stat")) {
+                Err(Errno::NOENT | Errno::SRCH) => continue,
+                line => Stat::parse(line.map_err(unread)?).ok_or_else(|| unread(Errno::BADMSG))?,
+            };
+            let Some(entry) = Entry::of(pid, &stat) else { continue };
             if self.known.contains_key(&(pid, entry.start_ticks)) {
                 continue;
             }
             let Some(handle) = self.open(host, pid, entry.start_ticks)? else { continue };
             // The pid may have become another's since it was listed; and one may leave a group.
-            let Ok(membership) = groups_of(&handle) else { continue };
+            let membership = match groups_of(&handle) {
+                Err(_) if handle.has_ended() => continue,
+                membership => membership.map_err(unread)?,
+            };
             let is_in = |owner: &super::Owner| owner.group.as_ref().is_some_and(|group| group.held().has(&membership));
             if self.owners.get(owner).is_some_and(is_in) {
                 self.remember(handle, owner, None, None);

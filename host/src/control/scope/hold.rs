@@ -5,7 +5,7 @@
 //! known to stand still and a look finds nothing new, the scope is whole.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -40,13 +40,17 @@ impl Held {
         self.is_whole
     }
 
-    /// Sends SIGKILL to every member that is to be acted on, by its group at once where nobody in it is spared, and lets the rest go.
-    /// Tells of each member that had not ended.
-    pub fn kill(mut self, scope: &Scope) -> Vec<(usize, Result<ControlMechanism, ControlError>)> {
-        let active = scope.deepest_first().into_iter();
+    /// Sends SIGKILL to every member that is to be acted on and that `is_meant`, by its group at once where nobody else is in it, and
+    /// lets the rest go. Tells of each member that had not ended.
+    pub fn kill(
+        mut self,
+        scope: &Scope,
+        is_meant: &dyn Fn(usize) -> bool,
+    ) -> Vec<(usize, Result<ControlMechanism, ControlError>)> {
+        let meant = scope.deepest_first().into_iter().filter(|place| is_meant(*place));
         let living: Vec<usize> =
-            active.filter(|place| scope.members.get(*place).is_some_and(|member| !member.handle.has_ended())).collect();
-        let killed_groups = if self.is_whole { kill_groups(scope) } else { Vec::new() };
+            meant.filter(|place| scope.members.get(*place).is_some_and(|member| !member.handle.has_ended())).collect();
+        let killed_groups = if self.is_whole { kill_groups(scope, &living) } else { Vec::new() };
         let mut results = Vec::new();
         for place in living {
             let Some(member) = scope.members.get(place) else { continue };
@@ -116,7 +120,7 @@ pub(super) fn hold(
     scope: &mut Scope,
     host: &Host,
     within: Duration,
-    permit: &mut dyn FnMut(&Member) -> bool,
+    permit: &mut dyn FnMut(usize, &Member) -> bool,
 ) -> Result<Held, ScopeError> {
     let deadline = Instant::now() + within;
     let mut held = Held::default();
@@ -131,9 +135,8 @@ pub(super) fn hold(
         let joined = scope.rescan(host)?;
         let is_new = !joined.is_empty();
         for place in joined {
-            if scope.members.get(place).is_some_and(|member| !permit(member)) {
-                scope.spare(place);
-            }
+            let is_permitted = scope.members.get(place).is_some_and(|member| permit(place, member));
+            if is_permitted { scope.permit(place) } else { scope.spare(place) }
         }
         held.is_whole = stands_still && !is_new;
         if !is_new || Instant::now() >= deadline {
@@ -161,14 +164,17 @@ fn await_stopped(mut running: Vec<Arc<ProcessHandle>>, deadline: Instant) -> boo
     }
 }
 
-/// The outermost groups in which everybody is to be ended.
-fn kill_groups(scope: &Scope) -> Vec<usize> {
+/// Groups that were ended at once: in which nobody is but those that are meant. The kernel ends whoever is in a group when it is told
+/// to, somebody who was moved there meanwhile as well; so it is listed for the last time right before.
+fn kill_groups(scope: &Scope, meant: &[usize]) -> Vec<usize> {
+    // As long as they live their pids are theirs.
+    let pids = meant.iter().filter_map(|place| Some(scope.members.get(*place)?.handle.reference().pid));
+    let pids: HashSet<u32> = pids.collect();
     let mut killed = Vec::new();
     for (place, owner) in scope.owners.iter().enumerate() {
-        let is_within_owner = |member: &Member| scope.owner_chain(member.owner).any(|owner| owner == place);
-        let has_spared = scope.members.iter().any(|member| member.spared && is_within_owner(member));
-        let Some(group) = owner.group.as_ref().filter(|_| !owner.refused && !has_spared) else { continue };
-        if group.held().kill().is_ok() {
+        let Some(group) = owner.group.as_ref().filter(|_| !owner.refused) else { continue };
+        let is_ours = group.held().pids().is_ok_and(|listed| listed.iter().all(|pid| pids.contains(pid)));
+        if is_ours && group.held().kill().is_ok() {
             killed.push(place);
         }
     }

@@ -69,8 +69,9 @@ impl Drop for Family {
 }
 
 fn tree(host: &Host, family: &Family) -> Scope {
-    let (scope, unresolved) = Scope::resolve(host, ScopeKind::Tree, vec![(0, family.handle(host))]).unwrap();
+    let (mut scope, unresolved) = Scope::resolve(host, ScopeKind::Tree, vec![(0, family.handle(host))]).unwrap();
     assert!(unresolved.is_empty(), "{unresolved:?}");
+    permit_all(&mut scope);
     scope
 }
 
@@ -92,7 +93,15 @@ fn eventually(what: &str, mut condition: impl FnMut() -> bool) {
     }
 }
 
-fn everyone(_: &Member) -> bool {
+fn all(_: usize) -> bool {
+    true
+}
+
+fn permit_all(scope: &mut Scope) {
+    scope.undecided().into_iter().for_each(|member| scope.permit(member));
+}
+
+fn everyone(_: usize, _: &Member) -> bool {
     true
 }
 
@@ -125,7 +134,7 @@ fn one_that_forks_as_fast_as_it_can_is_ended_whole() {
     assert!(held.is_whole());
     let total = scope.members().len();
     assert!(total > planned, "{total}: nothing was forked meanwhile, so nothing was tried");
-    let killed = held.kill(&scope);
+    let killed = held.kill(&scope, &all);
     assert!(killed.iter().all(|(_, result)| result.is_ok()), "{killed:?}");
     eventually("the end of all", || family.living(&host, session).is_empty());
     assert!(scope.members().iter().all(|member| member.handle.has_ended()));
@@ -175,6 +184,7 @@ fn a_denied_member_refuses_the_targets_around_it_and_no_other() {
     let of = |target: usize| (0..5).filter(|member| scope.target_of(*member) == Some(target)).count();
     assert_eq!((of(7), of(8), of(9), of(10)), (2, 2, 1, 0), "each with the innermost target");
     assert_eq!(scope.depths()[0], 1, "a target below another is as deep as it is");
+    permit_all(&mut scope);
     assert_eq!(scope.refuse(0), [7, 8]);
     assert_eq!(scope.deepest_first().len(), 1);
     assert_eq!(scope.target_of(scope.deepest_first()[0]), Some(9));
@@ -187,12 +197,13 @@ fn one_that_joined_and_is_denied_is_spared() {
     let family = Family::new("echo ready; sleep 60 & sleep 61 & wait");
     let pid = family.pid();
     let (mut scope, _) = Scope::resolve(&host, ScopeKind::Tree, vec![(0, family.handle(&host))]).unwrap();
+    permit_all(&mut scope);
     eventually("both children", || family.living(&host, pid).len() == 3);
     let planned = scope.members().len();
-    let held = scope.hold(&host, PATIENCE, &mut |_| false).unwrap();
+    let held = scope.hold(&host, PATIENCE, &mut |_, _| false).unwrap();
     assert_eq!(scope.members().len(), 3);
     assert_eq!(scope.deepest_first().len(), planned);
-    held.kill(&scope);
+    held.kill(&scope, &all);
     eventually("the end of the shell", || !family.living(&host, pid).contains(&pid));
     let left = family.living(&host, pid);
     assert_eq!(left.len(), 3 - planned, "the spared live");
@@ -232,6 +243,82 @@ fn more_processes_than_descriptors_are_refused_before_anything_is_done() {
     scope.add_target(&host, 0, family.handle(&host)).unwrap();
     let error = scope.rescan(&host).unwrap_err();
     assert!(matches!(error, ScopeError::Descriptors { found: 3, .. }), "{error}");
+}
+
+#[test]
+fn who_was_found_by_a_look_that_failed_is_decided_on_before_anything_is_done() {
+    let host = host();
+    let family = Family::new("sleep 60 & sleep 61 & sleep 62 & echo ready; wait");
+    let pid = family.pid();
+    let mut scope = Scope {
+        kind: ScopeKind::Tree,
+        owners: Vec::new(),
+        members: Vec::new(),
+        known: HashMap::new(),
+        began_ticks: 0,
+        room: Room::for_members(3),
+    };
+    eventually("all children", || family.living(&host, pid).len() == 4);
+    scope.add_target(&host, 0, family.handle(&host)).unwrap();
+    scope.permit(0);
+    scope.hold(&host, PATIENCE, &mut |_, _| panic!("a look that failed asks nobody")).unwrap_err();
+    assert_eq!((scope.members().len(), scope.deepest_first()), (3, vec![0]));
+    scope.room = Room::for_members(100);
+    let mut asked = Vec::new();
+    let held = scope.hold(&host, PATIENCE, &mut |member, _| {
+        asked.push(member);
+        false
+    });
+    let held = held.unwrap();
+    assert_eq!(asked, [1, 2, 3], "those of the look that failed as well, each once");
+    assert_eq!(scope.members().iter().filter(|member| is_stopped(member)).count(), 1);
+    let killed: Vec<usize> = held.kill(&scope, &all).into_iter().map(|(member, _)| member).collect();
+    assert_eq!(killed, [0]);
+    eventually("the end of the shell", || !family.living(&host, pid).contains(&pid));
+    assert_eq!(family.living(&host, pid).len(), 3);
+}
+
+#[test]
+fn who_joins_a_target_that_was_refused_is_nobodys_to_decide_on() {
+    let host = host();
+    let family = Family::new("sleep 60 & echo ready; wait");
+    let (mut scope, _) = Scope::resolve(&host, ScopeKind::Tree, vec![(0, family.handle(&host))]).unwrap();
+    assert_eq!(scope.refuse(0), [0]);
+    eventually("the child", || scope.rescan(&host).is_ok() && scope.members().len() == 2);
+    assert!(scope.undecided().is_empty());
+    scope.permit(1);
+    assert!(!scope.is_active(1));
+}
+
+#[test]
+fn who_came_into_a_group_after_the_last_look_is_not_ended_with_it() {
+    let Some(group) = MadeGroup::unified() else { return };
+    let host = host();
+    let family = group.family("sleep 60 & echo ready; wait");
+    let mut stranger = Command::new("sleep").arg("60").spawn().unwrap();
+    let (mut scope, _) = Scope::resolve(&host, ScopeKind::Cgroup, vec![(0, family.handle(&host))]).unwrap();
+    let held = scope.hold(&host, PATIENCE, &mut everyone).unwrap();
+    assert!(held.is_whole());
+    let moved = fs::write(group.0.join("below/cgroup.procs"), stranger.id().to_string());
+    let killed = held.kill(&scope, &all);
+    let by_pidfd = killed.iter().all(|(_, result)| matches!(result, Ok(ControlMechanism::Pidfd)));
+    let lives = stranger.try_wait().unwrap().is_none();
+    stranger.kill().unwrap();
+    stranger.wait().unwrap();
+    moved.unwrap();
+    assert!(by_pidfd && lives && !killed.is_empty(), "{killed:?}");
+}
+
+#[test]
+fn a_group_with_one_that_is_not_meant_is_not_ended_at_once() {
+    let Some(group) = MadeGroup::unified() else { return };
+    let host = host();
+    let family = group.family("sleep 60 & sleep 61 & echo ready; wait");
+    let (mut scope, _) = Scope::resolve(&host, ScopeKind::Cgroup, vec![(0, family.handle(&host))]).unwrap();
+    let held = scope.hold(&host, PATIENCE, &mut everyone).unwrap();
+    let killed = held.kill(&scope, &|member| member != 1);
+    assert!(killed.iter().all(|(member, result)| *member != 1 && matches!(result, Ok(ControlMechanism::Pidfd))));
+    assert!(!scope.members()[1].handle.has_ended());
 }
 
 /// A group of the test's own, in the tree below this directory.
@@ -297,11 +384,12 @@ fn ended_whole(group: &MadeGroup, wanted: ControlMechanism) {
     eventually("some forks", || count() > 20);
     let (mut scope, unresolved) = Scope::resolve(&host, ScopeKind::Cgroup, vec![(3, family.handle(&host))]).unwrap();
     assert!(unresolved.is_empty(), "{unresolved:?}");
+    permit_all(&mut scope);
     let planned = scope.members().len();
     let held = scope.hold(&host, PATIENCE, &mut everyone).unwrap();
     assert!(held.is_whole());
     assert!(scope.members().len() >= planned.max(20));
-    let killed = held.kill(&scope);
+    let killed = held.kill(&scope, &all);
     let alive: Vec<_> = killed.iter().filter(|(_, result)| !matches!(result, Ok(how) if *how == wanted)).collect();
     assert!(alive.is_empty(), "{alive:?}");
     eventually("an empty group", || count() == 0);
@@ -339,13 +427,14 @@ fn a_group_that_is_let_go_is_thawed_and_one_denied_keeps_it_from_being_ended_at_
     let family = group.family("sleep 60 & sleep 61 & echo ready; wait");
     let (mut scope, _) = Scope::resolve(&host, ScopeKind::Cgroup, vec![(0, family.handle(&host))]).unwrap();
     assert_eq!(scope.members().len(), 3);
+    permit_all(&mut scope);
     let freeze = group.0.join("below/cgroup.freeze");
     let held = scope.hold(&host, PATIENCE, &mut everyone).unwrap();
     assert_eq!(fs::read_to_string(&freeze).unwrap(), "1\n");
     drop(held);
     assert_eq!(fs::read_to_string(&freeze).unwrap(), "0\n");
     scope.spare(2);
-    let killed = scope.hold(&host, PATIENCE, &mut everyone).unwrap().kill(&scope);
+    let killed = scope.hold(&host, PATIENCE, &mut everyone).unwrap().kill(&scope, &all);
     assert!(killed.iter().all(|(member, result)| *member != 2 && matches!(result, Ok(ControlMechanism::Pidfd))));
     assert!(!scope.members()[2].handle.has_ended());
     assert_eq!(fs::read_to_string(&freeze).unwrap(), "0\n");
@@ -363,6 +452,7 @@ fn two_targets_in_one_group_are_one_owner_and_an_inner_group_is_refused_with_its
     assert!(unresolved.is_empty());
     assert_eq!(scope.members().len(), 3);
     assert_eq!((0..3).map(|member| scope.target_of(member).unwrap()).collect::<Vec<_>>(), [0, 1, 2]);
+    permit_all(&mut scope);
     assert_eq!(scope.refuse(1), [1], "what is wrong with the outer group is nothing to the inner");
     assert_eq!(scope.deepest_first().len(), 2);
     assert_eq!(scope.refuse(2), [0, 2]);

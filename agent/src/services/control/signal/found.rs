@@ -1,6 +1,6 @@
 //! The processes that a request means, and what became of each.
 
-use std::{collections::BTreeMap, ops::Range, sync::Arc};
+use std::{collections::BTreeMap, sync::Arc};
 
 use procwire_host::{Host, ProcessHandle, Scope as Members, ScopeKind};
 use procwire_proto::v1::{ControlMechanism, ProcessRef, SignalResult};
@@ -78,6 +78,7 @@ impl Found {
     }
 
     pub(super) fn permit(&mut self, member: usize, permit: Permit) {
+        self.members.permit(member);
         self.permits.insert(member, permit);
     }
 
@@ -133,8 +134,8 @@ impl Found {
         self.fates.extend(members.iter().map(|member| (*member, Fate::Failed(failure.clone()))));
     }
 
-    /// Who joined. Where that cannot be told, it is said of every target.
-    pub(super) fn look_again(&mut self, host: &Host) -> Range<usize> {
+    /// Who joined, and is to be decided on. Where that cannot be told, it is said of every target.
+    pub(super) fn look_again(&mut self, host: &Host) -> Vec<usize> {
         match self.members.rescan(host) {
             Ok(joined) => joined,
             Err(error) => {
@@ -144,7 +145,7 @@ impl Found {
                         self.fates.insert(*member, Fate::Incomplete(*mechanism, failure.clone()));
                     }
                 }
-                self.len()..self.len()
+                Vec::new()
             }
         }
     }

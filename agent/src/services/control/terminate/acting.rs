@@ -14,6 +14,7 @@ use tokio::time::{Instant, sleep, sleep_until};
 
 use super::{
     Run, count,
+    joining::Subjects,
     subject::{Fate, Subject},
 };
 use crate::{
@@ -39,7 +40,7 @@ pub(super) struct Acting<'a> {
     pub(super) log: &'a RunLog,
     /// Locked by jobs of the pool only.
     pub(super) scope: Arc<Mutex<Members>>,
-    pub(super) subjects: Vec<Subject>,
+    pub(super) subjects: Subjects,
     pub(super) endings: Endings,
     has_escalated: bool,
     problem: Option<Failure>,
@@ -75,12 +76,12 @@ impl<'a> Acting<'a> {
         run: Arc<Run>,
         log: &'a RunLog,
         scope: Arc<Mutex<Members>>,
-        subjects: Vec<Subject>,
+        subjects: Subjects,
     ) -> Result<Self, Failure> {
         let unable = |error| Failure::internal(&format!("the ends of processes cannot be awaited: {error}"));
         let mut endings = Endings::new(Arc::clone(&run.shared.pool)).map_err(unable)?;
-        for (place, subject) in subjects.iter().enumerate().filter(|(_, subject)| subject.is_open()) {
-            endings.add(place, &subject.handle).map_err(unable)?;
+        for (place, subject) in subjects.iter().filter(|(_, subject)| subject.is_open()) {
+            endings.add(*place, &subject.handle).map_err(unable)?;
         }
         Ok(Self { run, log, scope, subjects, endings, has_escalated: false, problem: None })
     }
@@ -102,6 +103,10 @@ impl<'a> Acting<'a> {
         if stop != Stop::Done || is_kill || !escalate || self.is_settled() {
             return stop;
         }
+        if let Err(failure) = self.ask_again().await {
+            self.has_problem(failure);
+            return stop;
+        }
         self.kill(Sent::Escalation).await;
         self.wait(KILL_WAIT, Stage::Killed(Sent::Escalation)).await
     }
@@ -110,7 +115,7 @@ impl<'a> Acting<'a> {
     pub(super) async fn settle(&mut self, stop: Stop) {
         let open: Vec<usize> = self.open().collect();
         let handles: Vec<_> =
-            open.iter().filter_map(|place| Some(Arc::clone(&self.subjects.get(*place)?.handle))).collect();
+            open.iter().filter_map(|place| Some(Arc::clone(&self.subjects.get(place)?.handle))).collect();
         let look = move || handles.iter().map(|handle| handle.liveness()).collect::<Vec<_>>();
         let looked = self.run.shared.pool.run(Lane::Control, look).await.unwrap_or_default();
         let mut looked = looked.into_iter();
@@ -145,12 +150,12 @@ impl<'a> Acting<'a> {
         self.problem.get_or_insert(failure);
     }
 
-    pub(super) fn subjects(&self) -> &[Subject] {
-        &self.subjects
+    pub(super) fn subjects(&self) -> impl Iterator<Item = &Subject> {
+        self.subjects.values()
     }
 
     pub(super) fn summary(&self) -> TerminateSummary {
-        let number = |is: fn(&Fate) -> bool| count(self.subjects.iter().filter(|subject| is(&subject.fate)).count());
+        let number = |is: fn(&Fate) -> bool| count(self.subjects.values().filter(|subject| is(&subject.fate)).count());
         TerminateSummary {
             exited: number(|fate| matches!(fate, Fate::Exited(_))),
             still_running: number(|fate| {
@@ -172,7 +177,7 @@ impl<'a> Acting<'a> {
     async fn signal_open(&mut self, signal: i32, sent: Sent) {
         let scope = Arc::clone(&self.scope);
         let deepest_first = self.run.shared.pool.run(Lane::Control, move || lock(&scope).deepest_first()).await;
-        let open = |place: &usize| self.subjects.get(*place).is_some_and(Subject::is_open);
+        let open = |place: &usize| self.subjects.get(place).is_some_and(Subject::is_open);
         let places = match deepest_first {
             Ok(places) => places.into_iter().filter(open).collect(),
             // The order is a courtesy.
@@ -182,7 +187,7 @@ impl<'a> Acting<'a> {
     }
 
     pub(super) async fn signal(&mut self, places: Vec<usize>, signal: i32, sent: Sent) {
-        let handle = |place: usize| Some((place, Arc::clone(&self.subjects.get(place)?.handle)));
+        let handle = |place: usize| Some((place, Arc::clone(&self.subjects.get(&place)?.handle)));
         let handles: Vec<_> = places.iter().copied().filter_map(handle).collect();
         let send = move || {
             let signalled = handles.into_iter().map(|(place, handle)| (place, handle.signal(signal)));
@@ -208,7 +213,7 @@ impl<'a> Acting<'a> {
         let mut events = Vec::with_capacity(results.len());
         let mut refused = Vec::new();
         for (place, result) in results {
-            let Some(subject) = self.subjects.get_mut(place).filter(|subject| subject.is_open()) else { continue };
+            let Some(subject) = self.subjects.get_mut(&place).filter(|subject| subject.is_open()) else { continue };
             match result {
                 Ok(mechanism) => {
                     let told = TerminateSignalled { signal, mechanism: mechanism.into() };
@@ -263,14 +268,14 @@ impl<'a> Acting<'a> {
     }
 
     fn exited(&mut self, place: usize, status: ExitStatus) {
-        if self.subjects.get(place).is_some_and(Subject::is_open) {
+        if self.subjects.get(&place).is_some_and(Subject::is_open) {
             self.settle_one(place, Fate::Exited(status));
         }
     }
 
     /// The last word on a process.
     pub(super) fn settle_one(&mut self, place: usize, fate: Fate) {
-        let Some(subject) = self.subjects.get_mut(place) else { return };
+        let Some(subject) = self.subjects.get_mut(&place) else { return };
         let step = match &fate {
             Fate::Open | Fate::Outside | Fate::AgentEnds(_) => None,
             Fate::Exited(status) => Some(Step::Exited(status.clone())),
@@ -288,8 +293,8 @@ impl<'a> Acting<'a> {
         self.log.push_all(events);
     }
 
-    fn open(&self) -> impl Iterator<Item = usize> {
-        self.subjects.iter().enumerate().filter(|(_, subject)| subject.is_open()).map(|(place, _)| place)
+    pub(super) fn open(&self) -> impl Iterator<Item = usize> {
+        self.subjects.iter().filter(|(_, subject)| subject.is_open()).map(|(place, _)| *place)
     }
 
     fn is_settled(&self) -> bool {

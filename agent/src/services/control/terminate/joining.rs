@@ -1,6 +1,6 @@
 //! Processes that joined the scope after the plan: forked meanwhile, or moved into the group.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use procwire_host::Member;
 use procwire_proto::v1::{terminate_processes_response::Event, terminate_progress::Step};
@@ -12,8 +12,11 @@ use super::{
 };
 use crate::{host_pool::Lane, services::control::target, status::Failure};
 
-/// What was decided of those that joined, in the order of members.
-pub(super) type Decisions = Vec<Result<String, Failure>>;
+/// What was decided of those that joined, each with its number in the scope.
+pub(super) type Decisions = Vec<(usize, Result<String, Failure>)>;
+
+/// Processes of a run, by their numbers in the scope.
+pub(super) type Subjects = BTreeMap<usize, Subject>;
 
 impl Run {
     /// On the host pool.
@@ -33,10 +36,12 @@ impl Acting<'_> {
             for place in joined {
                 let Some(member) = scope.members().get(place) else { continue };
                 let decision = run.decide_joined(member);
-                if decision.is_err() {
-                    scope.spare(place);
+                if decision.is_ok() {
+                    scope.permit(place)
+                } else {
+                    scope.spare(place)
                 }
-                decisions.push(decision);
+                decisions.push((place, decision));
             }
             Ok::<_, Failure>(new_subjects(&scope, decisions))
         };
@@ -59,22 +64,20 @@ impl Acting<'_> {
     }
 
     /// Makes them part of the run: told as joined, decided and on record. Tells which are to be acted on.
-    pub(super) async fn admit(&mut self, joined: Vec<Subject>) -> Vec<usize> {
-        let first = self.subjects.len();
+    pub(super) async fn admit(&mut self, joined: Subjects) -> Vec<usize> {
         let mut events = Vec::new();
-        for subject in &joined {
+        for subject in joined.values() {
             events.push(Event::Joined(subject.told()));
             if let Fate::Refused(failure) = &subject.fate {
                 let step = Step::Refused(target::error(failure));
                 events.push(self.run.progress(&subject.reference, step));
             }
         }
-        self.subjects.extend(joined);
         self.say(events);
-        let recorded = self.run.record_decision(self.new_open(first)).await;
-        let places: Vec<usize> = (first..self.subjects.len())
-            .filter(|place| self.subjects.get(*place).is_some_and(Subject::is_open))
-            .collect();
+        let recorded = self.run.record_decision(joined.values().filter(|subject| subject.is_open())).await;
+        let places: Vec<usize> =
+            joined.iter().filter(|(_, subject)| subject.is_open()).map(|(place, _)| *place).collect();
+        self.subjects.extend(joined);
         let failure = match recorded {
             Ok(()) => {
                 for place in &places {
@@ -89,6 +92,7 @@ impl Acting<'_> {
             let mut scope = lock(&scope);
             spared.into_iter().for_each(|place| scope.spare(place));
         };
+        // They are not killed in any case, for their fates are settled; they may only be stopped once more.
         if let Err(error) = self.run.shared.pool.run(Lane::Control, spare).await {
             tracing::error!(%error, "processes that joined without a record could not be spared");
         }
@@ -98,12 +102,8 @@ impl Acting<'_> {
         Vec::new()
     }
 
-    fn new_open(&self, first: usize) -> impl Iterator<Item = &Subject> {
-        self.subjects.iter().skip(first).filter(|subject| subject.is_open())
-    }
-
     fn await_end(&mut self, place: usize) {
-        let Some(subject) = self.subjects.get(place) else { return };
+        let Some(subject) = self.subjects.get(&place) else { return };
         if let Err(error) = self.endings.add(place, &subject.handle) {
             // Its end is seen when the run settles.
             tracing::warn!(%error, "the end of a process that joined cannot be awaited");
@@ -111,12 +111,11 @@ impl Acting<'_> {
     }
 }
 
-/// The last members, as many as were decided on.
-pub(super) fn new_subjects(scope: &procwire_host::Scope, decisions: Decisions) -> Vec<Subject> {
-    let first = scope.members().len().saturating_sub(decisions.len());
+/// Those that were decided on.
+pub(super) fn new_subjects(scope: &procwire_host::Scope, decisions: Decisions) -> Subjects {
     let subject = |(place, decision): (usize, Result<String, Failure>)| {
         let target = scope.target_of(place).unwrap_or_default();
-        Some(Subject::new(scope.members().get(place)?, target, decision.map_err(Fate::Refused)))
+        Some((place, Subject::new(scope.members().get(place)?, target, decision.map_err(Fate::Refused))))
     };
-    (first..).zip(decisions).filter_map(subject).collect()
+    decisions.into_iter().filter_map(subject).collect()
 }

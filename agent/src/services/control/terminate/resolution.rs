@@ -10,6 +10,7 @@ use procwire_proto::v1::{ErrorReason, ProcessRef};
 
 use super::{
     Run,
+    joining::Subjects,
     subject::{Fate, Subject},
 };
 use crate::{
@@ -22,7 +23,7 @@ use crate::{
 pub(super) struct Resolution {
     pub(super) scope: Arc<Mutex<Members>>,
     /// By member of the scope.
-    pub(super) subjects: Vec<Subject>,
+    pub(super) subjects: Subjects,
     pub(super) refused: Vec<Refused>,
     allowances: Vec<Vec<Allowance>>,
 }
@@ -61,13 +62,15 @@ impl Resolution {
         let decisions: Vec<Result<Permit, Failure>> =
             scope.members().iter().map(|member| run.decide(&member.handle)).collect();
         for (place, decision) in decisions.iter().enumerate() {
-            if let Err(failure) = decision {
-                let reference = scope.members().get(place).map(|member| member.handle.reference().clone());
-                for target in scope.refuse(place) {
-                    let own = run.termination.targets.get(target);
-                    let failure = with_its_scope(failure, reference.as_ref(), own, run.termination.scope);
-                    refusals.entry(target).or_insert(failure);
-                }
+            let Err(failure) = decision else {
+                scope.permit(place);
+                continue;
+            };
+            let reference = scope.members().get(place).map(|member| member.handle.reference().clone());
+            for target in scope.refuse(place) {
+                let own = run.termination.targets.get(target);
+                let failure = with_its_scope(failure, reference.as_ref(), own, run.termination.scope);
+                refusals.entry(target).or_insert(failure);
             }
         }
         Ok(Self::assemble(run, scope, decisions, refusals))
@@ -81,7 +84,7 @@ impl Resolution {
     ) -> Self {
         let mut handles = BTreeMap::new();
         let mut allowances = Vec::new();
-        let mut subjects = Vec::with_capacity(decisions.len());
+        let mut subjects = Subjects::new();
         for ((place, member), decision) in scope.members().iter().enumerate().zip(decisions) {
             let target = scope.target_of(place).unwrap_or_default();
             let named = run.termination.targets.get(target).filter(|named| is_of(named, &member.handle));
@@ -102,7 +105,7 @@ impl Resolution {
             if let Some(named) = named {
                 subject.reference = named.clone();
             }
-            subjects.push(subject);
+            subjects.insert(place, subject);
         }
         let refused = refusals.into_iter().filter_map(|(target, failure)| {
             let reference = run.termination.targets.get(target)?.clone();
@@ -119,7 +122,7 @@ impl Resolution {
 
     /// More processes than whoever asked counted on are not ended.
     pub(super) fn demand_at_most(&self, most: usize) -> Result<(), Failure> {
-        let count = self.subjects.iter().filter(|subject| subject.is_open()).count();
+        let count = self.subjects.values().filter(|subject| subject.is_open()).count();
         if count <= most {
             return Ok(());
         }

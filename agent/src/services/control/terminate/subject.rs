@@ -10,7 +10,7 @@ use crate::{
     status::Failure,
 };
 
-/// A process of a run. It has the same number as its member of the scope.
+/// A process of a run.
 pub(super) struct Subject {
     pub(super) handle: Arc<ProcessHandle>,
     /// A target as it was named, in all that is said of it, so that whoever named it knows it again.

@@ -3,9 +3,9 @@ use std::time::Duration;
 use procwire_proto::{
     Duration as WireDuration,
     v1::{
-        DisconnectAction, ErrorReason, Escalation, Signal, TerminatePlan, TerminateProcessesRequest, TerminateSummary,
-        control_service_server::ControlService as _, exit_status::End, terminate_processes_response::Event,
-        terminate_progress::Step,
+        ControlScope, DisconnectAction, ErrorReason, Escalation, Signal, TerminatePlan, TerminateProcessesRequest,
+        TerminateProgress, TerminateSummary, control_service_server::ControlService as _, exit_status::End,
+        terminate_processes_response::Event, terminate_progress::Step,
     },
 };
 use tokio_stream::StreamExt as _;
@@ -13,7 +13,7 @@ use tonic::{Code, Status};
 use tonic_types::StatusExt as _;
 
 use super::*;
-use crate::{access::Role, audit::Audit, config::ServicesConfig, services::testing::request_of};
+use crate::{access::Role, audit::Audit, config::ServicesConfig, policy::Policy, services::testing::request_of};
 
 /// What a stream said: plan, steps, summary.
 struct Told {
@@ -95,6 +95,43 @@ async fn a_process_that_ignores_term_is_killed_after_the_grace_period() {
     let Step::Exited(status) = &told.steps[2] else { panic!("{:?}", told.steps) };
     assert_eq!(status.end, Some(End::Signal(9)));
     assert_eq!(told.summary, TerminateSummary { exited: 1, escalated: true, ..Default::default() });
+}
+
+#[tokio::test]
+async fn one_that_may_not_be_ended_any_more_when_its_grace_is_over_is_not_killed() {
+    for scope in [ControlScope::Process, ControlScope::Tree] {
+        let fixture = fixture();
+        let mut target = Target::stubborn(&fixture.context);
+        let request = TerminateProcessesRequest {
+            grace: milliseconds(3000),
+            scope: scope.into(),
+            confirm_at_most: (scope == ControlScope::Tree).then_some(10),
+            ..of(&target.reference)
+        };
+        let mut stream = fixture.begin(request).await.unwrap();
+        let mut summary = None;
+        let mut refusals = Vec::new();
+        while let Some(event) = stream.next().await {
+            match event.unwrap().event.unwrap() {
+                Event::Progress(TerminateProgress { step: Some(Step::Signalled(_)), .. }) => {
+                    let deny = "[[rule]]\nname = \"freeze\"\neffect = \"deny\"\nwhen = 'signal == \"KILL\"'\n";
+                    let allow = "[[rule]]\nname = \"all\"\neffect = \"allow\"\nwhen = \"role_allows\"\n";
+                    fixture.context.policy.replace(Policy::parse(&format!("{deny}{allow}"), None).unwrap());
+                }
+                Event::Progress(TerminateProgress { step: Some(Step::Refused(error)), .. }) => {
+                    refusals.push(error.reason());
+                }
+                Event::Progress(TerminateProgress { step: Some(Step::Escalated(_)), .. }) => {
+                    panic!("{scope:?}: killed")
+                }
+                Event::Summary(told) => summary = Some(told),
+                _ => {}
+            }
+        }
+        assert!(target.is_alive(), "{scope:?}");
+        assert!(!summary.unwrap().escalated);
+        assert!(!refusals.is_empty() && refusals.iter().all(|reason| *reason == ErrorReason::PolicyDenied));
+    }
 }
 
 #[tokio::test]
