@@ -322,7 +322,7 @@ pub struct GetStatusResponse {
     /// Calls answered, whatever the answer.
     #[prost(uint64, tag = "11")]
     pub calls: u64,
-    /// Calls refused for want of a role.
+    /// Calls refused for want of a role, or by the policy.
     #[prost(uint64, tag = "12")]
     pub calls_denied: u64,
     /// Watch streams open now.
@@ -1059,7 +1059,7 @@ pub enum ErrorReason {
     HostRebooted = 5,
     /// FAILED_PRECONDITION: the target is never signalled: pid 1, the agent and its ancestors, kernel threads, configured pids and names.
     ProtectedProcess = 6,
-    /// PERMISSION_DENIED: the caller's roles do not include this method.
+    /// PERMISSION_DENIED: the caller's roles do not include this method. What a rule of the policy denies is POLICY_DENIED.
     RoleMissing = 7,
     /// PERMISSION_DENIED: the kernel refused the agent (EPERM, EACCES). psutil: AccessDenied.
     AgentLacksPrivilege = 8,
@@ -3153,7 +3153,8 @@ pub struct SignalProcessesRequest {
     /// What belongs to a target. CONTROL_SCOPE_UNSPECIFIED: CONTROL_SCOPE_PROCESS.
     #[prost(enumeration = "ControlScope", tag = "7")]
     pub scope: i32,
-    /// With another scope: the most processes that may be hit; a dry run says how many they are now.
+    /// With another scope: the most processes that may be hit; a dry run says how many they are now. SIGNAL_STOP looks for those that were
+    /// forked meanwhile: the ones beyond are not stopped, and reported with CONFIRM_COUNT_MISMATCH.
     #[prost(uint32, optional, tag = "8")]
     pub confirm_at_most: ::core::option::Option<u32>,
 }
@@ -3269,7 +3270,9 @@ pub struct TerminateProcessesRequest {
     /// Must equal the number of targets when there is more than one.
     #[prost(uint32, optional, tag = "10")]
     pub confirm_count: ::core::option::Option<u32>,
-    /// With scope tree or cgroup: the most processes that may be ended; a dry run says how many they are now.
+    /// With scope tree or cgroup: the most processes that may belong to the targets when the request comes; a dry run says how many they
+    /// are now. It is no bound on what is ended: processes that are forked or join meanwhile are ended as well, each decided on, told as
+    /// joined and on record, because a tree that forks could not be caught otherwise.
     #[prost(uint32, optional, tag = "11")]
     pub confirm_at_most: ::core::option::Option<u32>,
 }
@@ -3787,7 +3790,7 @@ pub struct SettingResult {
     /// Unset: it was changed.
     #[prost(message, optional, tag = "2")]
     pub error: ::core::option::Option<TargetError>,
-    /// Threads that it was changed for.
+    /// Threads that it was changed for; 0 for limits and oom_score_adjustment, which are the process's.
     #[prost(uint32, tag = "3")]
     pub threads_changed: u32,
     /// Threads that refused it.
