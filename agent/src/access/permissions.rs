@@ -24,7 +24,7 @@ pub static PERMISSIONS: &[Permission] = &[
     planned("/procwire.v1.ProcessService/WatchProcesses", Role::Reader),
     planned("/procwire.v1.ProcessService/WatchProcessEvents", Role::Reader),
     served("/procwire.v1.ControlService/SignalProcesses", Role::Operator, ""),
-    served("/procwire.v1.ControlService/TerminateProcesses", Role::Operator, "one target, scope process"),
+    served("/procwire.v1.ControlService/TerminateProcesses", Role::Operator, ""),
     served("/procwire.v1.ControlService/WaitProcess", Role::Reader, ""),
     served("/procwire.v1.ControlService/WaitProcesses", Role::Reader, ""),
     served("/procwire.v1.ControlService/UpdateProcess", Role::Operator, ""),
