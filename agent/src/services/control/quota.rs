@@ -17,6 +17,12 @@ use crate::{counters::Counters, status::Failure};
 
 /// The key of the quota that holds for every caller.
 const KEY: &str = "control.actions_per_minute_per_principal";
+/// And the one for what every caller may look at in dry runs.
+const DRY_RUNS_KEY: &str = "control.actions_per_minute_per_principal, dry runs";
+/// Dry runs harm nobody, but each is looked up, decided and put on record like what is done, and could push that off the disk.
+const DRY_RUNS_FOR_EACH_ACTION: u32 = 10;
+/// As many as a request may name: whoever may do little can still try the largest.
+const DRY_RUNS_MIN: u32 = 1024;
 const MINUTE: Duration = Duration::from_secs(60);
 
 /// So many actions in a time.
@@ -32,6 +38,7 @@ pub(crate) struct Allowance {
 #[derive(Debug)]
 pub(crate) struct Quotas {
     of_everyone: Allowance,
+    dry_runs_of_everyone: Allowance,
     buckets: Mutex<HashMap<BucketKey, Bucket>>,
     counters: Arc<Counters>,
 }
@@ -54,7 +61,19 @@ struct Bucket {
 impl Quotas {
     pub(crate) fn new(actions_per_minute: u32, counters: Arc<Counters>) -> Self {
         let of_everyone = Allowance { name: KEY.to_owned(), actions: actions_per_minute, per: MINUTE };
-        Self { of_everyone, buckets: Mutex::default(), counters }
+        let dry_runs = actions_per_minute.saturating_mul(DRY_RUNS_FOR_EACH_ACTION).max(DRY_RUNS_MIN);
+        let dry_runs_of_everyone = Allowance { name: DRY_RUNS_KEY.to_owned(), actions: dry_runs, per: MINUTE };
+        Self { of_everyone, dry_runs_of_everyone, buckets: Mutex::default(), counters }
+    }
+
+    /// Counts the processes that a dry run looks at: on a quota that is there for dry runs, and on no other.
+    ///
+    /// # Errors
+    /// `QUOTA_EXCEEDED`: nothing was counted.
+    pub(crate) fn take_for_dry_run(&self, caller: &str, processes: usize) -> Result<(), Failure> {
+        let processes = u32::try_from(processes).unwrap_or(u32::MAX);
+        let wanted = vec![(self.dry_runs_of_everyone.clone(), processes)];
+        self.take_all(caller, wanted, Instant::now()).inspect_err(|_| self.counters.quota_refusals.increment())
     }
 
     /// Counts the processes that a request acts on; each may draw on allowances of its own besides the one that every caller has. Not
@@ -217,6 +236,27 @@ mod tests {
         tokio::time::advance(Duration::from_secs(1800)).await;
         quotas.take("alice", [rule("a", 2)]).unwrap();
         quotas.take("alice", [rule("a", 2)]).unwrap_err();
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn dry_runs_have_a_quota_of_their_own() {
+        let quotas = quotas(200);
+        quotas.take_for_dry_run("alice", 2000).unwrap();
+        let failure = quotas.take_for_dry_run("alice", 1).unwrap_err();
+        assert_eq!(failure.reason(), ErrorReason::QuotaExceeded);
+        assert!(failure.message().contains("per_principal, dry runs = 2000 processes"), "{failure}");
+        quotas.take_for_dry_run("bob", 2000).unwrap();
+        quotas.plain("alice", 200).unwrap();
+        tokio::time::advance(Duration::from_secs(6)).await;
+        quotas.take_for_dry_run("alice", 200).unwrap();
+        assert_eq!(quotas.counters.quota_refusals.get(), 1);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn whoever_may_do_little_may_still_try_the_largest_request() {
+        let quotas = quotas(2);
+        quotas.take_for_dry_run("alice", 1024).unwrap();
+        quotas.take_for_dry_run("alice", 1).unwrap_err();
     }
 
     #[tokio::test(start_paused = true)]

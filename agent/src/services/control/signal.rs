@@ -8,6 +8,7 @@ mod found;
 
 use std::sync::{Arc, Mutex, PoisonError};
 
+use procwire_host::ProcessHandle;
 use procwire_proto::v1::{ErrorReason, Signal, SignalProcessesRequest, SignalProcessesResponse};
 
 use self::found::Found;
@@ -32,7 +33,7 @@ pub(super) async fn answer(
             caller: &caller.name,
             request_id: &signalling.request_id,
             dry_run: signalling.dry_run,
-            processes: signalling.targets.len(),
+            processes: signalling.at_most,
             contents: signalling.clone(),
         };
         let run = Run { shared: Arc::clone(&shared), caller: caller.clone(), signalling: signalling.clone() };
@@ -134,11 +135,11 @@ impl Run {
         allowed
     }
 
-    /// Opens every target, finds what belongs to it, and decides. On the host pool.
+    /// Opens every target, decides, finds what belongs to it, and decides on that. On the host pool.
     fn find(&self) -> Result<Found, Failure> {
-        let mut found = Found::open(&self.shared.context.host, &self.signalling)?;
+        let mut found = Found::open(&self.shared.context.host, &self.signalling, |handle| self.decide(handle))?;
         for member in 0..found.len() {
-            match self.decide(&found, member) {
+            match self.decide_member(&found, member) {
                 Ok(permit) => found.permit(member, permit),
                 Err(failure) => found.refuse(member, &failure),
             }
@@ -146,16 +147,19 @@ impl Run {
         Ok(found)
     }
 
-    fn decide(&self, found: &Found, member: usize) -> Result<Permit, Failure> {
+    fn decide_member(&self, found: &Found, member: usize) -> Result<Permit, Failure> {
+        self.decide(found.handle(member).ok_or_else(|| Failure::internal("a member of a scope is missing"))?)
+    }
+
+    fn decide(&self, handle: &ProcessHandle) -> Result<Permit, Failure> {
         let Signalling { signal, dry_run, .. } = self.signalling;
         let asked = Asked { method: METHOD, signal: Some(signal), dry_run, ..Asked::default() };
-        let handle = found.handle(member).ok_or_else(|| Failure::internal("a member of a scope is missing"))?;
         self.shared.authorization.decide(&self.caller, asked, handle)
     }
 
     fn allow(&self, found: &Found) -> Result<(), Failure> {
         if self.signalling.dry_run {
-            return Ok(());
+            return self.shared.quotas.take_for_dry_run(&self.caller.name, found.allowances().len());
         }
         let (count, most) = (found.active().len(), self.signalling.at_most);
         if count > most {
@@ -192,7 +196,7 @@ impl Run {
         }
         let joined = found.look_again(&self.shared.context.host);
         for member in joined.iter().copied() {
-            let permit = self.decide(found, member).and_then(|permit| {
+            let permit = self.decide_member(found, member).and_then(|permit| {
                 let (count, most) = (found.active().len().saturating_add(1), self.signalling.at_most);
                 if count > most { Err(too_many(count, most)) } else { Ok(permit) }
             });

@@ -100,7 +100,9 @@ impl Run {
     async fn resolve(self: &Arc<Self>) -> Result<Resolution, Failure> {
         let run = Arc::clone(self);
         let resolution = self.shared.pool.run(Lane::Control, move || Resolution::of(&run)).await??;
-        if !self.termination.dry_run {
+        if self.termination.dry_run {
+            self.shared.quotas.take_for_dry_run(&self.caller.name, resolution.allowances().len())?;
+        } else {
             resolution.demand_at_most(self.termination.at_most)?;
             self.shared.quotas.take(&self.caller.name, resolution.allowances())?;
         }

@@ -112,9 +112,14 @@ impl Run {
         Ok(response)
     }
 
-    /// The caller's quota; a dry run needs none.
+    /// The caller's quota.
     fn count(&self, permit: &Permit) -> Result<(), Failure> {
-        if self.update.dry_run { Ok(()) } else { self.shared.quotas.take(&self.caller.name, [permit.allowances()]) }
+        let quotas = &self.shared.quotas;
+        if self.update.dry_run {
+            quotas.take_for_dry_run(&self.caller.name, 1)
+        } else {
+            self.shared.quotas.take(&self.caller.name, [permit.allowances()])
+        }
     }
 }
 

@@ -25,6 +25,8 @@ pub(super) struct Found {
     own: BTreeMap<usize, usize>,
     /// Targets to which nothing is done.
     refused: BTreeMap<usize, Failure>,
+    /// Those of them that were opened and are no members.
+    outside: BTreeMap<usize, Arc<ProcessHandle>>,
     /// By member.
     permits: BTreeMap<usize, Permit>,
     /// By member, of those that something was tried on.
@@ -41,13 +43,24 @@ enum Fate {
 }
 
 impl Found {
-    pub(super) fn open(host: &Host, signalling: &Signalling) -> Result<Self, Failure> {
+    /// Each target is decided on before anything is looked for below it: what belongs to pid 1 is the whole host.
+    pub(super) fn open(
+        host: &Host,
+        signalling: &Signalling,
+        decide: impl Fn(&ProcessHandle) -> Result<Permit, Failure>,
+    ) -> Result<Self, Failure> {
         let targets = signalling.targets.clone();
-        let mut refused = BTreeMap::new();
+        let (mut refused, mut outside) = (BTreeMap::new(), BTreeMap::new());
         let mut opened = Vec::with_capacity(targets.len());
         for (index, target) in targets.iter().enumerate() {
             match ProcessHandle::open(host, target) {
-                Ok(handle) => opened.push((index, handle)),
+                Ok(handle) => match decide(&handle) {
+                    Ok(_) => opened.push((index, handle)),
+                    Err(failure) => {
+                        refused.insert(index, failure);
+                        outside.insert(index, Arc::new(handle));
+                    }
+                },
                 Err(error) => {
                     refused.insert(index, error.into());
                 }
@@ -66,7 +79,7 @@ impl Found {
             (named.pid == found.pid && named.start_ticks == found.start_ticks).then_some((target, member))
         });
         let own = own.collect();
-        Ok(Self { targets, members, own, refused, permits: BTreeMap::new(), fates: BTreeMap::new() })
+        Ok(Self { targets, members, own, refused, outside, permits: BTreeMap::new(), fates: BTreeMap::new() })
     }
 
     pub(super) fn len(&self) -> usize {
@@ -170,9 +183,11 @@ impl Found {
 
     fn refusal(&self, target: usize) -> Option<SignalResult> {
         let failure = self.refused.get(&target)?;
-        let told = match self.own.get(&target).and_then(|member| self.members.members().get(*member)) {
-            Some(member) => target::member(member, target),
-            None => target::named(self.targets.get(target)?, target),
+        let member = self.own.get(&target).and_then(|member| self.members.members().get(*member));
+        let told = match (member, self.outside.get(&target)) {
+            (Some(member), _) => target::member(member, target),
+            (None, Some(handle)) => target::held(handle, target),
+            (None, None) => target::named(self.targets.get(target)?, target),
         };
         Some(SignalResult { target: Some(told), error: Some(target::error(failure)), ..SignalResult::default() })
     }
@@ -198,7 +213,8 @@ impl Found {
             return;
         }
         let refused = self.refused.iter().filter_map(|(target, failure)| {
-            let subject: AuditTarget<'_> = match self.own.get(target).and_then(|member| self.handle(*member)) {
+            let member = self.own.get(target).and_then(|member| self.handle(*member));
+            let subject: AuditTarget<'_> = match member.or_else(|| self.outside.get(target)) {
                 Some(handle) => handle.into(),
                 None => self.targets.get(*target)?.into(),
             };
@@ -244,5 +260,32 @@ impl Fate {
                 format!("signalled; what belongs to it cannot be told, {}: {failure}", failure.reason().as_code())
             }
         }
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests fail by panicking")]
+mod tests {
+    use procwire_proto::v1::{ControlScope, ErrorReason, Signal, SignalProcessesRequest};
+
+    use super::*;
+    use crate::services::testing::{context, reference};
+
+    #[test]
+    fn nothing_is_looked_for_below_a_target_that_is_refused() {
+        let (context, _trigger) = context();
+        let request = SignalProcessesRequest {
+            targets: vec![reference(&context, 1)],
+            signal: Signal::Hup.into(),
+            scope: ControlScope::Tree.into(),
+            ..SignalProcessesRequest::default()
+        };
+        let signalling = Signalling::parse(&request).unwrap();
+        let refuse = |_: &ProcessHandle| Err(Failure::new(ErrorReason::ProtectedProcess, "no"));
+        let found = Found::open(&context.host, &signalling, refuse).unwrap();
+        assert_eq!(found.len(), 0, "all processes of the host were opened");
+        let [result] = &found.results()[..] else { panic!("one target has one result") };
+        assert_eq!(result.error.as_ref().unwrap().reason(), ErrorReason::ProtectedProcess);
+        assert!(result.target.as_ref().unwrap().name.is_some(), "it is told by its name");
     }
 }
