@@ -17,7 +17,7 @@ async fn assert_cut_off(stream: &mut (impl tokio::io::AsyncRead + Unpin)) {
 
 #[tokio::test]
 async fn a_handshake_that_never_ends_is_cut_off() {
-    let agent = Running::start(&[("limits.handshake_timeout", "200ms"), ("limits.handshakes", "2")]).await;
+    let agent = Running::start(&[("limits.handshake_timeout", "2s"), ("limits.handshakes", "2")]).await;
     let mut silent = Vec::new();
     for _ in 0..6 {
         silent.push(TcpStream::connect(agent.address).await.unwrap());

@@ -68,7 +68,8 @@ os.nice(3)",
     let process = read(victim.pid(), &["scheduling", "cpu_affinity", "nice"]);
     let scheduling = process.scheduling.unwrap();
     assert_eq!((scheduling.policy(), scheduling.realtime_priority), (SchedulingPolicy::Batch, Some(0)));
-    assert_eq!((scheduling.priority, process.nice), (Some(20 + 3), Some(3)));
+    let nice = rustix::process::getpriority_process(None).unwrap() + 3;
+    assert_eq!((scheduling.priority, process.nice), (Some(20 + nice), Some(nice)));
     let own_cpus = rustix::thread::sched_getaffinity(None).unwrap();
     let last = (0..1024).rev().find(|cpu| own_cpus.is_set(*cpu)).unwrap();
     assert_eq!(process.cpu_affinity, [u32::try_from(last).unwrap()]);
