@@ -23,7 +23,7 @@ pub(crate) enum PolicyCommand {
     /// Decide the cases of a policy, and compare with what they expect
     Test(TestArgs),
     /// Tell what becomes of a call, by which rule, and what the other rules say to it
-    Explain(ExplainArgs),
+    Explain(Box<ExplainArgs>),
 }
 
 /// Reads a policy.
@@ -38,10 +38,10 @@ pub(crate) fn run(command: &PolicyCommand, out: &mut Output) -> Result<Exit, Cli
 
 /// The policy of a file, or the default.
 fn read(file: Option<&Path>) -> Result<Policy, CliError> {
-    file.map_or_else(Policy::built_in, Policy::read).map_err(unusable)
+    file.map_or_else(Policy::built_in, Policy::read).map_err(|error| unusable(&error))
 }
 
-fn unusable(error: PolicyError) -> CliError {
+fn unusable(error: &PolicyError) -> CliError {
     CliError::Usage(error.to_string())
 }
 

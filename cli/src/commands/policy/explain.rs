@@ -3,7 +3,7 @@
 use std::{net::IpAddr, path::PathBuf};
 
 use clap::Args;
-use procwire_agent::policy::{Call, CallTarget, Considered, Decision, Denial, Effect, Explanation, Said};
+use procwire_agent::policy::{Call, CallTarget, Considered, Decision, Denial, Disclosure, Effect, Explanation, Said};
 use serde_json::{Value, json};
 
 use super::read;
@@ -189,7 +189,7 @@ fn to_json(explanation: &Explanation<'_>) -> Value {
             Decision::Allowed(rule) => rule.quota.map(|quota| quota.to_string()),
             Decision::Denied(_) | Decision::Later => None,
         },
-        "data_class": data_class.map(|class| class.name()),
+        "data_class": data_class.map(Disclosure::name),
         "role_allows": role_allows,
         "rules": rules,
     })

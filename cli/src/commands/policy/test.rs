@@ -30,7 +30,7 @@ pub(super) fn run(args: &TestArgs, out: &mut Output) -> Result<Exit, CliError> {
     let named = |file: &PathBuf, case: Case| (file.display().to_string(), case);
     cases.extend(policy.cases().iter().cloned().map(|case| named(&args.file, case)));
     for file in &args.cases {
-        cases.extend(read_cases(file).map_err(unusable)?.into_iter().map(|case| named(file, case)));
+        cases.extend(read_cases(file).map_err(|error| unusable(&error))?.into_iter().map(|case| named(file, case)));
     }
     if cases.is_empty() {
         return Err(CliError::Usage(format!(

@@ -24,7 +24,7 @@ pub(crate) struct ValidateArgs {
 pub(super) fn run(args: &ValidateArgs, out: &mut Output) -> Result<Exit, CliError> {
     let checked = Policy::read(&args.file);
     if let Err(error @ PolicyError::Unreadable { .. }) = checked {
-        return Err(unusable(error));
+        return Err(unusable(&error));
     }
     let file = args.file.display().to_string();
     let problems = checked.as_ref().err().map(PolicyError::problems).unwrap_or_default();
