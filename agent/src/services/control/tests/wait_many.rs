@@ -12,8 +12,11 @@ use tonic::{Code, Status};
 use tonic_types::StatusExt as _;
 
 use super::*;
-use crate::services::control::wait_many::WaitStream;
-use crate::{access::Role, config::ServicesConfig, services::testing::request_of};
+use crate::{
+    access::Role,
+    config::ServicesConfig,
+    services::{control::wait_many::WaitStream, testing::request_of},
+};
 
 impl Fixture {
     async fn begin_waiting(&self, targets: &[ProcessRef], timeout: Option<Duration>) -> Result<WaitStream, Status> {
