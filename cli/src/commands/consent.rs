@@ -7,7 +7,7 @@ use tokio::{
     signal::ctrl_c,
 };
 
-use crate::{error::CliError, output::Output};
+use crate::{error::CliError, output::Output, render::wrap::wrap};
 
 /// How to act, as typed: the same for every command that does.
 #[derive(Clone, Debug, Default, Args)]
@@ -90,7 +90,8 @@ async fn ask(question: &str, out: &mut Output) -> Result<(), CliError> {
     out.answer.flush()?;
     // What was typed before the question is no answer to it.
     tcflush(std::io::stdin(), QueueSelector::IFlush).map_err(std::io::Error::from)?;
-    write!(out.notes, "{question} [y/N] ")?;
+    let width = out.notes_width.map_or(usize::MAX, |width| usize::from(width).saturating_sub(1));
+    write!(out.notes, "{} ", wrap(&format!("{question} [y/N]"), width).join("\n"))?;
     out.notes.flush()?;
     let mut answer = String::new();
     let mut keyboard = BufReader::new(stdin());

@@ -92,7 +92,7 @@ fn write_for_people(verdict: &Verdict, wanted: Option<Head>, out: &mut Output) -
     }
     writeln!(out.answer, "head {head}")?;
     if wanted.is_none() && is_whole(verdict) {
-        out.note("whether the end was cut off is not known without --head NUMBER:HASH, as agent status shows it")?;
+        out.note("an end that was cut off is found with --head NUMBER:HASH, as agent status shows")?;
     }
     Ok(())
 }

@@ -51,13 +51,18 @@ fn table(entries: &[&Entry], now: SystemTime, clock: &Clock) -> Table {
         column.drop_order = drop_order;
         column.may_be_cut = column.header != "SERIAL" && column.header != "STATE";
     }
+    // Where nobody has a SPIFFE id, there is room for the roles.
+    if entries.iter().filter_map(|entry| entry.certificate.as_ref()).all(|known| known.spiffe_id.is_none()) {
+        columns.pop();
+    }
+    let count = columns.len();
     let mut table = Table::new(columns);
     for entry in entries {
         let known = entry.certificate.as_ref();
         let text = |text: Option<String>| {
             text.filter(|text| !text.is_empty()).map_or_else(|| "-".to_owned(), |text| printable(&text).into_owned())
         };
-        let cells = vec![
+        let mut cells = vec![
             text(known.map(|known| known.name.clone())),
             text(known.and_then(|known| known.purpose).map(|purpose| purpose.as_str().to_owned())),
             text(known.map(|known| known.organisations.join(","))),
@@ -65,6 +70,7 @@ fn table(entries: &[&Entry], now: SystemTime, clock: &Clock) -> Table {
             entry.serial.to_string(),
             text(known.and_then(|known| known.spiffe_id.clone())),
         ];
+        cells.truncate(count);
         table.push(cells, style(entry, now));
     }
     table
