@@ -37,9 +37,9 @@ impl Acting<'_> {
                 let Some(member) = scope.members().get(place) else { continue };
                 let decision = run.decide_joined(member);
                 if decision.is_ok() {
-                    scope.permit(place)
+                    scope.permit(place);
                 } else {
-                    scope.spare(place)
+                    scope.spare(place);
                 }
                 decisions.push((place, decision));
             }

@@ -31,7 +31,13 @@ fn nice(nice: i32) -> ProcessSettings {
 }
 
 fn sleeper(fixture: &Fixture) -> Target {
-    Target::script(&fixture.context, "echo ready; exec sleep 1000")
+    let target = Target::script(&fixture.context, "echo ready; exec sleep 1000");
+    let comm = format!("/proc/{}/comm", target.child.id());
+    // It says that it is ready as a shell.
+    while std::fs::read(&comm).unwrap() != b"sleep\n" {
+        std::thread::yield_now();
+    }
+    target
 }
 
 /// Field 19 of stat.
