@@ -80,10 +80,9 @@ impl Admission {
         peer: SocketAddr,
         doorstep: &mut Doorstep,
     ) -> Result<Admitted, Refusal> {
-        let shaking = timeout(self.handshake_timeout, async {
-            doorstep.take_place().await;
-            self.shake_hands(stream, peer).await
-        });
+        // Its time begins with its turn: those before it are few, and each has as much and no more.
+        doorstep.take_place().await;
+        let shaking = timeout(self.handshake_timeout, self.shake_hands(stream, peer));
         let (mut tls, known) = shaking.await.map_err(|_| Refusal::TooSlow(self.handshake_timeout))??;
         let Known { principal, standing } = known;
         match self.find_place(&principal) {

@@ -12,7 +12,8 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use super::refusal::Refusal;
 use crate::config::TransportLimits;
 
-/// For each handshake that may go on, this many connections may have been accepted: the others wait for their turn, and their time runs.
+/// For each handshake that may go on, this many connections may have been accepted: the others wait for their turn, and their time
+/// begins with it.
 const WAITING_PER_PLACE: usize = 8;
 
 /// All the places.
