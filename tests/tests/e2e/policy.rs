@@ -2,8 +2,11 @@
 
 use std::{fs, path::PathBuf, time::Duration};
 
-use procwire_client::{Client, Error, ErrorKind, Signal};
-use procwire_proto::v1::{ErrorReason, FieldErrorReason, PolicyStatus, ProcessRef};
+use procwire_client::{Client, Error, ErrorKind, Order, Signal};
+use procwire_proto::v1::{
+    BytesMatch, ErrorReason, FieldErrorReason, PolicyStatus, ProcessFilter, ProcessPredicate, ProcessRef,
+    bytes_match::Match,
+};
 use procwire_tests::{
     Agent, AgentOptions, ControlGroup, Role, Victim, programs,
     waiting::{eventually, eventually_async, within_patience},
@@ -237,6 +240,26 @@ async fn a_rule_by_data_class_withholds_it_and_refuses_filters_by_it() {
     let capabilities = client.agent().capabilities().await.unwrap();
     let environ = capabilities.process_fields.iter().find(|field| field.path == "environ").unwrap();
     assert!(environ.detail.contains("rule no environ"), "{environ:?}");
+
+    // By what a filter or an order answers it could be found out letter by letter.
+    let by_cmdline = ProcessPredicate {
+        cmdline: Some(BytesMatch { r#match: Some(Match::Prefix(b"a".to_vec())) }),
+        ..ProcessPredicate::default()
+    };
+    for filter in [
+        ProcessFilter { allow: vec![by_cmdline.clone()], deny: vec![] },
+        ProcessFilter { allow: vec![], deny: vec![by_cmdline.clone()] },
+    ] {
+        let error = client.processes().list().fields(["name"]).filter(filter).await.unwrap_err();
+        assert_denied(&error, "no environ");
+    }
+    // No key of an order is of these classes.
+    for path in ["cmdline", "environ"] {
+        let error = client.processes().list().fields(["name"]).order_by([Order::ascending(path)]).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::InvalidRequest, "{error}");
+    }
+    let by_name = client.processes().list().fields(["name"]).order_by([Order::ascending("name")]).await.unwrap();
+    assert!(!by_name.processes.is_empty(), "what is not withheld is ordered by");
 }
 
 #[tokio::test]
