@@ -168,25 +168,19 @@ async fn durations_that_make_no_sense_are_refused_by_name() {
 }
 
 #[tokio::test]
-async fn more_than_this_version_does_is_said_to_be_unserved_and_nothing_is_done() {
+async fn numbers_that_do_not_agree_with_the_targets_stop_the_whole_request() {
     let agent = Agent::start();
     let victims = [Victim::start(&["sleep"]), Victim::start(&["sleep"])];
     let mut control = control(&agent).await;
     let both = victims.iter().map(Victim::reference).collect::<Vec<_>>();
-    let one =
-        TerminateProcessesRequest { targets: vec![both[0].clone()], reason: "test".to_owned(), ..Default::default() };
-    for request in [
-        TerminateProcessesRequest { targets: both.clone(), confirm_count: Some(2), ..one.clone() },
-        TerminateProcessesRequest { scope: 2, ..one.clone() },
-        TerminateProcessesRequest { scope: 3, ..one.clone() },
-    ] {
+    for (targets, confirm_count) in [(&both[..], None), (&both[..], Some(3)), (&both[..1], Some(3))] {
+        let reason = "test".to_owned();
+        let request =
+            TerminateProcessesRequest { targets: targets.to_vec(), confirm_count, reason, ..Default::default() };
         let status = control.terminate_processes(request).await.unwrap_err();
-        assert_eq!(status.code(), Code::Unimplemented, "{status:?}");
-        assert_eq!(status.get_details_error_info().unwrap().reason, "NOT_SERVED");
+        assert_eq!(status.code(), Code::FailedPrecondition, "{status:?}");
+        assert_eq!(status.get_details_error_info().unwrap().reason, "CONFIRM_COUNT_MISMATCH");
     }
-    let status =
-        control.terminate_processes(TerminateProcessesRequest { confirm_count: Some(3), ..one }).await.unwrap_err();
-    assert_eq!(status.code(), Code::FailedPrecondition, "{status:?}");
     assert!(victims.iter().all(Victim::is_alive));
 }
 

@@ -109,7 +109,7 @@ async fn a_caller_s_share_of_waits_has_an_end() {
     assert!(error.to_string().contains("limits.waits = 5"), "{error}");
     let others = of(Role::Operator, 2).await.unwrap();
     drop((waiting, others));
-    eventually_async("room", || async { of(Role::Reader, 3).await.ok() }).await;
+    drop(eventually_async("room", || async { of(Role::Reader, 3).await.ok() }).await);
 }
 
 #[tokio::test]

@@ -59,18 +59,7 @@ impl Termination {
         super::confirm_count(*confirm_count, &targets, *dry_run)?;
         let at_most = super::confirm_at_most(*confirm_at_most, scope, &targets)?;
         let dry_run = *dry_run;
-        Ok(Self {
-            request_id,
-            reason,
-            dry_run,
-            targets,
-            scope,
-            at_most,
-            signal,
-            grace,
-            escalate,
-            stop_on_disconnect,
-        })
+        Ok(Self { request_id, reason, dry_run, targets, scope, at_most, signal, grace, escalate, stop_on_disconnect })
     }
 
     /// The signal as a message has it.
