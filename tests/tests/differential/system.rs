@@ -43,6 +43,7 @@ async fn an_unprivileged_agent_sees_the_same_host() {
 struct HiddenMount(TempDir);
 
 impl HiddenMount {
+    #[allow(clippy::print_stderr, reason = "what is skipped says why")]
     fn make() -> Option<Self> {
         let hidden = Self(tempfile::tempdir().unwrap());
         std::fs::set_permissions(hidden.0.path(), Permissions::from_mode(0o700)).unwrap();

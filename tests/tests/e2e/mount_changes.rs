@@ -7,6 +7,7 @@ use procwire_proto::v1::Mount;
 use procwire_tests::{Agent, Role, programs};
 
 #[tokio::test]
+#[allow(clippy::print_stderr, reason = "what is skipped says why")]
 async fn mounts_that_come_change_and_go_are_told_at_once() {
     let folder = tempfile::tempdir().unwrap();
     let place = folder.path().join("place");
@@ -48,6 +49,7 @@ async fn mounts_that_come_change_and_go_are_told_at_once() {
 }
 
 #[tokio::test]
+#[allow(clippy::print_stderr, reason = "what is skipped says why")]
 async fn what_stands_at_a_path_whose_folder_was_moved_is_not_taken_for_the_mount() {
     let folder = tempfile::tempdir().unwrap();
     let place = folder.path().join("above/place");

@@ -1,4 +1,5 @@
 //! Disks that are full, and files that cannot be written: control is refused, reads go on, and all is well again by itself.
+#![allow(clippy::print_stderr, reason = "what is skipped says why")]
 
 use std::{
     fs,
@@ -55,7 +56,7 @@ async fn assert_all_is_well_again(agent: &Agent, victim: &Victim, file: &Path) {
 #[tokio::test]
 async fn a_file_that_may_not_grow_stops_control_until_it_may() {
     if !Command::new("prlimit").arg("--version").output().is_ok_and(|output| output.status.success()) {
-        println!("skipped: no prlimit(1), which could lift the limit again");
+        eprintln!("skipped: no prlimit(1), which could lift the limit again");
         return;
     }
     let script = "trap '' XFSZ; ulimit -S -f 24; exec \"$@\"";
@@ -68,7 +69,7 @@ async fn a_file_that_may_not_grow_stops_control_until_it_may() {
     let lifted =
         Command::new("prlimit").args(["--fsize=unlimited:", "--pid", &agent.pid().to_string()]).output().unwrap();
     if !lifted.status.success() {
-        println!("skipped: the limit cannot be lifted: {}", String::from_utf8_lossy(&lifted.stderr));
+        eprintln!("skipped: the limit cannot be lifted: {}", String::from_utf8_lossy(&lifted.stderr));
         return;
     }
     assert_all_is_well_again(&agent, &victim, &agent.path("audit.jsonl")).await;
@@ -86,7 +87,7 @@ async fn a_full_disk_stops_control_until_there_is_room() {
         .current_dir(trial.path())
         .output();
     if !tried.as_ref().is_ok_and(|tried| tried.status.success()) {
-        println!("skipped: no disk can be mounted in a namespace of one's own: {tried:?}");
+        eprintln!("skipped: no disk can be mounted in a namespace of one's own: {tried:?}");
         return;
     }
     let agent = Agent::options().started_by(["unshare", "--mount", "sh", "-c", SMALL_DISK, "sh"]).start();
