@@ -48,8 +48,8 @@ macro_rules! many_setters {
             self
         }
 
-        /// With a wider [`scope`](Self::scope): the most processes that may be hit. If there are more, nothing is done; a
-        /// [`dry_run`](Self::dry_run) says how many there are now.
+        /// With a wider [`scope`](Self::scope): the most processes that it may resolve to. If there are more, nothing is done; a
+        /// [`dry_run`](Self::dry_run) says how many there are now. A termination ends those that are forked meanwhile as well.
         pub fn at_most(mut self, count: u32) -> Self {
             self.request.confirm_at_most = Some(count);
             self
