@@ -165,6 +165,20 @@ fn threads_of_a_process_are_all_stopped_before_it_counts_as_stopped() {
 }
 
 #[test]
+fn who_is_as_young_as_the_scope_stands_below_its_parent_and_not_below_its_session() {
+    let host = host();
+    let family = Family::new("sh -c 'sleep 60 & sleep 61 & echo ready; wait' & sleep 62 & wait");
+    eventually("all children", || tree(&host, &family).members().len() == 5);
+    let (mut scope, _) = Scope::resolve(&host, ScopeKind::Process, vec![(0, family.handle(&host))]).unwrap();
+    // As if all had been forked within this tick.
+    scope.began_ticks = 0;
+    scope.grow_trees(&host).unwrap();
+    let mut depths = scope.depths();
+    depths.sort_unstable();
+    assert_eq!(depths, [0, 1, 1, 2, 2]);
+}
+
+#[test]
 fn a_denied_member_refuses_the_targets_around_it_and_no_other() {
     let host = host();
     let family = Family::new("sh -c 'sleep 60 & sleep 61 & echo ready; wait' & sleep 62 & wait");

@@ -23,25 +23,35 @@ impl Scope {
     /// Takes a census, and adopts whoever descends from a member.
     pub(super) fn grow_trees(&mut self, host: &Host) -> Result<(), ScopeError> {
         let census = Census::take(host).map_err(|errno: Errno| ScopeError::io("list", "the processes", errno))?;
-        // Those adopted on the way are at the end of the list, and come to their turn.
-        let mut place = 0;
+        // By their parents first: a session knows its leader only, and who is farther down is to be ended earlier.
+        self.adopt_children(host, &census, 0)?;
+        let known = self.members.len();
+        for place in 0..known {
+            self.adopt_from(host, &census, place, Bond::Session)?;
+        }
+        self.adopt_children(host, &census, known)
+    }
+
+    /// Of the members from `place` on. Those adopted on the way are at the end of the list, and come to their turn.
+    fn adopt_children(&mut self, host: &Host, census: &Census, mut place: usize) -> Result<(), ScopeError> {
         while place < self.members.len() {
-            self.adopt_from(host, &census, place)?;
+            self.adopt_from(host, census, place, Bond::Child)?;
             place += 1;
         }
         Ok(())
     }
 
-    fn adopt_from(&mut self, host: &Host, census: &Census, parent: usize) -> Result<(), ScopeError> {
+    fn adopt_from(&mut self, host: &Host, census: &Census, parent: usize, bond: Bond) -> Result<(), ScopeError> {
         let Some(member) = self.members.get(parent) else { return Ok(()) };
-        let leader = member.handle.reference().pid;
-        let mut found: Vec<(Entry, Bond)> = census.children(leader).map(|entry| (entry, Bond::Child)).collect();
-        let joined = census.of_session(leader).filter(|entry| entry.start_ticks >= self.began_ticks);
-        found.extend(joined.map(|entry| (entry, Bond::Session)));
+        let pid = member.handle.reference().pid;
+        let found: Vec<Entry> = match bond {
+            Bond::Child => census.children(pid).collect(),
+            Bond::Session => census.of_session(pid).filter(|entry| entry.start_ticks >= self.began_ticks).collect(),
+        };
         if found.is_empty() || member.handle.has_ended() {
             return Ok(());
         }
-        for (entry, bond) in found {
+        for entry in found {
             match self.known.get(&(entry.pid, entry.start_ticks)).copied() {
                 Some(known) => self.nest(known, parent, bond),
                 None => self.adopt(host, entry, parent, bond)?,
